@@ -1,0 +1,59 @@
+//! The collector as its clients see it.
+//!
+//! The generated proxy believes only the owner of [`crate::names::COLLECTOR_NAME`]. A match rule with
+//! `sender=` alone does not stop a unicast forgery, so nobody should listen in another way.
+
+use crate::alert::Wire;
+use std::collections::HashMap;
+use zbus::wire::{OwnedVariant, Variant};
+
+/// Interface `org.firebell.Collector1`.
+#[zbus::proxy(
+    interface = "org.firebell.Collector1",
+    default_service = "org.firebell.Collector1",
+    default_path = "/org/firebell/Collector1"
+)]
+pub trait Collector {
+    /// Asks for the `Alert` signals; gives the sequence number of the newest one.
+    fn subscribe(&self) -> zbus::Result<u64>;
+    /// Ends the subscription.
+    fn unsubscribe(&self) -> zbus::Result<()>;
+    /// Says that all alerts up to `seq` have arrived.
+    fn received(&self, seq: u64) -> zbus::Result<()>;
+    /// Alerts after `after_seq`, oldest first: them, the last sequence number, whether there are more.
+    fn list_alerts(&self, after_seq: u64, limit: u32, filter: HashMap<&str, Variant<'_>>) -> zbus::Result<(Vec<Wire>, u64, bool)>;
+    /// The newest revision of one incident.
+    fn get_alert(&self, id: u64) -> zbus::Result<Wire>;
+    /// State and counters.
+    fn status(&self) -> zbus::Result<HashMap<String, OwnedVariant>>;
+    /// Sends an alert of kind `test` to the caller alone; gives its id.
+    fn send_test(&self) -> zbus::Result<u64>;
+
+    /// One revision of one incident.
+    #[zbus(signal)]
+    #[allow(clippy::too_many_arguments)]
+    fn alert(
+        &self,
+        id: u64,
+        time_usec: u64,
+        severity: u8,
+        kind: String,
+        source: String,
+        summary: String,
+        details: HashMap<String, OwnedVariant>,
+    ) -> zbus::Result<()>;
+
+    /// Alerts that were held back by the rate limit: first and last sequence number, how many.
+    #[zbus(signal)]
+    fn alerts_suppressed(&self, first_seq: u64, last_seq: u64, count: u32) -> zbus::Result<()>;
+
+    /// Version of the collector.
+    #[zbus(property)]
+    fn version(&self) -> zbus::Result<String>;
+    /// Changes when ids start anew.
+    #[zbus(property)]
+    fn history_id(&self) -> zbus::Result<String>;
+    /// State (`ok`, `degraded`, `blind`) and its reason.
+    #[zbus(property)]
+    fn health(&self) -> zbus::Result<(String, String)>;
+}
