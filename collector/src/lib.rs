@@ -1,1 +1,4 @@
-//! .
+//! The privileged part of firebell: reads the firewall log, emits alerts on the system bus.
+
+pub mod accounts;
+pub mod config;
