@@ -1,4 +1,7 @@
 //! The privileged part of firebell: reads the firewall log, emits alerts on the system bus.
 
 pub mod accounts;
+pub mod clock;
 pub mod config;
+pub mod intake;
+pub mod privilege;

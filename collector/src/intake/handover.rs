@@ -1,0 +1,231 @@
+//! How lines get from the readers to the loop: one buffer that readers fill and the loop takes whole.
+//!
+//! A channel of batches would hold a fixed *number* of them, large or small; this holds a fixed number of
+//! bytes. One lock a batch, none a line. When it is full the readers wait, and the kernel counts what
+//! they miss.
+
+use firebell_engine::tick::Tick;
+use std::{
+    mem,
+    sync::{Condvar, Mutex, PoisonError},
+};
+use tokio::sync::Notify;
+
+/// What may wait for the loop, in bytes. A kernel ring of 128 KiB holds some 550 records; this holds a
+/// burst of thirty such rings.
+pub const MAX_WAITING: usize = 4 << 20;
+/// A buffer that grew larger than this in a burst is given back when it is empty.
+const KEEP: usize = 64 << 10;
+
+/// When a line happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Time {
+    /// Then.
+    At(Tick),
+    /// When its own stamp says: a log that was written earlier.
+    Stamped,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Line {
+    end: usize,
+    intake: u8,
+    time: Time,
+}
+
+/// Whole lines from one or more intakes.
+#[derive(Debug, Default)]
+pub struct Batch {
+    bytes: Vec<u8>,
+    lines: Vec<Line>,
+}
+
+impl Batch {
+    /// Adds a line without its newline, from intake number `intake`.
+    pub fn push(&mut self, intake: u8, time: Time, line: &[u8]) {
+        self.bytes.extend_from_slice(line);
+        self.lines.push(Line { end: self.bytes.len(), intake, time });
+    }
+
+    /// The lines: number of the intake, time, bytes.
+    pub fn lines(&self) -> impl Iterator<Item = (u8, Time, &[u8])> {
+        let mut start = 0;
+        self.lines.iter().filter_map(move |line| {
+            let bytes = self.bytes.get(start..line.end);
+            start = line.end;
+            bytes.map(|bytes| (line.intake, line.time, bytes))
+        })
+    }
+
+    /// Has it no line?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// How much memory its content takes, in bytes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.bytes.len() + self.lines.len() * size_of::<Line>()
+    }
+
+    /// Forgets the lines, and the memory of a burst.
+    pub fn clear(&mut self) {
+        if self.bytes.capacity() + self.lines.capacity() * size_of::<Line>() > KEEP {
+            *self = Self::default();
+        }
+        self.bytes.clear();
+        self.lines.clear();
+    }
+
+    fn append(&mut self, other: &mut Self) {
+        if self.is_empty() {
+            mem::swap(self, other);
+        } else {
+            let shift = self.bytes.len();
+            self.bytes.append(&mut other.bytes);
+            self.lines.extend(other.lines.drain(..).map(|line| Line { end: line.end + shift, ..line }));
+        }
+        other.clear();
+    }
+}
+
+/// The buffer between readers and loop.
+#[derive(Debug, Default)]
+pub struct Handover {
+    waiting: Mutex<Waiting>,
+    has_room: Condvar,
+    has_some: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    batch: Batch,
+    readers: usize,
+    is_stopped: bool,
+}
+
+impl Handover {
+    /// Hands `batch` over and leaves it empty. Waits while the buffer is full. False: nobody takes any more.
+    pub fn put(&self, batch: &mut Batch) -> bool {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        // A batch larger than the whole buffer still passes, alone.
+        while !waiting.is_stopped && !waiting.batch.is_empty() && waiting.batch.size() + batch.size() > MAX_WAITING {
+            waiting = self.has_room.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+        if waiting.is_stopped {
+            return false;
+        }
+        waiting.batch.append(batch);
+        self.has_some.notify_one();
+        true
+    }
+
+    /// Takes all that waits into `batch`, whose content is forgotten. An empty one says that a reader
+    /// has news in its counters. False: every reader has ended and everything was taken.
+    ///
+    /// Cancel safe.
+    pub async fn take(&self, batch: &mut Batch) -> bool {
+        self.has_some.notified().await;
+        batch.clear();
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        mem::swap(&mut waiting.batch, batch);
+        self.has_room.notify_all();
+        if waiting.readers == 0 {
+            // Nobody else will say that this was the end.
+            self.has_some.notify_one();
+        }
+        !(batch.is_empty() && waiting.readers == 0)
+    }
+
+    /// Lets the loop look at the counters.
+    pub fn wake(&self) {
+        self.has_some.notify_one();
+    }
+
+    /// Counts one reader more.
+    pub fn begin(&self) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).readers += 1;
+    }
+
+    /// Counts one reader less.
+    pub fn end(&self) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.readers = waiting.readers.saturating_sub(1);
+        self.has_some.notify_one();
+    }
+
+    /// Turns the readers away from now on.
+    pub fn stop(&self) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).is_stopped = true;
+        self.has_room.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    fn batch(lines: &[&[u8]]) -> Batch {
+        let mut batch = Batch::default();
+        for (number, line) in (0..).zip(lines) {
+            batch.push(number, Time::Stamped, line);
+        }
+        batch
+    }
+
+    #[test]
+    fn lines_keep_their_order_and_their_intake() {
+        let mut first = batch(&[b"one", b"", b"three"]);
+        first.append(&mut batch(&[b"four"]));
+        let lines: Vec<_> = first.lines().map(|(intake, _, line)| (intake, line.to_vec())).collect();
+        assert_eq!(lines, [(0, b"one".to_vec()), (1, b"".to_vec()), (2, b"three".to_vec()), (0, b"four".to_vec())]);
+    }
+
+    #[test]
+    fn the_memory_of_a_burst_is_given_back() {
+        let mut batch = batch(&[&[0; KEEP + 1]]);
+        batch.clear();
+        assert!(batch.bytes.capacity() == 0 && batch.lines.capacity() == 0);
+    }
+
+    #[tokio::test]
+    async fn a_full_buffer_holds_the_reader_and_loses_nothing() {
+        let handover = Arc::new(Handover::default());
+        handover.begin();
+        let reader = std::thread::spawn({
+            let handover = Arc::clone(&handover);
+            move || {
+                for _ in 0..100 {
+                    assert!(handover.put(&mut batch(&[&[7; 100_000]])));
+                }
+                handover.end();
+            }
+        });
+        let (mut lines, mut taken) = (0, Batch::default());
+        loop {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            let more = handover.take(&mut taken).await;
+            assert!(taken.size() <= MAX_WAITING);
+            lines += taken.lines().count();
+            if !more {
+                break;
+            }
+        }
+        reader.join().unwrap();
+        assert_eq!(lines, 100);
+    }
+
+    #[test]
+    fn a_reader_that_waits_is_let_go_when_reading_stops() {
+        let handover = Arc::new(Handover::default());
+        assert!(handover.put(&mut batch(&[&[7; MAX_WAITING]])));
+        let reader = std::thread::spawn({
+            let handover = Arc::clone(&handover);
+            move || handover.put(&mut batch(&[b"late"]))
+        });
+        handover.stop();
+        assert!(!reader.join().unwrap());
+    }
+}

@@ -1,0 +1,489 @@
+//! Where log lines come from.
+//!
+//! Inputs are opened while we may ([`open`], [`open_replay`]); threads read them ([`start`]) only with the
+//! token of [`crate::privilege`], and hand whole lines over to one loop. Threads and not tasks: tokio has
+//! no safe way to wait for a descriptor that is not its own, and a ring that holds 550 records must be
+//! drained while something else computes.
+
+pub mod file;
+pub mod handover;
+pub mod kmsg;
+pub mod lines;
+
+pub use handover::{Batch, Handover, Time};
+
+use crate::{
+    clock::Clock,
+    config::{self, Source},
+    privilege::Unprivileged,
+};
+use firebell_engine::tick::Tick;
+use rustix::{
+    event::{EventfdFlags, PollFd, PollFlags, eventfd, poll},
+    io::Errno,
+};
+use std::{
+    fs::{self, File},
+    io::{self, Read as _},
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::fs::MetadataExt,
+    },
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    thread,
+};
+
+/// Files that hold the kernel's messages where no `files` are configured; the first that can be read.
+///
+/// Debian and Ubuntu, Red Hat and SUSE, and a plain rsyslog.
+pub const USUAL_FILES: [&str; 3] = ["/var/log/kern.log", "/var/log/messages", "/var/log/syslog"];
+
+/// An input that is open and that nobody has read yet.
+#[derive(Debug)]
+pub struct Input {
+    /// What is known about it.
+    pub info: Arc<Info>,
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    Kmsg(File),
+    File(file::Tail),
+    Stream(File),
+}
+
+/// What is known about an intake.
+#[derive(Debug)]
+pub struct Info {
+    /// `/dev/kmsg`, a path, or `standard input`.
+    pub name: String,
+    /// Only the kernel can have written what it gives.
+    pub vouches: bool,
+    /// It is the kernel's own log: other network namespaces may write to it, and its facility counts.
+    pub is_kmsg: bool,
+    /// A group that must be kept to open it again, where its file may be read by that group only.
+    pub group: Option<u32>,
+    /// What happened to it.
+    pub counters: Counters,
+}
+
+/// What happened to an intake. Written by its reader.
+#[derive(Debug, Default)]
+pub struct Counters {
+    records: AtomicU64,
+    lost: AtomicU64,
+    last_loss: AtomicU64,
+    overruns: AtomicU64,
+    too_long: AtomicU64,
+    truncations: AtomicU64,
+    rotations: AtomicU64,
+    is_readable: AtomicBool,
+}
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $add:ident $get:ident;)*) => { $(
+        $(#[$doc])*
+        #[must_use]
+        pub fn $get(&self) -> u64 {
+            self.$get.load(Relaxed)
+        }
+
+        fn $add(&self) {
+            self.$get.fetch_add(1, Relaxed);
+        }
+    )* };
+}
+
+impl Counters {
+    counters! {
+        /// Lines that were read.
+        add_record records;
+        /// How often the kernel log overwrote what had not been read.
+        add_overrun overruns;
+        /// How often the file was cut to nothing.
+        add_truncation truncations;
+        /// How often another file took the place of the one being read.
+        add_rotation rotations;
+    }
+
+    /// Records that are known to be lost.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.lost.load(Relaxed)
+    }
+
+    /// When the last one was found missing.
+    #[must_use]
+    pub fn last_loss(&self) -> Option<Tick> {
+        Some(self.last_loss.load(Relaxed)).filter(|micros| *micros > 0).map(Tick::from_micros)
+    }
+
+    /// Lines that were too long to be looked at.
+    #[must_use]
+    pub fn too_long(&self) -> u64 {
+        self.too_long.load(Relaxed)
+    }
+
+    /// Can it be read at the moment?
+    #[must_use]
+    pub fn is_readable(&self) -> bool {
+        self.is_readable.load(Relaxed)
+    }
+
+    fn add_lost(&self, count: u64, now: Tick) {
+        if count > 0 {
+            self.lost.fetch_add(count, Relaxed);
+            self.last_loss.store(now.as_micros(), Relaxed);
+        }
+    }
+
+    fn add_too_long(&self, count: u64) {
+        self.too_long.fetch_add(count, Relaxed);
+    }
+
+    fn set_readable(&self, is_readable: bool) -> bool {
+        self.is_readable.swap(is_readable, Relaxed) != is_readable
+    }
+}
+
+/// Why there is nothing to read.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// We may not.
+    #[error("{path} may not be read by this user ({error}); {}", remedy(path))]
+    NotPermitted {
+        /// What was tried.
+        path: String,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// It does not work.
+    #[error("{path}: {error}")]
+    Failed {
+        /// What was tried.
+        path: String,
+        /// What the system said.
+        error: io::Error,
+    },
+}
+
+fn remedy(path: &str) -> &'static str {
+    if path == kmsg::PATH {
+        "start firebelld as root or with CAP_SYSLOG, or let it read a log file ([intake] source = \"file\")"
+    } else {
+        "start firebelld as root, or as a member of the group that may read it"
+    }
+}
+
+impl OpenError {
+    fn new(path: &Path, error: io::Error) -> Self {
+        let path = firebell_shared::text::safe(path.as_os_str().as_encoded_bytes(), 4096);
+        if error.kind() == io::ErrorKind::PermissionDenied { Self::NotPermitted { path, error } } else { Self::Failed { path, error } }
+    }
+}
+
+/// Opens what the configuration names.
+///
+/// # Errors
+/// [`OpenError`] for the input that was wanted; with `source = "auto"` for `/dev/kmsg`, when no log
+/// file can be read either.
+pub fn open(config: &config::Intake) -> Result<Vec<Input>, OpenError> {
+    match config.source {
+        Source::Kmsg => open_kmsg(config).map(|input| vec![input]),
+        Source::File => open_files(config),
+        Source::Auto => match open_kmsg(config) {
+            Ok(input) => Ok(vec![input]),
+            Err(error) => match open_files(config) {
+                Ok(inputs) if inputs.iter().any(|input| input.info.counters.is_readable()) => Ok(inputs),
+                _ => Err(error),
+            },
+        },
+    }
+}
+
+fn open_kmsg(config: &config::Intake) -> Result<Input, OpenError> {
+    let file = kmsg::open(config.from == config::From::Start).map_err(|error| OpenError::new(Path::new(kmsg::PATH), error))?;
+    let info = Info { name: kmsg::PATH.into(), vouches: true, is_kmsg: true, group: None, counters: Counters::default() };
+    info.counters.set_readable(true);
+    Ok(Input { info: Arc::new(info), what: What::Kmsg(file) })
+}
+
+fn open_files(config: &config::Intake) -> Result<Vec<Input>, OpenError> {
+    if !config.files.is_empty() {
+        return config.files.iter().map(|file| open_file(file.path(), config.from)).collect();
+    }
+    let mut refused = None;
+    for path in USUAL_FILES.map(Path::new) {
+        if path.exists() {
+            match open_file(path, config.from) {
+                Ok(input) => return Ok(vec![input]),
+                Err(error) => refused = refused.or(Some(error)),
+            }
+        }
+    }
+    Err(refused.unwrap_or_else(|| {
+        let error =
+            io::Error::new(io::ErrorKind::NotFound, "no such file, nor another usual place of kernel messages; name one in [intake] files");
+        OpenError::new(Path::new(USUAL_FILES[0]), error)
+    }))
+}
+
+fn open_file(path: &Path, from: config::From) -> Result<Input, OpenError> {
+    let tail = file::Tail::new(path, from).map_err(|error| OpenError::new(path, error))?;
+    let metadata = fs::metadata(path).ok();
+    // Read for the group and not for others (0o040, 0o004); the group of root is kept for nothing.
+    let group = metadata.as_ref().filter(|metadata| metadata.mode() & 0o044 == 0o040 && metadata.gid() != 0).map(MetadataExt::gid);
+    let name = firebell_shared::text::safe(path.as_os_str().as_encoded_bytes(), 4096);
+    let info = Info { name, vouches: false, is_kmsg: false, group, counters: Counters::default() };
+    info.counters.set_readable(metadata.is_some());
+    Ok(Input { info: Arc::new(info), what: What::File(tail) })
+}
+
+/// Opens a recorded log; `-` is the standard input.
+///
+/// # Errors
+/// [`OpenError`] when it cannot be opened.
+pub fn open_replay(path: &Path, vouches: bool) -> Result<Input, OpenError> {
+    let is_stdin = path.as_os_str() == "-";
+    let opened = if is_stdin { io::stdin().as_fd().try_clone_to_owned().map(File::from) } else { File::open(path) };
+    let file = opened.map_err(|error| OpenError::new(path, error))?;
+    let name = if is_stdin { "standard input".into() } else { firebell_shared::text::safe(path.as_os_str().as_encoded_bytes(), 4096) };
+    let info = Info { name, vouches, is_kmsg: false, group: None, counters: Counters::default() };
+    info.counters.set_readable(true);
+    Ok(Input { info: Arc::new(info), what: What::Stream(file) })
+}
+
+impl Input {
+    /// When the file was last written: the year of stamps that have none.
+    #[must_use]
+    pub fn modified(&self) -> Option<std::time::SystemTime> {
+        match &self.what {
+            What::Stream(file) => file.metadata().and_then(|metadata| metadata.modified()).ok(),
+            _ => None,
+        }
+    }
+}
+
+/// Readers at work. They end when this is dropped.
+#[derive(Debug)]
+pub struct Readers {
+    /// What they read comes here.
+    pub handover: Arc<Handover>,
+    /// The intakes, by the number that comes with a line.
+    pub intakes: Vec<Arc<Info>>,
+    stop: Arc<OwnedFd>,
+}
+
+impl Drop for Readers {
+    fn drop(&mut self) {
+        self.handover.stop();
+        // The counter of a new eventfd is far from its end: the write does not fail.
+        let _ = rustix::io::write(&self.stop, &1_u64.to_ne_bytes());
+    }
+}
+
+/// Starts one thread for each input. Only with the token: what they read is hostile.
+///
+/// # Errors
+/// When the system gives no thread or descriptor.
+pub fn start(_: &Unprivileged, inputs: Vec<Input>, clock: &Arc<Clock>) -> io::Result<Readers> {
+    let stop = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
+    let mut readers = Readers { handover: Arc::default(), intakes: Vec::new(), stop };
+    for (number, input) in (0_u8..).zip(inputs) {
+        readers.intakes.push(Arc::clone(&input.info));
+        let reader = Reader {
+            number,
+            info: input.info,
+            handover: Arc::clone(&readers.handover),
+            stop: Arc::clone(&readers.stop),
+            clock: Arc::clone(clock),
+        };
+        readers.handover.begin();
+        thread::Builder::new().name(format!("intake-{number}")).stack_size(128 << 10).spawn(move || reader.run(input.what))?;
+    }
+    Ok(readers)
+}
+
+struct Reader {
+    number: u8,
+    info: Arc<Info>,
+    handover: Arc<Handover>,
+    stop: Arc<OwnedFd>,
+    clock: Arc<Clock>,
+}
+
+impl Reader {
+    fn run(self, what: What) {
+        let (result, is_endless) = match what {
+            What::Kmsg(file) => (self.kmsg(file), true),
+            What::File(tail) => (self.follow(tail), true),
+            What::Stream(file) => (self.stream(file), false),
+        };
+        if let Err(error) = result {
+            tracing::error!(intake = %self.info.name, %error, "reading has ended");
+        }
+        // A recorded log has an end; anything else that ends is missed.
+        if is_endless {
+            self.info.counters.set_readable(false);
+        }
+        self.handover.end();
+    }
+
+    fn kmsg(&self, file: File) -> io::Result<()> {
+        let mut kmsg = kmsg::Kmsg::new(file, &self.clock);
+        let (mut batch, mut is_fresh) = (Batch::default(), false);
+        loop {
+            let drained = kmsg.drain(self.number, &mut batch, &self.info.counters, &self.clock, is_fresh)?;
+            if !batch.is_empty() && !self.handover.put(&mut batch) {
+                return Ok(());
+            }
+            is_fresh = drained == kmsg::Drained::Empty;
+            if is_fresh && !self.wait(kmsg.file())? {
+                return Ok(());
+            }
+        }
+    }
+
+    fn follow(&self, mut tail: file::Tail) -> io::Result<()> {
+        let mut batch = Batch::default();
+        let counters = &self.info.counters;
+        loop {
+            tail.clear_events();
+            loop {
+                let was_readable = counters.is_readable();
+                match tail.look(self.number, &mut batch, counters, &self.clock) {
+                    Ok(looked) => {
+                        if !batch.is_empty() && !self.handover.put(&mut batch) {
+                            return Ok(());
+                        }
+                        if counters.is_readable() != was_readable {
+                            self.handover.wake();
+                        }
+                        if looked == file::Looked::AtEnd {
+                            break;
+                        }
+                    }
+                    Err(error) => {
+                        if counters.set_readable(false) {
+                            tracing::warn!(intake = %self.info.name, %error, "the log file cannot be read; waiting until it can");
+                            self.handover.wake();
+                        }
+                        break;
+                    }
+                }
+            }
+            if !self.wait(tail.events())? {
+                return Ok(());
+            }
+        }
+    }
+
+    fn stream(&self, mut file: File) -> io::Result<()> {
+        let (mut lines, mut batch, mut buffer) = (lines::Lines::default(), Batch::default(), vec![0; 32 << 10]);
+        let counters = &self.info.counters;
+        loop {
+            if !self.wait(&file)? {
+                return Ok(());
+            }
+            let len = match file.read(&mut buffer) {
+                Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => continue,
+                len => len?,
+            };
+            let push = |line: &[u8]| {
+                counters.add_record();
+                batch.push(self.number, Time::Stamped, line);
+            };
+            let too_long = if len == 0 { lines.finish(push) } else { lines.feed(buffer.get(..len).unwrap_or_default(), push) };
+            counters.add_too_long(too_long);
+            if (!batch.is_empty() && !self.handover.put(&mut batch)) || len == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Waits until `fd` has something. False: it is time to stop.
+    fn wait(&self, fd: &impl AsFd) -> io::Result<bool> {
+        let mut fds = [PollFd::new(fd, PollFlags::IN), PollFd::new(&*self.stop, PollFlags::IN)];
+        loop {
+            match poll(&mut fds, None) {
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+                Ok(_) => return Ok(fds.get(1).is_none_or(|stop| stop.revents().is_empty())),
+            }
+        }
+    }
+}
+
+/// Does the kernel log hold lines of other network namespaces? Then any user may make it log any packet.
+///
+/// Looked at when lines arrive and a minute has passed since; never by a timer.
+#[derive(Debug, Default)]
+pub struct AllNetns {
+    file: Option<File>,
+    value: Option<bool>,
+    checked: Option<Tick>,
+}
+
+impl AllNetns {
+    /// The setting, `net.netfilter.nf_log_all_netns` (Linux Documentation/networking/netfilter-sysctl.rst).
+    pub const PATH: &'static str = "/proc/sys/net/netfilter/nf_log_all_netns";
+    /// How long an answer holds.
+    const HOLDS: std::time::Duration = std::time::Duration::from_secs(60);
+
+    /// Opens it, while we may.
+    #[must_use]
+    pub fn open() -> Self {
+        Self::open_at(&PathBuf::from(Self::PATH))
+    }
+
+    fn open_at(path: &Path) -> Self {
+        Self { file: File::open(path).ok(), value: None, checked: None }
+    }
+
+    /// Is it on? `None`: there is no such setting, i.e. nothing has been logged or the kernel has no namespaces.
+    pub fn is_on(&mut self, now: Tick) -> Option<bool> {
+        if self.checked.is_none_or(|checked| now.since(checked) >= Self::HOLDS) {
+            self.checked = Some(now);
+            if self.file.is_none() {
+                // It appears with the module nf_log_syslog.
+                self.file = File::open(Self::PATH).ok();
+            }
+            self.value = self.file.as_ref().and_then(|file| {
+                use std::os::unix::fs::FileExt as _;
+                let mut text = [0; 16];
+                let len = file.read_at(&mut text, 0).ok()?;
+                Some(!matches!(text.get(..len), Some(b"0\n" | b"0")))
+            });
+        }
+        self.value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_setting_is_looked_at_again_after_a_minute_and_not_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("nf_log_all_netns");
+        fs::write(&path, "0\n").unwrap();
+        let mut setting = AllNetns::open_at(&path);
+        assert_eq!(setting.is_on(Tick::from_secs(10)), Some(false));
+        fs::write(&path, "1\n").unwrap();
+        assert_eq!(setting.is_on(Tick::from_secs(69)), Some(false));
+        assert_eq!(setting.is_on(Tick::from_secs(70)), Some(true));
+    }
+
+    #[test]
+    fn what_may_not_be_read_says_what_to_do() {
+        let error = OpenError::new(Path::new(kmsg::PATH), Errno::PERM.into());
+        assert!(matches!(error, OpenError::NotPermitted { .. }));
+        assert!(error.to_string().contains("start firebelld as root or with CAP_SYSLOG"), "{error}");
+    }
+}
