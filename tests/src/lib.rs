@@ -1,1 +1,4 @@
-//! .
+//! What the tests of the whole need: networks that log, desktops, and the real programs between them.
+
+pub mod program;
+pub mod rig;

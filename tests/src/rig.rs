@@ -1,0 +1,281 @@
+//! Networks that log and desktops, made by the scripts in `tests/rigs` and undone when dropped.
+//!
+//! `FIREBELL_RIGS=required` makes a failure of what a machine cannot do, `never` leaves all of it out; without it a test
+//! that cannot run here says so on standard error and passes.
+
+use crate::program::{Line, Program, as_user, repository};
+use anyhow::{Context, Result, bail};
+use std::{
+    collections::HashMap,
+    fmt,
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+/// What a rig answers where the machine cannot do it (exit status 77 of the scripts): not root, a program missing.
+#[derive(Debug)]
+pub struct CannotRun(pub String);
+
+impl fmt::Display for CannotRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for CannotRun {}
+
+/// Runs a test that needs a rig, or leaves it out and says so, as `FIREBELL_RIGS` wants it.
+///
+/// # Errors
+/// Those of `test`; [`CannotRun`] only with `FIREBELL_RIGS=required`.
+pub fn with_rigs(name: &str, test: impl FnOnce() -> Result<()>) -> Result<()> {
+    let wish = std::env::var("FIREBELL_RIGS").unwrap_or_default();
+    let reason = match wish.as_str() {
+        "never" => "FIREBELL_RIGS=never".to_owned(),
+        "" | "required" => match test() {
+            Err(error) if wish.is_empty() && error.is::<CannotRun>() => error.to_string(),
+            result => return result,
+        },
+        other => bail!("FIREBELL_RIGS is 'required', 'never' or not set; it is {other:?}"),
+    };
+    // Not by eprintln!: the test harness would keep that to itself.
+    writeln!(std::io::stderr(), "left out: {name}: {reason}")?;
+    Ok(())
+}
+
+/// A script of `tests/rigs`.
+#[must_use]
+pub fn script(name: &str) -> Command {
+    Command::new(repository().join("tests/rigs").join(name))
+}
+
+/// Runs a script of `tests/rigs`; gives its standard output.
+///
+/// # Errors
+/// [`CannotRun`] for its exit status 77, else what it wrote to standard error.
+pub fn run_script(command: &mut Command) -> Result<String> {
+    let output = command.stdin(Stdio::null()).output().with_context(|| format!("running {command:?}"))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    match output.status.code() {
+        Some(0) => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        Some(77) => Err(CannotRun(said.trim().to_owned()).into()),
+        _ => bail!("{command:?}: {}\n{said}", output.status),
+    }
+}
+
+/// Names of rigs differ between tests that run at the same time.
+fn fresh_id() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("t{}x{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// What a script printed as shell assignments, quoted or not, with or without `export`.
+fn assignments(text: &str) -> HashMap<String, String> {
+    text.lines()
+        .filter(|line| !line.starts_with('#'))
+        .flat_map(|line| match line.strip_prefix("export ") {
+            Some(several) => several.split(' ').collect(),
+            None => vec![line],
+        })
+        .filter_map(|one| one.split_once('='))
+        .map(|(name, value)| (name.to_owned(), value.trim_matches('\'').to_owned()))
+        .collect()
+}
+
+/// Three network namespaces, a logging firewall in the middle one.
+#[derive(Debug)]
+pub struct Network {
+    id: String,
+    named: HashMap<String, String>,
+}
+
+impl Network {
+    /// Brings one up whose firewall logs with this prefix; `options` are more options of `netns-up`.
+    ///
+    /// # Errors
+    /// [`CannotRun`] without root or a program it needs.
+    pub fn up(prefix: &str, options: &[&str]) -> Result<Self> {
+        let id = fresh_id();
+        let said = run_script(script("netns-up").args(["--id", &id, "--prefix", prefix]).args(options))?;
+        Ok(Self { id, named: assignments(&said) })
+    }
+
+    /// A value that `netns-up` printed, `RIG_ATTACKER4` say.
+    ///
+    /// # Errors
+    /// When it printed none of that name.
+    pub fn value(&self, name: &str) -> Result<&str> {
+        self.named.get(name).map(String::as_str).with_context(|| format!("netns-up printed no {name}"))
+    }
+
+    /// Runs a scan of `scan --list`, with its parameters in the environment; gives what it reports.
+    ///
+    /// # Errors
+    /// [`CannotRun`] without the scanner, else when it fails.
+    pub fn scan(&self, name: &str, parameters: &[(&str, &str)]) -> Result<String> {
+        run_script(script("scan").args(["--id", &self.id, name]).envs(parameters.iter().copied()))
+    }
+
+    /// Runs a scan, and keeps what the firewall logged of it as raw `/dev/kmsg` records.
+    ///
+    /// # Errors
+    /// As [`Network::scan`].
+    pub fn scan_into(&self, name: &str, kmsg: &Path) -> Result<String> {
+        run_script(script("scan").args(["--id", &self.id, "--kmsg"]).arg(kmsg).arg(name))
+    }
+
+    /// A command in the attacker's namespace.
+    ///
+    /// # Errors
+    /// Never, unless `netns-up` printed no name for it.
+    pub fn attacker(&self) -> Result<Command> {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", self.value("RIG_ATK_NS")?]);
+        Ok(command)
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        let _ = run_script(script("netns-down").args(["--id", &self.id]));
+    }
+}
+
+/// A private bus of type system with our policy, a session bus, a screen and a notification daemon.
+#[derive(Debug)]
+pub struct Desktop {
+    id: String,
+    user: String,
+    named: HashMap<String, String>,
+}
+
+impl Desktop {
+    /// Brings one up that belongs to `user`; `daemon` is `dunst`, `xfce4-notifyd` or `none`. `options` are more options of
+    /// `desktop-up`, as `--policy` with [`bus_policy`].
+    ///
+    /// # Errors
+    /// [`CannotRun`] without root or a program it needs.
+    pub fn up(daemon: &str, user: &str, options: &[&str]) -> Result<Self> {
+        let id = fresh_id();
+        let said = run_script(script("desktop-up").args(["--id", &id, "--daemon", daemon, "--as", user]).args(options))?;
+        Ok(Self { id, user: user.to_owned(), named: assignments(&said) })
+    }
+
+    /// The address of its bus of type system.
+    ///
+    /// # Errors
+    /// When `desktop-up` printed none.
+    pub fn system_bus(&self) -> Result<&str> {
+        self.named.get("DBUS_SYSTEM_BUS_ADDRESS").map(String::as_str).context("desktop-up printed no system bus")
+    }
+
+    /// The address of its session bus.
+    ///
+    /// # Errors
+    /// When `desktop-up` printed none.
+    pub fn session_bus(&self) -> Result<&str> {
+        self.named.get("DBUS_SESSION_BUS_ADDRESS").map(String::as_str).context("desktop-up printed no session bus")
+    }
+
+    /// A program as its user, in its session.
+    ///
+    /// # Errors
+    /// When there is no such user.
+    pub fn command(&self, program: &Path) -> Result<Command> {
+        let mut command = as_user(&self.user, program)?;
+        command.envs(&self.named).env_remove("WAYLAND_DISPLAY").current_dir("/").stdin(Stdio::null());
+        command.env("HOME", self.named.get("XDG_RUNTIME_DIR").map_or("/nonexistent", String::as_str)).env_remove("XDG_CONFIG_HOME");
+        Ok(command)
+    }
+
+    /// Takes a picture of the screen once something is drawn on it.
+    ///
+    /// # Errors
+    /// When nothing was drawn within five seconds.
+    pub fn picture(&self, to: &Path) -> Result<()> {
+        run_script(script("desktop-shot").args(["--id", &self.id]).arg(to)).map(drop)
+    }
+
+    /// Listens to every call of `Notify` on the session bus.
+    ///
+    /// # Errors
+    /// When the monitor does not start.
+    pub fn notifications(&self) -> Result<Notifications> {
+        let mut command = self.command(Path::new("busctl"))?;
+        command.arg(format!("--address={}", self.session_bus()?)).args(["--json=short", "monitor"]);
+        command.arg("--match=type='method_call',interface='org.freedesktop.Notifications',member='Notify'");
+        let monitor = Program::start("busctl monitor", &mut command)?;
+        monitor.wait_for(Duration::from_secs(5), |line| line.is_stderr && line.text.contains("Monitoring"))?;
+        Ok(Notifications { monitor })
+    }
+}
+
+impl Drop for Desktop {
+    fn drop(&mut self) {
+        let _ = run_script(script("desktop-down").args(["--id", &self.id]));
+    }
+}
+
+/// A listener to `Notify` on one session bus.
+#[derive(Debug)]
+pub struct Notifications {
+    monitor: Program,
+}
+
+/// One call of `org.freedesktop.Notifications.Notify`.
+#[derive(Debug, Clone)]
+pub struct Notification {
+    /// The notification it replaces; 0 for a new one.
+    pub replaces: u64,
+    /// Title.
+    pub summary: String,
+    /// Text, with markup where the server has that.
+    pub body: String,
+    /// When we heard of it.
+    pub line: Line,
+}
+
+impl Notifications {
+    /// Every call so far.
+    ///
+    /// # Errors
+    /// When a message cannot be read.
+    pub fn all(&self) -> Result<Vec<Notification>> {
+        self.monitor.lines().into_iter().filter(|line| !line.is_stderr).map(notification).collect()
+    }
+
+    /// Waits for a call.
+    ///
+    /// # Errors
+    /// When none came within `limit`.
+    pub fn first(&self, limit: Duration) -> Result<Notification> {
+        notification(self.monitor.wait_for(limit, |line| !line.is_stderr)?)
+    }
+}
+
+fn notification(line: Line) -> Result<Notification> {
+    let message: serde_json::Value = serde_json::from_str(&line.text).with_context(|| format!("reading {}", line.text))?;
+    let argument =
+        |at: usize| message.pointer(&format!("/payload/data/{at}")).with_context(|| format!("no argument {at} in {}", line.text));
+    let text = |at: usize| Ok::<_, anyhow::Error>(argument(at)?.as_str().context("not a text")?.to_owned());
+    Ok(Notification { replaces: argument(1)?.as_u64().context("not a number")?, summary: text(3)?, body: text(4)?, line })
+}
+
+/// The folder with our bus policy.
+#[must_use]
+pub fn bus_policy() -> String {
+    repository().join("dbus-policy").to_string_lossy().into_owned()
+}
+
+/// Where pictures of a test are kept, for whoever wants to look: `target/pictures`.
+///
+/// # Errors
+/// When the folder cannot be made.
+pub fn pictures() -> Result<PathBuf> {
+    let folder = repository().join("target/pictures");
+    std::fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
