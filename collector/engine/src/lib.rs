@@ -6,4 +6,7 @@
 pub mod finding;
 pub mod origin;
 pub mod packet;
+pub mod parse;
+pub mod record;
+pub mod stamp;
 pub mod tick;

@@ -80,13 +80,14 @@ pub struct Header<'a> {
     pub id: Option<u16>,
     /// `FLOWLBL=` of IPv6.
     pub flow_label: Option<u32>,
-    /// `CE`, `DF`, `MF`.
+    /// `CE`, `DF`, `MF`. For IPv6 "more fragments" is the `INCOMPLETE` in front of `PROTO=`.
     pub ip_flags: IpFlags,
-    /// `FRAG=` or `FRAG:`, the fragment offset in units of 8 bytes.
+    /// `FRAG:`, the fragment offset as printed: in units of 8 bytes for IPv4, in bytes for IPv6.
     pub frag: Option<u32>,
     /// IP options or IPv6 extension headers, `OPT (…)` before `PROTO=`.
     pub ip_opt: Options<'a>,
-    /// The protocol.
+    /// The protocol; with an empty name where the kernel does not print it (IPv6 ESP without
+    /// `--log-ip-options`, later fragments of AH).
     pub proto: Proto<'a>,
     /// `INCOMPLETE [n bytes]`: the transport header was cut.
     pub is_incomplete: bool,
@@ -140,17 +141,20 @@ pub struct IpFlags {
 pub struct Proto<'a> {
     /// `TCP`, `UDP`, `ICMPv6`, `47`, `ARP`, … as printed.
     pub name: &'a [u8],
-    /// IANA protocol number; `None` for ARP.
+    /// IANA protocol number; `None` for ARP and for names we do not know.
     pub number: Option<u8>,
 }
 
 /// TCP flags, and the order in which they were printed.
 ///
-/// The kernel prints `CWR ECE URG ACK PSH RST SYN FIN`; other loggers have other orders.
+/// The kernel prints `AE CWR ECE URG ACK PSH RST SYN FIN`; other loggers have other orders.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TcpFlags {
     bits: u8,
-    order: u32,
+    /// Accurate ECN, a ninth flag since Linux 6.18: it has no place in the byte.
+    ae: bool,
+    /// Four bits a flag, first printed lowest.
+    order: u64,
 }
 
 impl TcpFlags {
@@ -177,26 +181,106 @@ impl TcpFlags {
         self.bits
     }
 
-    /// Adds one flag, the last printed so far.
+    /// The accurate-ECN flag (`AE`), once called NS.
+    #[must_use]
+    pub const fn ae(self) -> bool {
+        self.ae
+    }
+
+    /// Adds one flag, the last printed so far. `bit` has exactly one bit set.
     #[must_use]
     pub const fn with(self, bit: u8) -> Self {
         if self.bits & bit != 0 {
             return self;
         }
-        let place = self.bits.count_ones() * 4;
-        Self { bits: self.bits | bit, order: self.order | (bit.trailing_zeros() << place) }
+        Self { bits: self.bits | bit, order: self.order | ((bit.trailing_zeros() as u64) << (self.len() * 4)), ..self }
+    }
+
+    /// Adds `AE`, the last printed so far.
+    #[must_use]
+    pub const fn with_ae(self) -> Self {
+        if self.ae {
+            return self;
+        }
+        Self { ae: true, order: self.order | (8 << (self.len() * 4)), ..self }
+    }
+
+    const fn len(self) -> u32 {
+        self.bits.count_ones() + self.ae as u32
     }
 
     /// The names in the order printed.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
-        const NAMES: [&str; 8] = ["FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR"];
-        (0..self.bits.count_ones()).filter_map(move |n| NAMES.get(((self.order >> (n * 4)) & 7) as usize).copied())
+        const NAMES: [&str; 9] = ["FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR", "AE"];
+        (0..self.len()).filter_map(move |n| NAMES.get(((self.order >> (n * 4)) & 15) as usize).copied())
     }
 }
 
 /// The `OPT (…)` groups of a header, hex text without the brackets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options<'a>(pub &'a [u8]);
+
+impl<'a> Packet<'a> {
+    /// What is known before the first field is read.
+    pub(crate) const fn blank(prefix: &'a [u8]) -> Self {
+        Self {
+            prefix,
+            in_iface: None,
+            out_iface: None,
+            phys_in: None,
+            phys_out: None,
+            link: Link { mac: None, mac_src: None, mac_dst: None, mac_proto: None, vlan_proto: None, vlan_id: None },
+            header: Header::blank(),
+            nested: None,
+            mtu: None,
+            gateway: None,
+            mark: None,
+            uid: None,
+            gid: None,
+            is_whole: false,
+        }
+    }
+}
+
+impl Header<'_> {
+    /// What is known before the first field is read; an address of no use stands in for both.
+    pub(crate) const fn blank() -> Self {
+        const NOWHERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
+        Self {
+            src: NOWHERE,
+            dst: NOWHERE,
+            len: None,
+            tos: None,
+            tc: None,
+            prec: None,
+            ttl: None,
+            hop_limit: None,
+            id: None,
+            flow_label: None,
+            ip_flags: IpFlags { ce: false, df: false, mf: false },
+            frag: None,
+            ip_opt: Options(b""),
+            proto: Proto { name: b"", number: None },
+            is_incomplete: false,
+            sport: None,
+            dport: None,
+            l4_len: None,
+            tcp_seq: None,
+            tcp_ack: None,
+            window: None,
+            res: None,
+            flags: None,
+            urgp: None,
+            tcp_opt: Options(b""),
+            icmp_type: None,
+            icmp_code: None,
+            icmp_id: None,
+            icmp_seq: None,
+            spi: None,
+            arp_opcode: None,
+        }
+    }
+}
 
 impl<'a> Options<'a> {
     /// The text of each group, trimmed: `020405B4`, or empty for `OPT ( )`.

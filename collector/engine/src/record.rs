@@ -1,0 +1,260 @@
+//! Takes the envelope off a log line: time stamp, host, priority.
+
+use crate::stamp::Stamp;
+
+/// A log line without its envelope.
+///
+/// Everything borrows from the line. What an envelope of this form does not say is `None`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// When, by the best clock of the line: calendar time where there is one, otherwise [`Record::uptime`].
+    pub stamp: Option<Stamp>,
+    /// The kernel's own stamp, microseconds since boot. `imklog` and `dmesg` print it beside or instead of calendar time.
+    pub uptime: Option<u64>,
+    /// The machine.
+    pub host: Option<&'a [u8]>,
+    /// The program that wrote it, without brackets and colon: `kernel`, `ulogd`.
+    pub tag: Option<&'a [u8]>,
+    /// Facility times 8 plus level, from kmsg or `<n>`. Facility 0 is the kernel (RFC 5424 section 6.2.1).
+    pub priority: Option<u32>,
+    /// Sequence number of a kmsg record.
+    pub seq: Option<u64>,
+    /// The message.
+    pub text: &'a [u8],
+}
+
+impl<'a> Record<'a> {
+    /// Splits one line, without its newline. Any bytes will do: a line in no known form is all text. Never allocates.
+    ///
+    /// Knows `/dev/kmsg` records (`4,354645,2451192320,-;text`), RFC 3164 and RFC 5424 with and without `<pri>`, RFC 3339
+    /// and journald's `short-iso` in front of `host tag: text`, `dmesg` with and without `-T`, and the files of Proxmox and OpenWrt.
+    #[must_use]
+    pub fn read(line: &'a [u8]) -> Self {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let mut record = Self { stamp: None, uptime: None, host: None, tag: None, priority: None, seq: None, text: line };
+        match line.first() {
+            Some(b'0'..=b'9') if record.read_kmsg() => return record,
+            Some(b'0'..=b'9') if record.read_proxmox() => return record,
+            Some(b'<') if record.read_priority() && record.read_rfc5424() => return record,
+            Some(b'a'..=b'z') => record.read_priority_words(b": "),
+            _ => {}
+        }
+        // A date in brackets is that of `dmesg`, which prints no host.
+        let has_host = record.read_date() && !line.starts_with(b"[");
+        record.read_uptime();
+        if has_host || record.uptime.is_some() {
+            record.read_priority_words(b" ");
+        }
+        record.read_origin(has_host);
+        record.read_uptime();
+        if record.stamp.is_none() {
+            record.stamp = record.uptime.map(|micros| Stamp::Uptime { micros });
+        }
+        record
+    }
+
+    /// `4,354645,2451192320,-;text`: priority, sequence, microseconds, flags. The kernel's text holds no further envelope.
+    ///
+    /// Source: Linux `Documentation/ABI/testing/dev-kmsg`.
+    fn read_kmsg(&mut self) -> bool {
+        let Some((priority, rest)) = number(self.text) else { return false };
+        let Some((seq, rest)) = rest.strip_prefix(b",").and_then(number) else { return false };
+        let Some((micros, rest)) = rest.strip_prefix(b",").and_then(number) else { return false };
+        let Some(rest) = rest.strip_prefix(b",") else { return false };
+        // Flags, and fields of later kernels.
+        let Some(end) = rest.iter().take(64).position(|byte| *byte == b';') else { return false };
+        let Ok(priority) = u32::try_from(priority) else { return false };
+        self.priority = Some(priority);
+        self.seq = Some(seq);
+        self.uptime = Some(micros);
+        self.stamp = Some(Stamp::Uptime { micros });
+        self.text = rest.get(end + 1..).unwrap_or_default();
+        true
+    }
+
+    /// `101 1 tap101i0-IN 20/Jun/2026:13:12:46 +0200 text`: guest, level, chain.
+    fn read_proxmox(&mut self) -> bool {
+        let Some((_, rest)) = number(self.text) else { return false };
+        let Some((level, rest)) = rest.strip_prefix(b" ").and_then(number) else { return false };
+        let Some((_, rest)) = rest.strip_prefix(b" ").and_then(word) else { return false };
+        let Some((stamp, length)) = Stamp::read_wall(rest) else { return false };
+        self.priority = u32::try_from(level).ok();
+        self.stamp = Some(stamp);
+        self.text = rest.get(length..).unwrap_or_default().trim_ascii_start();
+        true
+    }
+
+    /// `<13>`.
+    fn read_priority(&mut self) -> bool {
+        let Some((priority, rest)) = self.text.strip_prefix(b"<").and_then(number) else { return false };
+        let (Ok(priority @ 0..=191), Some(rest)) = (u32::try_from(priority), rest.strip_prefix(b">")) else { return false };
+        self.priority = Some(priority);
+        self.text = rest;
+        true
+    }
+
+    /// `1 2026-11-22T07:36:51.287536+00:00 desk kernel - - - text`, behind the priority.
+    ///
+    /// Source: RFC 5424 section 6.
+    fn read_rfc5424(&mut self) -> bool {
+        let Some((stamp, rest)) = self.text.strip_prefix(b"1 ").and_then(word) else { return false };
+        let stamp = match stamp {
+            b"-" => None,
+            _ => match Stamp::read_wall(stamp) {
+                Some((stamp, _)) => Some(stamp),
+                None => return false,
+            },
+        };
+        let Some((host, rest)) = word(rest) else { return false };
+        let Some((tag, rest)) = word(rest) else { return false };
+        let Some((_process, rest)) = word(rest) else { return false };
+        let Some((_message_id, rest)) = word(rest) else { return false };
+        let Some(rest) = structured_data(rest) else { return false };
+        self.stamp = stamp;
+        self.host = Some(host).filter(|host| *host != b"-");
+        self.tag = Some(tag).filter(|tag| *tag != b"-");
+        // A message in UTF-8 may start with a byte order mark.
+        self.text = rest.strip_prefix(b"\xef\xbb\xbf").unwrap_or(rest);
+        self.read_uptime();
+        true
+    }
+
+    /// `kern.warn kernel: …` (OpenWrt), `kern.info: Oct 12 …`.
+    fn read_priority_words(&mut self, end: &[u8]) {
+        const LEVELS: [&[u8]; 8] = [b"emerg", b"alert", b"crit", b"err", b"warn", b"notice", b"info", b"debug"];
+        let Some(rest) = self.text.strip_prefix(b"kern.") else { return };
+        for (number, level) in (0..).zip(LEVELS) {
+            if let Some(rest) = rest.strip_prefix(level).and_then(|rest| rest.strip_prefix(end)) {
+                self.priority = Some(number);
+                self.text = rest;
+                return;
+            }
+        }
+    }
+
+    /// A calendar stamp, in brackets or not, with the space behind it.
+    fn read_date(&mut self) -> bool {
+        let (inside, brackets) = match self.text.strip_prefix(b"[") {
+            Some(inside) => (inside, 1),
+            None => (self.text, 0),
+        };
+        let Some((stamp, length)) = Stamp::read_wall(inside) else { return false };
+        let rest = inside.get(length..).unwrap_or_default();
+        let rest = if brackets == 1 { rest.strip_prefix(b"]") } else { Some(rest) };
+        let Some(rest) = rest.and_then(|rest| rest.strip_prefix(b" ")) else { return false };
+        self.stamp = Some(stamp);
+        self.text = rest;
+        true
+    }
+
+    /// `[ 2451.192320] `, once.
+    fn read_uptime(&mut self) {
+        if self.uptime.is_some() {
+            return;
+        }
+        if let Some((micros, length)) = Stamp::read_uptime(self.text) {
+            self.uptime = Some(micros);
+            let rest = self.text.get(length..).unwrap_or_default();
+            self.text = rest.strip_prefix(b" ").unwrap_or(rest);
+        }
+    }
+
+    /// `desk kernel: `, `kernel: `, `desk ulogd[77]: `, or just `desk ` behind a date.
+    fn read_origin(&mut self, has_host: bool) {
+        if let Some((tag, rest)) = tag(self.text) {
+            if has_host || tag == b"kernel" {
+                self.tag = Some(tag);
+                self.text = rest;
+            }
+            return;
+        }
+        let Some((host, rest)) = word(self.text) else { return };
+        if !is_host(host) {
+            return;
+        }
+        if let Some((tag, after)) = tag(rest) {
+            // `dmesg` prints no host: there `word tag:` is text, unless the tag is `kernel` (journald's `short-monotonic`).
+            if has_host || (self.uptime.is_some() && tag == b"kernel") {
+                self.host = Some(host);
+                self.tag = Some(tag);
+                self.text = after;
+            }
+        } else if has_host && self.uptime.is_none() {
+            self.host = Some(host);
+            self.text = rest;
+        }
+    }
+}
+
+/// A decimal number at the start of `text`, and what is behind it.
+fn number(text: &[u8]) -> Option<(u64, &[u8])> {
+    let mut value = 0_u64;
+    let mut length = 0;
+    for byte in text.iter().take(20) {
+        if !byte.is_ascii_digit() {
+            break;
+        }
+        value = value.checked_mul(10)?.checked_add(u64::from(byte - b'0'))?;
+        length += 1;
+    }
+    if length == 0 { None } else { Some((value, text.get(length..)?)) }
+}
+
+/// The bytes up to a space, at most 255 of them, and what is behind the space.
+fn word(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = text.iter().take(256).position(|byte| *byte == b' ')?;
+    Some((text.get(..end)?, text.get(end + 1..)?)).filter(|(word, _)| !word.is_empty())
+}
+
+/// `kernel: `, `ulogd[77]: `: the name, and what is behind the space.
+///
+/// A name holds neither space nor colon, so that `Shorewall:net2fw:DROP: IN=` stays a prefix. Neither does it stand
+/// right before `IN=`: then it is the whole prefix.
+fn tag(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (word, rest) = word(text)?;
+    let name = word.strip_suffix(b":")?;
+    let name = match name.strip_suffix(b"]") {
+        Some(inner) => {
+            let open = inner.iter().rposition(|byte| *byte == b'[')?;
+            let is_process = inner.get(open + 1..)?.iter().all(u8::is_ascii_digit);
+            inner.get(..open).filter(|_| is_process)?
+        }
+        None => name,
+    };
+    let is_name = !name.is_empty() && name.len() <= 48 && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._/-@".contains(byte));
+    let is_prefix = name != b"kernel" && (rest.starts_with(b"IN=") || rest.starts_with(b"OUT="));
+    (is_name && !is_prefix).then_some((name, rest))
+}
+
+/// Whether a word can be the name of a machine. Some relays join several with commas.
+fn is_host(word: &[u8]) -> bool {
+    word.len() <= 255 && word.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._-:,%".contains(byte)) && !word.ends_with(b":")
+}
+
+/// What is behind the structured data of RFC 5424: `-`, or `[id name="value" …]` with `\"`, `\\` and `\]` in values.
+fn structured_data(text: &[u8]) -> Option<&[u8]> {
+    if let Some(rest) = text.strip_prefix(b"-") {
+        return rest.strip_prefix(b" ").or(rest.is_empty().then_some(rest));
+    }
+    if text.first() != Some(&b'[') {
+        return None;
+    }
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    for (at, byte) in text.iter().enumerate() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_quoted => is_escaped = true,
+            b'"' => is_quoted = !is_quoted,
+            b']' if !is_quoted => {
+                let rest = text.get(at + 1..)?;
+                match rest.first() {
+                    Some(b'[') => {}
+                    Some(b' ') => return rest.get(1..),
+                    _ => return Some(rest),
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
