@@ -1,2 +1,124 @@
-//! .
-fn main() {}
+//! `firebell-notifier`: turns the alerts of the collector into popups of the user's desktop.
+//!
+//! ```text
+//! system bus --> collector --> agent <--> ledger --> present --> server  --> session bus
+//!                (listens)     (loop)     (books)    (words)     terminal --> standard output
+//! ```
+//! `ledger` and `present` are pure; the others carry.
+
+mod agent;
+mod backoff;
+mod collector;
+mod config;
+mod ledger;
+mod once;
+mod present;
+mod seen;
+mod server;
+mod terminal;
+
+use crate::{agent::Desktop, seen::Seen, server::Server, terminal::Terminal};
+use clap::Parser;
+use firebell_shared::{config::ConfigError, names};
+use std::{
+    io::{self, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::info;
+
+/// Exit codes of sysexits(3).
+const UNAVAILABLE: u8 = 69;
+const BAD_CONFIG: u8 = 78;
+
+/// Shows what the firewall saw as notifications on your desktop. Needs the collector, firebelld, on the system bus.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Args {
+    /// Read this file instead of $XDG_CONFIG_HOME/firebell/notifier.toml.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Only check the configuration.
+    #[arg(long, conflicts_with_all = ["print", "once"])]
+    check: bool,
+    /// Write popups to standard output instead of the session's notification server.
+    #[arg(long, conflicts_with = "once")]
+    print: bool,
+    /// Show one popup and end.
+    #[arg(long, num_args = 2, value_names = ["TITLE", "BODY"], conflicts_with_all = ["config"])]
+    once: Option<Vec<String>>,
+    /// How much to say on standard error: error, warn, info or debug.
+    #[arg(long, default_value = "info", value_name = "LEVEL", value_parser = ["error", "warn", "info", "debug"])]
+    log_level: String,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_ansi(false)
+        .with_target(false)
+        .without_time()
+        .with_max_level(args.log_level.parse().unwrap_or(tracing::Level::INFO))
+        .init();
+    match run(&args) {
+        Ok(code) => code,
+        Err(error) => {
+            // Nobody left to tell if this fails.
+            let _ = writeln!(io::stderr(), "firebell-notifier: {error:#}");
+            if error.is::<ConfigError>() { ExitCode::from(BAD_CONFIG) } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    if let Some([title, body]) = args.once.as_deref() {
+        return Ok(match once::show(title, body) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                writeln!(io::stderr(), "firebell-notifier: the popup was not shown: {error}")?;
+                ExitCode::from(UNAVAILABLE)
+            }
+        });
+    }
+    let (config, path) = config::load(args.config.as_deref())?;
+    if args.check {
+        match path {
+            Some(path) => writeln!(io::stdout(), "{} is valid", path.display())?,
+            None => writeln!(io::stdout(), "no configuration file; the defaults are valid")?,
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        // Ending in the middle of a call is fine: the connections end with us.
+        tokio::select! {
+            code = serve(config, args.print) => code,
+            _ = terminate.recv() => Ok(ExitCode::SUCCESS),
+            _ = interrupt.recv() => Ok(ExitCode::SUCCESS),
+        }
+    })
+}
+
+async fn serve(config: config::Config, print: bool) -> anyhow::Result<ExitCode> {
+    let (desktop, seen) = if print {
+        (Desktop::Terminal(Terminal::new()), Seen::nowhere())
+    } else {
+        match Server::connect().await {
+            Ok(server) => (Desktop::Server(server), Seen::in_state_dir()),
+            Err(zbus::Error::NameTaken) => {
+                info!("another firebell-notifier serves this session ({} is taken); nothing to do", names::NOTIFIER_NAME);
+                return Ok(ExitCode::SUCCESS);
+            }
+            Err(error) => {
+                writeln!(io::stderr(), "firebell-notifier: no session bus ({error}); start me inside a desktop session, or use --print")?;
+                return Ok(ExitCode::from(UNAVAILABLE));
+            }
+        }
+    };
+    agent::run(config.rules(), desktop, seen).await?;
+    Ok(ExitCode::SUCCESS)
+}

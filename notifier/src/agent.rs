@@ -1,0 +1,243 @@
+//! The loop: news in, popups out.
+
+use crate::{
+    backoff::Backoff,
+    collector::{self, News},
+    ledger::{Command, Failure, Ledger, Rules},
+    seen::Seen,
+    server::{Server, Signal},
+    terminal::Terminal,
+};
+use anyhow::Context as _;
+use std::{env, future, path::PathBuf, time::Duration};
+use tokio::{sync::mpsc, time::Instant};
+use tracing::{debug, info, warn};
+
+/// So long after the session bus went away its socket may be missing before we take the session for over.
+const SESSION_OVER: Duration = Duration::from_secs(5);
+
+/// Where popups go.
+pub(crate) enum Desktop {
+    /// The session's notification server.
+    Server(Server),
+    /// Standard output.
+    Terminal(Terminal),
+}
+
+/// Runs until the session is over.
+///
+/// # Errors
+/// When another agent took our name, or the terminal is gone.
+pub(crate) async fn run(rules: Rules, desktop: Desktop, seen: Seen) -> anyhow::Result<()> {
+    let (tell, mut news) = mpsc::channel(4);
+    let collector = tokio::spawn(collector::listen(tell, seen.read()));
+    let mut agent = Agent { ledger: Ledger::new(rules), desktop, seen, start: Instant::now(), has_said_no_server: false, failures: 0 };
+    let result = agent.work(&mut news).await;
+    collector.abort();
+    result
+}
+
+struct Agent {
+    ledger: Ledger,
+    desktop: Desktop,
+    seen: Seen,
+    /// The zero of the ledger's time.
+    start: Instant,
+    has_said_no_server: bool,
+    failures: u64,
+}
+
+/// What woke us.
+enum Event {
+    News(Option<News>),
+    Signal(Option<Signal>),
+    Deadline,
+}
+
+impl Agent {
+    async fn work(&mut self, news: &mut mpsc::Receiver<News>) -> anyhow::Result<()> {
+        loop {
+            while let Some(command) = self.ledger.next(self.start.elapsed()) {
+                self.perform(command).await?;
+            }
+            let deadline = self.ledger.deadline().map(|at| self.start + at);
+            // Only waiting happens in here: a call that is cancelled half-way would break the connection.
+            let event = tokio::select! {
+                news = news.recv() => Event::News(news),
+                signal = self.desktop.signal() => Event::Signal(signal),
+                () = sleep_until(deadline) => Event::Deadline,
+            };
+            match event {
+                Event::News(Some(news)) => self.take(&news).await?,
+                // It listens for as long as we do.
+                Event::News(None) => anyhow::bail!("the listener to the collector ended"),
+                Event::Signal(Some(signal)) => self.heed(signal),
+                Event::Signal(None) => {
+                    self.ledger.server_gone();
+                    match reconnect().await? {
+                        Some(server) => self.desktop = Desktop::Server(server),
+                        None => return Ok(()),
+                    }
+                    self.heed(Signal::Back);
+                }
+                Event::Deadline => {}
+            }
+        }
+    }
+
+    async fn take(&mut self, news: &News) -> anyhow::Result<()> {
+        if news.starts_anew {
+            debug!("the collector's history starts anew");
+            self.ledger.start_anew();
+        }
+        for alert in &news.alerts {
+            debug!(id = alert.id, seq = alert.details.seq, kind = %alert.kind, phase = alert.details.phase.as_str(), "alert");
+            self.ledger.observe(alert, self.start.elapsed(), news.is_late);
+        }
+        while let Some(command) = self.ledger.next(self.start.elapsed()) {
+            self.perform(command).await?;
+        }
+        // Only now: what was not shown before a crash is told again.
+        self.seen.write(&news.position);
+        debug!(counters = ?self.ledger.counters(), "books");
+        Ok(())
+    }
+
+    async fn perform(&mut self, command: Command) -> anyhow::Result<()> {
+        let (key, replaces, popup) = match command {
+            Command::Close { id } => {
+                if let Desktop::Server(server) = &mut self.desktop {
+                    server.close(id).await;
+                }
+                return Ok(());
+            }
+            Command::Show { key, replaces, popup } => (key, replaces, popup),
+        };
+        let result = match &mut self.desktop {
+            Desktop::Server(server) => server.show(&popup, replaces).await,
+            Desktop::Terminal(terminal) => Ok(terminal.show(&popup, replaces).context("cannot write to standard output")?),
+        };
+        // What the server said before it answered comes first: it may have restarted, or somebody closed the
+        // popup that we replace.
+        tokio::task::yield_now().await;
+        while let Some(signal) = self.desktop.waiting_signal() {
+            self.heed(signal);
+        }
+        let now = self.start.elapsed();
+        match result {
+            Ok(id) => self.ledger.shown(key, id, now),
+            Err((failure, why)) => {
+                self.complain(failure, &why);
+                self.ledger.failed(key, failure, now);
+            }
+        }
+        Ok(())
+    }
+
+    fn heed(&mut self, signal: Signal) {
+        match signal {
+            Signal::Closed(id) => self.ledger.popup_closed(id),
+            Signal::Gone => self.ledger.server_gone(),
+            Signal::Back => {
+                if self.has_said_no_server {
+                    info!("there is a notification server now");
+                    self.has_said_no_server = false;
+                }
+                self.ledger.server_back(self.start.elapsed());
+            }
+        }
+    }
+
+    /// Says what the server does not do; each thing once, or at the 1st, 2nd, 4th, ... time.
+    fn complain(&mut self, failure: Failure, why: &str) {
+        match failure {
+            Failure::NoServer if self.has_said_no_server => {}
+            Failure::NoServer => {
+                warn!("no notification server in this session; popups wait until there is one ({why})");
+                self.has_said_no_server = true;
+            }
+            Failure::Refused | Failure::Silent => {
+                self.failures += 1;
+                if self.failures.is_power_of_two() {
+                    warn!(failures = self.failures, "the notification server did not show a popup: {why}");
+                }
+            }
+        }
+    }
+}
+
+impl Desktop {
+    /// The next signal of the server; `None` when its bus is gone. A terminal has none.
+    async fn signal(&mut self) -> Option<Signal> {
+        match self {
+            Self::Server(server) => server.signal().await,
+            Self::Terminal(_) => future::pending().await,
+        }
+    }
+
+    fn waiting_signal(&mut self) -> Option<Signal> {
+        match self {
+            Self::Server(server) => server.waiting_signal(),
+            Self::Terminal(_) => None,
+        }
+    }
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => future::pending().await,
+    }
+}
+
+/// Connects to the session bus again. `None`: the session is over.
+async fn reconnect() -> anyhow::Result<Option<Server>> {
+    warn!("the session bus closed the connection; trying again");
+    let lost = Instant::now();
+    let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(60));
+    loop {
+        tokio::time::sleep(backoff.next_wait()).await;
+        match Server::connect().await {
+            Ok(server) => {
+                info!("connected to the session bus again");
+                return Ok(Some(server));
+            }
+            Err(zbus::Error::NameTaken) => anyhow::bail!("another firebell-notifier took over in this session"),
+            Err(error) => debug!(%error, "no session bus"),
+        }
+        if lost.elapsed() >= SESSION_OVER && bus_socket().is_some_and(|socket| !socket.exists()) {
+            info!("the session bus is gone; the session is over");
+            return Ok(None);
+        }
+    }
+}
+
+/// The session bus's socket, where it is one in the file system and its address is a plain one.
+fn bus_socket() -> Option<PathBuf> {
+    match env::var("DBUS_SESSION_BUS_ADDRESS") {
+        Ok(address) => socket_path(&address),
+        Err(_) => Some(PathBuf::from(env::var_os("XDG_RUNTIME_DIR")?).join("bus")),
+    }
+}
+
+/// Source: D-Bus Specification, "Server Addresses". Several addresses or escapes: not a plain one.
+fn socket_path(address: &str) -> Option<PathBuf> {
+    if address.contains([';', '%']) {
+        return None;
+    }
+    address.strip_prefix("unix:")?.split(',').find_map(|pair| pair.strip_prefix("path=")).map(PathBuf::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_plain_path_address_tells_whether_the_session_is_over() {
+        assert_eq!(socket_path("unix:path=/run/user/1000/bus"), Some("/run/user/1000/bus".into()));
+        assert_eq!(socket_path("unix:path=/tmp/x,guid=123"), Some("/tmp/x".into()));
+        for address in ["unix:abstract=/tmp/x", "tcp:host=localhost", "unix:path=/a;unix:path=/b", "unix:path=/a%20b", ""] {
+            assert_eq!(socket_path(address), None);
+        }
+    }
+}

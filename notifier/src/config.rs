@@ -1,0 +1,141 @@
+//! `notifier.toml`: what the user chose. No file is needed.
+
+use crate::ledger::Rules;
+use anyhow::Context as _;
+use firebell_shared::{
+    config::{self, ConfigError},
+    severity::Severity,
+};
+use serde::Deserialize;
+use std::{
+    env, fs,
+    io::{ErrorKind, Read as _},
+    path::{Path, PathBuf},
+};
+
+/// The file, key by key.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct Config {
+    /// Popups from this severity on stay on the screen until you close them; the others go when your desktop says so.
+    stay_from_severity: Severity,
+    /// Popups from this severity on, whatever the collector advises. Not given: the collector's advice.
+    popup_from_severity: Option<Severity>,
+    /// New popups in an hour. The last one gathers all further incidents; severity 5 is not counted.
+    popups_per_hour: PerHour,
+}
+
+/// 0 to 1000.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(try_from = "u32")]
+struct PerHour(u32);
+
+impl TryFrom<u32> for PerHour {
+    type Error = String;
+
+    fn try_from(n: u32) -> Result<Self, String> {
+        if n <= 1000 { Ok(Self(n)) } else { Err(format!("{n} popups an hour are more than anybody reads; use 0 to 1000")) }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { stay_from_severity: Severity::AIMED, popup_from_severity: None, popups_per_hour: PerHour(6) }
+    }
+}
+
+impl Config {
+    /// What it means for the ledger.
+    pub(crate) fn rules(self) -> Rules {
+        Rules { stay_from: self.stay_from_severity, popup_from: self.popup_from_severity, per_hour: self.popups_per_hour.0 }
+    }
+}
+
+/// Reads `path`, or the user's file where none is given. Only that one may be absent. Gives the path too.
+///
+/// # Errors
+/// [`ConfigError`] for what is written in the file; others where it cannot be read.
+pub(crate) fn load(path: Option<&Path>) -> anyhow::Result<(Config, Option<PathBuf>)> {
+    let (path, may_be_absent) = match path {
+        Some(path) => (path.to_owned(), false),
+        None => match user_dir("XDG_CONFIG_HOME", ".config") {
+            Some(dir) => (dir.join("notifier.toml"), true),
+            None => return Ok((Config::default(), None)),
+        },
+    };
+    let file = match fs::File::open(&path) {
+        Err(error) if may_be_absent && matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok((Config::default(), None));
+        }
+        file => file.with_context(|| format!("cannot open {}", path.display()))?,
+    };
+    let mut bytes = Vec::new();
+    file.take(config::MAX_BYTES + 1).read_to_end(&mut bytes).with_context(|| format!("cannot read {}", path.display()))?;
+    if bytes.len() as u64 > config::MAX_BYTES {
+        return Err(ConfigError::new(&path, "", None, "larger than 1 MiB; that is no configuration").into());
+    }
+    let text = match String::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let valid = error.utf8_error().valid_up_to();
+            let text = String::from_utf8_lossy(error.as_bytes());
+            return Err(ConfigError::new(&path, &text, Some(valid..valid + 1), "not valid UTF-8; save the file as UTF-8").into());
+        }
+    };
+    Ok((config::parse(&path, &text)?, Some(path)))
+}
+
+/// `firebell` in one of the user's base directories. Source: XDG Base Directory Specification 0.8; relative
+/// paths in the variables are to be ignored.
+pub(crate) fn user_dir(variable: &str, below_home: &str) -> Option<PathBuf> {
+    let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    Some(absolute(variable).or_else(|| absolute("HOME").map(|home| home.join(below_home)))?.join("firebell"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load_text(text: &[u8]) -> anyhow::Result<Config> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("notifier.toml");
+        fs::write(&path, text).unwrap();
+        load(Some(&path)).map(|(config, _)| config)
+    }
+
+    #[test]
+    fn an_empty_file_is_the_default() {
+        assert_eq!(load_text(b"").unwrap(), Config::default());
+    }
+
+    #[test]
+    fn every_key_is_read() {
+        let rules = load_text(b"stay-from-severity = 5\npopup-from-severity = 2\npopups-per-hour = 0\n").unwrap().rules();
+        assert_eq!((rules.stay_from, rules.popup_from, rules.per_hour), (Severity::CRITICAL, Some(Severity::NOTABLE), 0));
+    }
+
+    #[test]
+    fn mistakes_are_shown_with_their_place_and_what_is_valid() {
+        for (text, place, says) in [
+            (
+                &b"\nstay-form-severity = 3"[..],
+                ":2:1: ",
+                "unknown field `stay-form-severity`, expected one of `stay-from-severity`, `popup-from-severity`, `popups-per-hour`",
+            ),
+            (b"popup-from-severity = 0", ":1:23: ", "0 is not a severity; use 1 (background) to 5 (act now)"),
+            (b"popups-per-hour = 5000", ":1:19: ", "use 0 to 1000"),
+            (b"popups-per-hour = -1", ":1:19: ", "invalid value: integer `-1`"),
+            (b"popups-per-hour = 6\n# M\xfcller", ":2:4: ", "not valid UTF-8"),
+            (b"popups-per-hour = = 6", ":1:19: ", ""),
+        ] {
+            let message = load_text(text).unwrap_err().to_string();
+            assert!(message.contains(&format!("notifier.toml{place}")) && message.contains(says), "{message}");
+        }
+        assert!(load_text(&vec![b'#'; 2_000_000]).unwrap_err().to_string().contains("larger than 1 MiB"));
+    }
+
+    #[test]
+    fn a_file_that_was_named_has_to_exist() {
+        assert!(load(Some(Path::new("/nonexistent/notifier.toml"))).unwrap_err().to_string().contains("cannot open /nonexistent"));
+    }
+}

@@ -1,0 +1,590 @@
+//! An alert in the words of the person at the desk. Pure: the same alert is always the same popup.
+//!
+//! A popup answers, in this order: who does what, how much of it and how fast, what the firewall did
+//! about it, how sure we are, what to do.
+
+use firebell_shared::{
+    alert::{Action, Alert, Attribution, OriginWord, Phase},
+    severity::Severity,
+    text,
+};
+use std::{fmt::Write as _, net::IpAddr};
+
+/// The longest title, in bytes. Servers cut one-line titles at about 60 characters.
+pub(crate) const MAX_TITLE: usize = 160;
+/// The longest body, in bytes.
+pub(crate) const MAX_BODY: usize = 1200;
+/// The longest sentence that comes from the collector, in bytes.
+const MAX_SENTENCE: usize = 240;
+/// So many ports are named at most.
+const NAMED_PORTS: usize = 4;
+/// A list of ports up to this length, in bytes, is shown as it is.
+const SHORT_PORTS: usize = 36;
+
+/// One notification: plain text, bounded, nothing in it that a terminal or a server obeys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Popup {
+    /// One line.
+    pub(crate) title: String,
+    /// A few lines, separated by newlines. Not escaped: only the server's side knows whether it has to be.
+    pub(crate) body: String,
+    /// How bad it is; urgency and icon follow from it.
+    pub(crate) severity: Severity,
+    /// Stays until somebody closes it. Otherwise the server decides.
+    pub(crate) stays: bool,
+    /// Asked for by a person, to see whether popups work.
+    pub(crate) is_test: bool,
+}
+
+/// Urgency in the sense of the Desktop Notifications Specification 1.2, section "Urgency Levels".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Urgency {
+    Low = 0,
+    Normal = 1,
+    Critical = 2,
+}
+
+impl Popup {
+    /// Urgency by severity: critical from 4 on (broad or intrusive), low below 3 (not aimed at this machine).
+    pub(crate) fn urgency(&self) -> Urgency {
+        match self.severity.get() {
+            _ if self.is_test => Urgency::Normal,
+            4.. => Urgency::Critical,
+            3 => Urgency::Normal,
+            _ => Urgency::Low,
+        }
+    }
+
+    /// A name from the Icon Naming Specification 0.8 that every theme has. (`security-high` would mean "all is safe".)
+    pub(crate) fn icon(&self) -> &'static str {
+        match self.urgency() {
+            _ if self.is_test => "dialog-information",
+            Urgency::Critical => "dialog-error",
+            Urgency::Normal => "dialog-warning",
+            Urgency::Low => "dialog-information",
+        }
+    }
+}
+
+/// Writes one incident. Popups from severity `stay_from` on stay until they are closed.
+pub(crate) fn incident(alert: &Alert, stay_from: Severity) -> Popup {
+    let is_test = alert.kind == "test";
+    let mut title = title(alert);
+    if alert.details.phase == Phase::Closed {
+        title.push_str(" (ended)");
+    }
+    Popup {
+        title: text::safe(title.as_bytes(), MAX_TITLE),
+        body: lines(&if is_test { test_body(alert) } else { body(alert) }),
+        severity: alert.severity,
+        stays: alert.severity >= stay_from && !is_test,
+        is_test,
+    }
+}
+
+/// Writes several incidents that share one popup: how many, the titles of the first ones.
+pub(crate) fn several(count: u64, first: &[String], worst: Severity, stay_from: Severity) -> Popup {
+    let mut body: Vec<String> = first.to_vec();
+    let rest = count.saturating_sub(first.len() as u64);
+    if rest > 0 {
+        body.push(format!("and {} more.", number(rest)));
+    }
+    body.push("Shown together, so that they do not fill your screen.".to_owned());
+    Popup {
+        title: format!("{} more firewall incidents", number(count)),
+        body: lines(&body),
+        severity: worst,
+        stays: worst >= stay_from,
+        is_test: false,
+    }
+}
+
+/// The title of an incident: what it is and who does it.
+pub(crate) fn title(alert: &Alert) -> String {
+    let d = &alert.details;
+    let who = source(alert);
+    let port = single_port(&d.ports);
+    let by = |what: &str| if who.is_empty() { what.to_owned() } else { format!("{what} from {who}") };
+    match alert.kind.as_str() {
+        "syn-scan" | "connect-scan" => by("Port scan"),
+        "fin-scan" | "null-scan" | "xmas-scan" | "maimon-scan" => by("Stealth port scan"),
+        "ack-scan" => by("Firewall probe (ACK scan)"),
+        "udp-scan" => by("UDP port scan"),
+        "protocol-scan" => by("IP protocol scan"),
+        "ping-sweep" => by("Ping sweep"),
+        "port-sweep" => by(&port.map_or_else(|| "Port sweep".to_owned(), |port| format!("Search for {}", named(port)))),
+        "slow-scan" => by("Slow port scan"),
+        "decoy-scan" => format!("Port scan hidden among {}", several_addresses(d.sources.len(), "decoys")),
+        "distributed-scan" => format!("Port scan shared by {}", several_addresses(d.sources.len(), "several addresses")),
+        "os-detection" => by("Operating system detection"),
+        "flood" => by(&port.map_or_else(|| "Packet flood".to_owned(), |port| format!("Packet flood on {}", named(port)))),
+        "backscatter" => "Somebody forges your address".to_owned(),
+        "insistent-tries" => {
+            by(&port.map_or_else(|| "Repeated connection attempts".to_owned(), |port| format!("Repeated attempts at {}", named(port))))
+        }
+        "egress-scan" => "This computer is scanning others".to_owned(),
+        "signature" => by("Known attack pattern"),
+        "visibility" => "The firewall log does not show everything".to_owned(),
+        "test" => "Firebell test".to_owned(),
+        // A newer collector may know more kinds than we do.
+        _ => by("Firewall alert"),
+    }
+}
+
+/// What follows the title, one sentence a line.
+fn body(alert: &Alert) -> Vec<String> {
+    let d = &alert.details;
+    let mut lines = vec![what(alert)];
+    if !d.tool.is_empty() {
+        lines.push(format!("Tool: {}.", text::safe(d.tool.as_bytes(), 64)));
+    }
+    // These two are not about packets that somebody sent here.
+    if !matches!(alert.kind.as_str(), "visibility" | "egress-scan") {
+        lines.push(
+            match d.action {
+                Action::Dropped => "The firewall dropped the packets.",
+                Action::Rejected => "The firewall rejected the packets.",
+                Action::Accepted => "The firewall let the packets through.",
+                Action::Unknown => "The log does not say what the firewall did with the packets.",
+            }
+            .to_owned(),
+        );
+    }
+    if let Some(doubt) = doubt(alert) {
+        lines.push(doubt.to_owned());
+    }
+    lines.push(advice(alert));
+    lines
+}
+
+/// What happened, how much of it, how fast.
+fn what(alert: &Alert) -> String {
+    let d = &alert.details;
+    let took = duration(d.last_seen.saturating_sub(d.first_seen));
+    let ports = |technique: &str, word: &str| {
+        let n = port_count(alert);
+        let on = match d.targets.len() {
+            0 | 1 => String::new(),
+            n => format!(" on {}", several_addresses(n, "several addresses")),
+        };
+        format!("{technique}: {} {}{on} {took}{}.", number(n), plural(n, word), which_ports(&d.ports))
+    };
+    match alert.kind.as_str() {
+        "syn-scan" => ports("TCP SYN scan", "port"),
+        "connect-scan" => ports("TCP connect scan", "port"),
+        "fin-scan" => ports("TCP FIN scan", "port"),
+        "null-scan" => ports("TCP scan without flags", "port"),
+        "xmas-scan" => ports("TCP Xmas scan", "port"),
+        "maimon-scan" => ports("TCP Maimon scan", "port"),
+        "ack-scan" => ports("It tries which ports your firewall filters", "port"),
+        "udp-scan" => ports("UDP scan", "port"),
+        "slow-scan" => ports("A few ports at a time", "port"),
+        "decoy-scan" | "distributed-scan" => {
+            format!("{} From {}.", ports("Probes that belong together", "port"), listed(&d.sources))
+        }
+        "protocol-scan" => {
+            let n = u64::from(d.contacts);
+            format!("It tries which IP protocols you answer: {} {took}.", counted(n, "protocol"))
+        }
+        "ping-sweep" => format!("It asks which of your addresses answer: {} {took}.", counted(u64::from(d.contacts), "address")),
+        "port-sweep" => {
+            let n = u64::from(d.contacts);
+            format!("The same port on {} {took}{}.", counted(n, "address"), which_ports(&d.ports))
+        }
+        "insistent-tries" => format!("{} {took}{}.", counted(d.packets, "packet"), which_ports(&d.ports)),
+        "flood" => {
+            let at = d.targets.first().map(|target| format!(" to {}", text::safe(target.as_bytes(), 64))).unwrap_or_default();
+            format!("{}{at} {took}{}.", counted(d.packets, "packet"), which_ports(&d.ports))
+        }
+        "backscatter" => {
+            let who = source(alert);
+            let who = if who.is_empty() { "Somebody" } else { &who };
+            format!("{who} answers packets that this computer never sent: {} {took}.", counted(d.packets, "answer"))
+        }
+        "egress-scan" => {
+            let uid = d.uid.map(|uid| format!(", by user id {uid}")).unwrap_or_default();
+            let n = u64::from(d.contacts);
+            format!("It tried {} {took}{}{uid}; the firewall refused.", counted(n, "connection"), which_ports(&d.ports))
+        }
+        // The collector's own sentence says more about these than their numbers.
+        _ if !alert.summary.trim().is_empty() => sentence(&alert.summary),
+        _ => format!("{} {took}.", counted(d.packets, "packet")),
+    }
+}
+
+/// What speaks against it, where something does.
+fn doubt(alert: &Alert) -> Option<&'static str> {
+    let d = &alert.details;
+    if matches!(alert.kind.as_str(), "visibility") {
+        return None;
+    }
+    if d.origin == OriginWord::Unverified || d.attribution == Attribution::ForgedLinePossible {
+        return Some("Not certain: any program on this computer can write such log lines.");
+    }
+    match d.attribution {
+        Attribution::Plausible | Attribution::ForgedLinePossible => None,
+        Attribution::Spoofable if matches!(alert.kind.as_str(), "egress-scan" | "backscatter") => None,
+        Attribution::Spoofable => Some("The sender's address may be forged."),
+        Attribution::DecoySet => Some("At most one of these addresses is the real one."),
+    }
+}
+
+/// What to do: the collector knows best, otherwise what holds for everybody.
+fn advice(alert: &Alert) -> String {
+    let given = alert.details.advice.trim();
+    if !given.is_empty() {
+        return sentence(given);
+    }
+    match (alert.kind.as_str(), alert.details.action) {
+        ("egress-scan", _) => "Find the program that does this; it may be malware.",
+        ("visibility", _) => "Look at the limits of your firewall's log rules.",
+        ("backscatter", _) => "Nothing to do: it is not an attack on you.",
+        (_, Action::Accepted) => "Check whether what listens there should be reachable.",
+        (_, Action::Unknown) => "Check that your firewall blocks it.",
+        _ => "Nothing to do as long as your firewall holds.",
+    }
+    .to_owned()
+}
+
+fn test_body(alert: &Alert) -> Vec<String> {
+    vec![
+        if alert.summary.trim().is_empty() { "Somebody asked for a test.".to_owned() } else { sentence(&alert.summary) },
+        "You see this, so alerts reach you.".to_owned(),
+    ]
+}
+
+/// The source, where it is one: an address or a network.
+fn source(alert: &Alert) -> String {
+    text::safe(alert.source.trim().as_bytes(), 64)
+}
+
+/// Ports that were tried. With one target that is the number of contacts, which stays exact where the
+/// list of ports had to be cut.
+fn port_count(alert: &Alert) -> u64 {
+    let contacts = u64::from(alert.details.contacts);
+    match (alert.details.targets.len(), ranges(&alert.details.ports)) {
+        (2.., Some(ranges)) => ranges.iter().map(|&(low, high)| u64::from(high - low) + 1).sum::<u64>().min(65_536),
+        _ => contacts,
+    }
+}
+
+/// `, among them 22 (SSH), 80 (HTTP)`, or the list itself where it is short.
+fn which_ports(ports: &str) -> String {
+    let Some(ranges) = ranges(ports) else { return String::new() };
+    let known: Vec<u16> =
+        SERVICES.iter().map(|&(port, _)| port).filter(|port| ranges.iter().any(|(low, high)| (low..=high).contains(&port))).collect();
+    if let [(low, high)] = ranges.as_slice()
+        && low == high
+    {
+        return format!(": {}", named(*low));
+    }
+    if ports.len() <= SHORT_PORTS && known.is_empty() {
+        return format!(": {}", ports.replace(',', ", "));
+    }
+    if known.is_empty() {
+        return String::new();
+    }
+    let names: Vec<String> = known.iter().take(NAMED_PORTS).map(|&port| named(port)).collect();
+    format!(", among them {}", names.join(", "))
+}
+
+/// `22 (SSH)`, or only the number.
+fn named(port: u16) -> String {
+    match SERVICES.iter().find(|(known, _)| *known == port) {
+        Some((_, name)) => format!("{port} ({name})"),
+        None => format!("port {port}"),
+    }
+}
+
+/// The one port of the list, where it is one.
+fn single_port(ports: &str) -> Option<u16> {
+    match ranges(ports)?.as_slice() {
+        [(low, high)] if low == high => Some(*low),
+        _ => None,
+    }
+}
+
+/// Reads `22-25,80`. `None` for an empty, cut or otherwise unreadable list.
+fn ranges(ports: &str) -> Option<Vec<(u16, u16)>> {
+    ports
+        .split(',')
+        .map(|range| {
+            let (low, high) = range.split_once('-').unwrap_or((range, range));
+            let (low, high) = (low.trim().parse().ok()?, high.trim().parse().ok()?);
+            (low <= high).then_some((low, high))
+        })
+        .collect()
+}
+
+/// Ports that people know by name, the telling ones first. Names in their everyday spelling;
+/// numbers from the IANA Service Name and Transport Protocol Port Number Registry.
+const SERVICES: [(u16, &str); 32] = [
+    (22, "SSH"),
+    (3389, "Remote Desktop"),
+    (445, "Windows shares"),
+    (80, "HTTP"),
+    (443, "HTTPS"),
+    (23, "Telnet"),
+    (21, "FTP"),
+    (5900, "VNC"),
+    (3306, "MySQL"),
+    (5432, "PostgreSQL"),
+    (25, "SMTP"),
+    (53, "DNS"),
+    (161, "SNMP"),
+    (139, "NetBIOS"),
+    (135, "Windows RPC"),
+    (1433, "SQL Server"),
+    (6379, "Redis"),
+    (27017, "MongoDB"),
+    (9200, "Elasticsearch"),
+    (2375, "Docker"),
+    (5060, "SIP"),
+    (1900, "UPnP"),
+    (2049, "NFS"),
+    (631, "printing"),
+    (389, "LDAP"),
+    (110, "POP3"),
+    (143, "IMAP"),
+    (123, "NTP"),
+    (69, "TFTP"),
+    (8080, "HTTP proxy"),
+    (2323, "Telnet"),
+    (5555, "Android debugging"),
+];
+
+/// `5 addresses`; a list of 16 was probably cut, so there it is `16 or more`.
+fn several_addresses(n: usize, unknown: &str) -> String {
+    match n {
+        0 | 1 => unknown.to_owned(),
+        n if n < firebell_shared::alert::MAX_ENTRIES => format!("{n} addresses"),
+        n => format!("{n} or more addresses"),
+    }
+}
+
+/// The first few addresses of a list. What is no address is not shown as one.
+fn listed(addresses: &[String]) -> String {
+    let shown: Vec<String> = addresses.iter().filter_map(|a| a.parse::<IpAddr>().ok()).take(3).map(|a| a.to_string()).collect();
+    match (shown.len(), addresses.len().saturating_sub(3)) {
+        (0, _) => "addresses that are not listed".to_owned(),
+        (_, 0) => shown.join(", "),
+        (_, rest) => format!("{} and {rest} more", shown.join(", ")),
+    }
+}
+
+/// `in 12 seconds`, from microseconds.
+fn duration(micros: u64) -> String {
+    let seconds = micros / 1_000_000;
+    let (n, unit) = match seconds {
+        0 => return "in less than a second".to_owned(),
+        1..=119 => (seconds, "second"),
+        120..=7_199 => (seconds / 60, "minute"),
+        7_200..=172_799 => (seconds / 3_600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    format!("in {}", counted(n, unit))
+}
+
+fn counted(n: u64, word: &str) -> String {
+    format!("{} {}", number(n), plural(n, word))
+}
+
+fn plural(n: u64, word: &str) -> String {
+    match (n, word) {
+        (1, word) => word.to_owned(),
+        (_, "address") => "addresses".to_owned(),
+        (_, word) => format!("{word}s"),
+    }
+}
+
+/// `1,000`.
+fn number(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// Somebody else's sentence: safe, bounded, with a full stop.
+fn sentence(words: &str) -> String {
+    let mut out = text::safe(words.trim().as_bytes(), MAX_SENTENCE);
+    if !out.ends_with(['.', '!', '?', '…']) {
+        out.push('.');
+    }
+    out
+}
+
+/// Joins sentences to a bounded body; each is safe on its own line.
+fn lines(sentences: &[String]) -> String {
+    let mut body = String::new();
+    for sentence in sentences.iter().filter(|sentence| !sentence.is_empty()) {
+        let room = MAX_BODY.saturating_sub(body.len() + 1);
+        let line = text::safe(sentence.as_bytes(), room);
+        if line.is_empty() {
+            break;
+        }
+        let newline = if body.is_empty() { "" } else { "\n" };
+        // Writing to a String cannot fail.
+        let _ = write!(body, "{newline}{line}");
+    }
+    body
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use firebell_shared::{alert::Details, kind::KINDS};
+    use proptest::prelude::*;
+
+    pub(crate) fn alert(id: u64, kind: &str, severity: u8) -> Alert {
+        Alert {
+            id,
+            time_usec: 1_763_800_000_000_000,
+            severity: Severity::try_from(severity).unwrap(),
+            kind: kind.into(),
+            source: "198.51.100.66".into(),
+            summary: "something happened".into(),
+            details: Details {
+                seq: id,
+                revision: 1,
+                packets: 1996,
+                contacts: 1000,
+                ports: "1-1000".into(),
+                targets: vec!["198.51.100.10".into()],
+                protocol: "tcp".into(),
+                first_seen: 1_763_800_000_000_000,
+                last_seen: 1_763_800_005_000_000,
+                action: Action::Dropped,
+                origin: OriginWord::Kernel,
+                attribution: Attribution::Plausible,
+                delivery: firebell_shared::alert::Delivery::Popup,
+                ..Details::default()
+            },
+        }
+    }
+
+    #[test]
+    fn a_scan_is_told_in_the_words_of_the_person_at_the_desk() {
+        let popup = incident(&alert(1, "syn-scan", 4), Severity::AIMED);
+        assert_eq!(popup.title, "Port scan from 198.51.100.66");
+        assert_eq!(
+            popup.body,
+            "TCP SYN scan: 1,000 ports in 5 seconds, among them 22 (SSH), 445 (Windows shares), 80 (HTTP), 443 (HTTPS).\n\
+             The firewall dropped the packets.\n\
+             Nothing to do as long as your firewall holds."
+        );
+        assert_eq!((popup.urgency(), popup.icon(), popup.stays), (Urgency::Critical, "dialog-error", true));
+    }
+
+    #[test]
+    fn every_kind_has_a_title_of_its_own_words() {
+        for kind in KINDS {
+            let popup = incident(&alert(1, kind, 3), Severity::AIMED);
+            assert!(!popup.title.starts_with("Firewall alert"), "{kind} has no words");
+            assert!(!kind.contains('-') || !popup.title.contains(kind), "{kind} is shown raw: {}", popup.title);
+            assert!(popup.title.chars().next().unwrap().is_uppercase() && popup.body.lines().count() >= 2, "{popup:?}");
+        }
+        assert_eq!(incident(&alert(1, "newer-kind", 3), Severity::AIMED).title, "Firewall alert from 198.51.100.66");
+    }
+
+    #[test]
+    fn a_set_of_sources_does_not_name_one_of_them_as_the_culprit() {
+        let mut decoys = alert(1, "decoy-scan", 3);
+        decoys.source = String::new();
+        decoys.details.sources = (1..=5).map(|n| format!("203.0.113.{n}")).collect();
+        decoys.details.attribution = Attribution::DecoySet;
+        let popup = incident(&decoys, Severity::AIMED);
+        assert_eq!(popup.title, "Port scan hidden among 5 addresses");
+        assert!(popup.body.contains("From 203.0.113.1, 203.0.113.2, 203.0.113.3 and 2 more."), "{}", popup.body);
+        assert!(popup.body.contains("At most one of these addresses is the real one."), "{}", popup.body);
+    }
+
+    #[test]
+    fn doubt_is_said_and_certainty_is_not_claimed() {
+        let mut scan = alert(1, "udp-scan", 3);
+        scan.details.attribution = Attribution::Spoofable;
+        assert!(incident(&scan, Severity::AIMED).body.contains("address may be forged"));
+        scan.details.origin = OriginWord::Unverified;
+        assert!(incident(&scan, Severity::AIMED).body.contains("any program on this computer can write such log lines"));
+        scan.details.action = Action::Unknown;
+        let body = incident(&scan, Severity::AIMED).body;
+        assert!(body.contains("The log does not say") && !body.contains("dropped"), "{body}");
+    }
+
+    #[test]
+    fn an_end_is_said_in_the_title() {
+        let mut scan = alert(1, "syn-scan", 3);
+        scan.details.phase = Phase::Closed;
+        assert_eq!(incident(&scan, Severity::AIMED).title, "Port scan from 198.51.100.66 (ended)");
+    }
+
+    #[test]
+    fn few_ports_are_listed_and_one_port_is_named() {
+        assert_eq!(which_ports("1000-1007"), ": 1000-1007");
+        assert_eq!(which_ports("22"), ": 22 (SSH)");
+        assert_eq!(which_ports("4444"), ": port 4444");
+        assert_eq!(which_ports("21-23,80"), ", among them 22 (SSH), 80 (HTTP), 23 (Telnet), 21 (FTP)");
+        assert_eq!(which_ports("22-25,8…"), "", "a list that was cut is not taken for whole");
+        assert_eq!(which_ports(""), "");
+    }
+
+    #[test]
+    fn only_popups_from_the_chosen_severity_on_stay() {
+        assert!(!incident(&alert(1, "syn-scan", 3), Severity::BROAD).stays);
+        assert!(incident(&alert(1, "syn-scan", 4), Severity::BROAD).stays);
+        assert!(!incident(&alert(1, "test", 5), Severity::AIMED).stays, "a test does not have to be closed");
+    }
+
+    #[test]
+    fn numbers_and_durations_read_well() {
+        assert_eq!(
+            (number(0), number(999), number(1000), number(1_234_567)),
+            ("0".into(), "999".into(), "1,000".into(), "1,234,567".into())
+        );
+        assert_eq!(duration(999_999), "in less than a second");
+        assert_eq!(duration(1_000_000), "in 1 second");
+        assert_eq!(duration(300_000_000), "in 5 minutes");
+        assert_eq!(duration(86_400_000_000), "in 24 hours");
+        assert_eq!(duration(u64::MAX), "in 213,503,982 days");
+    }
+
+    prop_compose! {
+        fn any_text()(bytes in prop::collection::vec(any::<u8>(), 0..1500)) -> String { String::from_utf8_lossy(&bytes).into_owned() }
+    }
+
+    prop_compose! {
+        fn any_alert()(
+            kind in prop_oneof![Just(0_usize), 0..KINDS.len()], odd_kind in prop::option::of(any_text()), severity in 1_u8..=5,
+            texts in prop::array::uniform8(any_text()), list in prop::collection::vec(any_text(), 0..20),
+            numbers in any::<(u64, u64, u64, u32, Option<u32>)>(), phase in 0_usize..6,
+        ) -> Alert {
+            let mut a = alert(1, KINDS[kind], severity);
+            if let Some(odd) = odd_kind { a.kind = odd; }
+            [&mut a.source, &mut a.summary, &mut a.details.ports, &mut a.details.protocol, &mut a.details.tool, &mut a.details.advice, &mut a.details.why, &mut a.details.prefix]
+                .into_iter().zip(texts).for_each(|(field, text)| *field = text);
+            a.details.targets.clone_from(&list);
+            a.details.sources = list;
+            (a.details.packets, a.details.first_seen, a.details.last_seen, a.details.contacts, a.details.uid) = numbers;
+            a.details.phase = [Phase::Opened, Phase::Updated, Phase::Escalated, Phase::Closed, Phase::Reopened, Phase::Merged][phase];
+            a
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_alert_is_bounded_safe_text(alert in any_alert()) {
+            let popup = incident(&alert, Severity::AIMED);
+            prop_assert!(popup.title.len() <= MAX_TITLE && popup.body.len() <= MAX_BODY);
+            prop_assert!(!popup.title.contains('\n'));
+            for line in std::iter::once(popup.title.as_str()).chain(popup.body.split('\n')) {
+                // What is safe already is not changed by being made safe.
+                prop_assert_eq!(text::safe(line.as_bytes(), usize::MAX), line);
+            }
+        }
+    }
+}
