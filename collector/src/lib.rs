@@ -1,7 +1,11 @@
 //! The privileged part of firebell: reads the firewall log, emits alerts on the system bus.
 
 pub mod accounts;
+pub mod bus;
 pub mod clock;
 pub mod config;
+pub mod convert;
+pub mod health;
+pub mod history;
 pub mod intake;
 pub mod privilege;

@@ -1,0 +1,240 @@
+//! The collector on the system bus: name, path and interface `org.firebell.Collector1`.
+//!
+//! The loop gives alerts to the [`Board`]; [`serve`] keeps a connection, answers calls from the board and
+//! sends. One task sends, and no send is ever cancelled half way: zbus writes a message in pieces.
+
+mod callers;
+mod limits;
+mod rights;
+#[expect(clippy::too_many_arguments, reason = "the signal of the contract has seven")]
+mod service;
+mod subscribers;
+mod writer;
+
+pub use rights::Rights;
+pub use service::introspection;
+
+use crate::{health::Health, history::History, privilege::Unprivileged};
+use callers::Callers;
+use firebell_shared::{
+    alert::Alert,
+    names::{COLLECTOR_NAME, COLLECTOR_PATH, MAX_ID},
+    severity::Severity,
+};
+use futures_util::StreamExt as _;
+use limits::Calls;
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use subscribers::{Missed, Subscribers};
+use tokio::sync::mpsc;
+use zbus::{Connection, MatchRule, MessageStream, connection, fdo, message::Type, names::OwnedUniqueName};
+
+/// What may wait to be sent. The bus takes 20 alerts a second; more than this is told as a number.
+const OUTBOX: usize = 256;
+/// The longest wait for an answer from the bus or from polkit.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// The first wait before connecting again, and the longest.
+const BACK_OFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
+/// Only alerts at least so severe are signalled; the others are for the history.
+const MIN_SIGNALLED: Severity = Severity::NOTABLE;
+
+/// What the loop knows and the bus tells.
+#[derive(Debug)]
+pub struct Board {
+    state: Mutex<State>,
+    outbox: mpsc::Sender<Out>,
+    rights: Rights,
+    history_id: String,
+    broadcast: bool,
+}
+
+#[derive(Debug)]
+struct State {
+    history: History,
+    health: Health,
+    status: Vec<(&'static str, Value)>,
+    subscribers: Subscribers,
+    callers: Callers,
+    calls: Calls,
+    /// Alerts that found the outbox full.
+    missed: Option<Missed>,
+    suppressed: u64,
+    tests: u64,
+}
+
+/// A value of `Status()`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// A counter.
+    Number(u64),
+    /// A word or sentence.
+    Text(String),
+    /// Several.
+    List(Vec<String>),
+}
+
+/// Something to send.
+#[derive(Debug)]
+enum Out {
+    Alert(Arc<Alert>),
+    Test(OwnedUniqueName, Arc<Alert>),
+    Missed(OwnedUniqueName, Missed),
+    Health,
+}
+
+/// What [`serve`] takes from the board to send it.
+#[derive(Debug)]
+pub struct Outbox(mpsc::Receiver<Out>);
+
+impl Board {
+    /// An empty board. `history_id` names this count of incidents.
+    #[must_use]
+    pub fn new(history: History, rights: Rights, broadcast: bool, history_id: String) -> (Arc<Self>, Outbox) {
+        let (outbox, receiver) = mpsc::channel(OUTBOX);
+        let state = State {
+            history,
+            health: Health::default(),
+            status: Vec::new(),
+            subscribers: Subscribers::default(),
+            callers: Callers::default(),
+            calls: Calls::default(),
+            missed: None,
+            suppressed: 0,
+            tests: 0,
+        };
+        (Arc::new(Self { state: Mutex::new(state), outbox, rights, history_id, broadcast }), Outbox(receiver))
+    }
+
+    /// Remembers an alert and sends it to whom it concerns. Never waits.
+    pub fn publish(&self, alert: Alert) {
+        let alert = Arc::new(alert);
+        let mut state = self.lock();
+        state.history.put(Arc::clone(&alert));
+        if alert.severity >= MIN_SIGNALLED
+            && let Err(mpsc::error::TrySendError::Full(Out::Alert(alert))) = self.outbox.try_send(Out::Alert(alert))
+        {
+            Missed::add(&mut state.missed, alert.details.seq);
+        }
+    }
+
+    /// Says how well we see; the bus hears of changes.
+    pub fn set_health(&self, health: Health) {
+        let mut state = self.lock();
+        if state.health != health {
+            state.health = health;
+            // When the outbox is full, whoever asks still gets the new one.
+            let _ = self.outbox.try_send(Out::Health);
+        }
+    }
+
+    /// Puts up new counters.
+    pub fn set_status(&self, status: Vec<(&'static str, Value)>) {
+        self.lock().status = status;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The connection is another one: names on it mean other processes.
+    fn forget_connection(&self) {
+        let mut state = self.lock();
+        state.subscribers.clear();
+        state.callers.clear();
+    }
+
+    /// Ids of tests come from the far end, where no incident will ever get to.
+    fn next_test(&self) -> u64 {
+        let mut state = self.lock();
+        state.tests += 1;
+        MAX_ID - state.tests
+    }
+}
+
+/// Why the bus cannot be used at all.
+#[derive(Debug, thiserror::Error)]
+pub enum BusError {
+    /// The bus policy does not let us have our name.
+    #[error(
+        "the system bus does not let this user be {COLLECTOR_NAME} ({0}); install dbus-policy/org.firebell.Collector1.conf in /usr/share/dbus-1/system.d"
+    )]
+    Denied(zbus::Error),
+    /// Another collector runs.
+    #[error("{COLLECTOR_NAME} is on the system bus already; stop the other firebelld first")]
+    Taken,
+}
+
+/// Serves the board on the system bus until the process ends; connects again whenever the bus goes away.
+/// `ready` is told each time the name is ours.
+///
+/// The token: the connection is made after privileges are gone, or the bus would know us as root.
+///
+/// # Errors
+/// [`BusError`], only before the first success: then somebody is there to read it.
+pub async fn serve(_: &Unprivileged, board: Arc<Board>, mut outbox: Outbox, ready: impl Fn() + Send) -> Result<(), BusError> {
+    let (mut wait, mut was_ready, mut complaint) = (BACK_OFF.0, false, String::new());
+    loop {
+        match connect(&board).await {
+            Ok((connection, mut lost)) => {
+                (wait, was_ready) = (BACK_OFF.0, true);
+                complaint.clear();
+                ready();
+                let end = writer::run(&board, &connection, &mut outbox.0, &mut lost).await;
+                tracing::warn!("{end}; connecting again");
+                board.forget_connection();
+                drop(lost);
+                // The socket may be gone already; then there is nothing to close.
+                let _ = connection.close().await;
+            }
+            Err(error) => {
+                match &error {
+                    zbus::Error::NameTaken if !was_ready => return Err(BusError::Taken),
+                    error if !was_ready && is_denied(error) => return Err(BusError::Denied(error.clone())),
+                    _ => {}
+                }
+                let text = error.to_string();
+                if text != complaint {
+                    tracing::warn!(%error, "the system bus cannot be used; trying again");
+                    complaint = text;
+                }
+            }
+        }
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(BACK_OFF.1);
+    }
+}
+
+/// Connects, puts the object up, takes the name. The stream tells when it is taken away.
+async fn connect(board: &Arc<Board>) -> zbus::Result<(Connection, MessageStream)> {
+    let connection = connection::Builder::system()
+        .serve_at(COLLECTOR_PATH, service::Collector::new(Arc::clone(board)))
+        .method_timeout(CALL_TIMEOUT)
+        .build()
+        .await?;
+    let rule = MatchRule::builder()
+        .msg_type(Type::Signal)
+        .sender("org.freedesktop.DBus")
+        .interface("org.freedesktop.DBus")
+        .member("NameLost")
+        .arg(0, COLLECTOR_NAME)
+        .build()?;
+    let lost = MessageStream::for_match_rule(rule, &connection, None).await?;
+    // Nobody may take the name from us, and we take it from nobody.
+    connection.request_name_with_flags(COLLECTOR_NAME, fdo::RequestNameFlags::DO_NOT_QUEUE).await?;
+    Ok((connection, lost))
+}
+
+fn is_denied(error: &zbus::Error) -> bool {
+    match error {
+        zbus::Error::MethodError(name, ..) => name.as_str() == "org.freedesktop.DBus.Error.AccessDenied",
+        zbus::Error::FDO(error) => matches!(**error, fdo::Error::AccessDenied(_)),
+        _ => false,
+    }
+}
+
+/// Waits until `stream` says something or ends.
+async fn spoke(stream: &mut MessageStream) {
+    stream.next().await;
+}

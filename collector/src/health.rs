@@ -1,0 +1,115 @@
+//! Is what we say worth anything? The state on the bus, and its reason.
+
+use firebell_engine::tick::Tick;
+use std::{fmt, time::Duration};
+
+/// So long may every intake be unreadable before we call ourselves blind: a rotation takes a moment.
+pub const BLIND_AFTER: Duration = Duration::from_secs(60);
+/// So long is a loss remembered.
+pub const LOSS_COUNTS: Duration = Duration::from_secs(600);
+
+/// How well we see.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum State {
+    /// Everything that was written was read, and somebody vouches for it.
+    #[default]
+    Ok,
+    /// Some of it is missing, or nobody vouches for any.
+    Degraded,
+    /// There is nothing that can be read.
+    Blind,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ok => "ok",
+            Self::Degraded => "degraded",
+            Self::Blind => "blind",
+        })
+    }
+}
+
+/// The property `Health`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    /// How well.
+    pub state: State,
+    /// Why not better, and what to do; empty when all is well.
+    pub reason: String,
+}
+
+/// What the judgement is made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// Since when no intake can be read.
+    pub unreadable_since: Option<Tick>,
+    /// When a record was last found missing.
+    pub last_loss: Option<Tick>,
+    /// An intake vouches for its lines.
+    pub is_vouched: bool,
+    /// `net.netfilter.nf_log_all_netns` takes that away from the kernel log.
+    pub all_netns: bool,
+}
+
+/// Judges the facts at `now`. Second: when to judge again if nothing changes before.
+#[must_use]
+pub fn judge(facts: &Facts, now: Tick) -> (Health, Option<Tick>) {
+    let degraded = |reason: &str| Health { state: State::Degraded, reason: reason.to_owned() };
+    let blind_at = facts.unreadable_since.map(|since| since.after(BLIND_AFTER));
+    if blind_at.is_some_and(|at| at <= now) {
+        let reason = "no log can be read since a minute or longer; see the journal of firebelld".to_owned();
+        return (Health { state: State::Blind, reason }, None);
+    }
+    let loss_until = facts.last_loss.map(|loss| loss.after(LOSS_COUNTS)).filter(|until| *until > now);
+    let health = if loss_until.is_some() {
+        degraded("log records were lost in the last ten minutes; a larger kernel ring (log_buf_len=1M) holds more")
+    } else if facts.is_vouched {
+        Health::default()
+    } else if facts.all_netns {
+        degraded("net.netfilter.nf_log_all_netns is 1, so any user can write firewall lines; set it to 0")
+    } else {
+        degraded("any user can write to the log that is read; let firebelld read /dev/kmsg")
+    };
+    (health, loss_until.into_iter().chain(blind_at).min())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Tick = Tick::from_secs(10_000);
+
+    fn fine() -> Facts {
+        Facts { is_vouched: true, ..Facts::default() }
+    }
+
+    #[test]
+    fn no_news_is_good_news() {
+        assert_eq!(judge(&fine(), NOW), (Health::default(), None));
+    }
+
+    #[test]
+    fn unreadable_is_blind_after_a_minute_and_not_before() {
+        let facts = Facts { unreadable_since: Some(Tick::from_secs(9_950)), ..fine() };
+        let (health, again) = judge(&facts, NOW);
+        assert_eq!((health.state, again), (State::Ok, Some(Tick::from_secs(10_010))));
+        assert_eq!(judge(&facts, Tick::from_secs(10_010)).0.state, State::Blind);
+    }
+
+    #[test]
+    fn a_loss_is_forgotten_after_ten_minutes() {
+        let facts = Facts { last_loss: Some(NOW), ..fine() };
+        let (health, again) = judge(&facts, NOW);
+        assert_eq!((health.state, again), (State::Degraded, Some(Tick::from_secs(10_600))));
+        assert_eq!(judge(&facts, Tick::from_secs(10_600)).0.state, State::Ok);
+    }
+
+    #[test]
+    fn lines_that_nobody_vouches_for_are_half_the_truth() {
+        let (health, _) = judge(&Facts { all_netns: true, ..Facts::default() }, NOW);
+        assert_eq!(health.state, State::Degraded);
+        assert!(health.reason.contains("nf_log_all_netns"));
+        assert!(judge(&Facts::default(), NOW).0.reason.contains("/dev/kmsg"));
+    }
+}
