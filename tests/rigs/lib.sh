@@ -57,3 +57,10 @@ system_bus_config() {
     echo '</busconfig>'
 }
 bus_answers() { dbus-send --bus="$1" --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.GetId; }
+
+# The user that the collector becomes.
+need_firebell_user() {
+    id firebell >/dev/null 2>&1 && return 0
+    useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin firebell || die "cannot create the system user firebell"
+    echo "made the system user firebell, which the collector runs as (userdel firebell takes it away again)"
+}
