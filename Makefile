@@ -4,7 +4,19 @@
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r n t; do printf '  make %-14s %s\n' "$$n" "$$t"; done
 
+run: ## firebell from this checkout, on your kernel log and your desktop, until Ctrl-C (popups from the log need root)
+	@tests/rigs/run
+
+demo: ## the whole way in ten seconds: a scan into a private firewall, and its popup (root)
+	@tests/rigs/demo
+
 check: ## the whole test suite
 	@tests/rigs/check
 
-.PHONY: help check
+bench-latency: ## first probe packet to popup, 20 times (root)
+	@tests/rigs/bench-latency
+
+bench-idle: ## memory and wake-ups of both programs when nothing happens (root)
+	@tests/rigs/bench-idle
+
+.PHONY: help run demo check bench-latency bench-idle
