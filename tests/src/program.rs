@@ -18,15 +18,13 @@ pub struct Program {
     heard: Arc<Heard>,
 }
 
-/// One line that a program wrote, and when it came.
+/// One line that a program wrote.
 #[derive(Debug, Clone)]
 pub struct Line {
     /// The line without its end; bytes that are no UTF-8 are replaced.
     pub text: String,
     /// Whether it came on standard error.
     pub is_stderr: bool,
-    /// When we read it.
-    pub at: Instant,
 }
 
 #[derive(Debug, Default)]
@@ -144,7 +142,7 @@ fn listen(stream: impl Read + Send + 'static, is_stderr: bool, heard: &Arc<Heard
         let mut bytes = Vec::new();
         while matches!(stream.read_until(b'\n', &mut bytes), Ok(1..)) {
             let text = String::from_utf8_lossy(&bytes).trim_end_matches('\n').to_owned();
-            heard.lock().push(Line { text, is_stderr, at: Instant::now() });
+            heard.lock().push(Line { text, is_stderr });
             heard.more.notify_all();
             bytes.clear();
         }
@@ -192,10 +190,9 @@ pub fn built() -> Result<PathBuf> {
     if let Some(folder) = done.as_ref() {
         return Ok(folder.clone());
     }
-    // target/PROFILE/deps/this-test
+    // target/PROFILE/deps/this-test or target/PROFILE/examples/this
     let this = std::env::current_exe()?;
-    let folder = this.ancestors().nth(2).context("the test is not in target/PROFILE/deps")?;
-    let folder = if folder.ends_with("examples") { folder.parent().context("no parent")? } else { folder };
+    let folder = this.ancestors().nth(2).context("this program is not in target/PROFILE")?;
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(repository()).args(["build", "-q", "--workspace", "--bins"]);
     if !cfg!(debug_assertions) {

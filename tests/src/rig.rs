@@ -3,12 +3,13 @@
 //! `FIREBELL_RIGS=required` makes a failure of what a machine cannot do, `never` leaves all of it out; without it a test
 //! that cannot run here says so on standard error and passes.
 
-use crate::program::{Line, Program, as_user, repository};
+use crate::program::{Line, Program, as_user, repository, run};
 use anyhow::{Context, Result, bail};
 use std::{
     collections::HashMap,
     fmt,
     io::Write,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
@@ -149,6 +150,7 @@ impl Drop for Network {
 pub struct Desktop {
     id: String,
     user: String,
+    programs: tempfile::TempDir,
     named: HashMap<String, String>,
 }
 
@@ -161,7 +163,9 @@ impl Desktop {
     pub fn up(daemon: &str, user: &str, options: &[&str]) -> Result<Self> {
         let id = fresh_id();
         let said = run_script(script("desktop-up").args(["--id", &id, "--daemon", daemon, "--as", user]).args(options))?;
-        Ok(Self { id, user: user.to_owned(), named: assignments(&said) })
+        let programs = tempfile::tempdir()?;
+        std::fs::set_permissions(programs.path(), std::fs::Permissions::from_mode(0o755))?;
+        Ok(Self { id, user: user.to_owned(), programs, named: assignments(&said) })
     }
 
     /// The address of its bus of type system.
@@ -191,6 +195,34 @@ impl Desktop {
         Ok(command)
     }
 
+    /// A program of ours as its user: a copy, since the user may have no way into the folder it was built in.
+    ///
+    /// # Errors
+    /// When it cannot be copied.
+    pub fn our_command(&self, program: &Path) -> Result<Command> {
+        let copy = self.programs.path().join(program.file_name().context("a program has a name")?);
+        std::fs::copy(program, &copy)?;
+        self.command(&copy)
+    }
+
+    /// Starts the collector as root on its bus of type system, with this configuration (no section `[bus]` in it), and waits
+    /// until it listens. The desktop's user is a viewer.
+    ///
+    /// # Errors
+    /// [`CannotRun`] without the user that it becomes, else when it does not start.
+    pub fn collector(&self, firebelld: &Path, config: &str, arguments: &[&str], input: Stdio) -> Result<Program> {
+        if run(Command::new("id").args(["-u", "firebell"])).is_err() {
+            return Err(CannotRun("no system user firebell for the collector to become (make check makes one)".to_owned()).into());
+        }
+        let file = tempfile::NamedTempFile::with_suffix(".toml")?;
+        std::fs::write(file.path(), format!("{config}\n[bus]\nviewers = [\"{}\"]\n", self.user))?;
+        let mut command = Command::new(firebelld);
+        command.arg("--config").arg(file.path()).args(arguments).stdin(input).current_dir("/");
+        let program = Program::start("firebelld", command.env("DBUS_SYSTEM_BUS_ADDRESS", self.system_bus()?))?;
+        program.wait_for(Duration::from_secs(10), |line| line.text.contains("ready"))?;
+        Ok(program)
+    }
+
     /// Takes a picture of the screen once something is drawn on it.
     ///
     /// # Errors
@@ -204,12 +236,17 @@ impl Desktop {
     /// # Errors
     /// When the monitor does not start.
     pub fn notifications(&self) -> Result<Notifications> {
-        let mut command = self.command(Path::new("busctl"))?;
-        command.arg(format!("--address={}", self.session_bus()?)).args(["--json=short", "monitor"]);
-        command.arg("--match=type='method_call',interface='org.freedesktop.Notifications',member='Notify'");
-        let monitor = Program::start("busctl monitor", &mut command)?;
-        monitor.wait_for(Duration::from_secs(5), |line| line.is_stderr && line.text.contains("Monitoring"))?;
-        Ok(Notifications { monitor })
+        let rule = "type='method_call',interface='org.freedesktop.Notifications',member='Notify'";
+        Monitor::start(self.command(Path::new("busctl"))?, self.session_bus()?, rule).map(|monitor| Notifications { monitor })
+    }
+
+    /// Listens, as root, to every `Alert` on the bus of type system, whoever it is for.
+    ///
+    /// # Errors
+    /// When the monitor does not start.
+    pub fn alerts(&self) -> Result<Monitor> {
+        let rule = "type='signal',interface='org.firebell.Collector1',member='Alert'";
+        Monitor::start(Command::new("busctl"), self.system_bus()?, rule)
     }
 }
 
@@ -219,14 +256,57 @@ impl Drop for Desktop {
     }
 }
 
+/// `busctl monitor`: every message that a rule matches, as JSON.
+#[derive(Debug)]
+pub struct Monitor {
+    program: Program,
+}
+
+impl Monitor {
+    fn start(mut busctl: Command, address: &str, rule: &str) -> Result<Self> {
+        busctl.arg(format!("--address={address}")).args(["--json=short", "monitor"]).arg(format!("--match={rule}"));
+        let program = Program::start("busctl monitor", busctl.stdin(Stdio::null()))?;
+        program.wait_for(Duration::from_secs(5), |line| line.is_stderr && line.text.contains("Monitoring"))?;
+        Ok(Self { program })
+    }
+
+    /// Every message so far. Its key `timestamp-realtime` says when the monitor got it, in microseconds since 1970.
+    ///
+    /// # Errors
+    /// When one cannot be read.
+    pub fn all(&self) -> Result<Vec<serde_json::Value>> {
+        self.program.lines().iter().filter(|line| !line.is_stderr).map(message).collect()
+    }
+
+    /// Waits for a message.
+    ///
+    /// # Errors
+    /// When none came within `limit`.
+    pub fn first(&self, limit: Duration) -> Result<serde_json::Value> {
+        message(&self.program.wait_for(limit, |line| !line.is_stderr)?)
+    }
+}
+
+fn message(line: &Line) -> Result<serde_json::Value> {
+    serde_json::from_str(&line.text).with_context(|| format!("reading {}", line.text))
+}
+
+/// When a [`Monitor`] got a message, in microseconds since 1970.
+///
+/// # Errors
+/// When it does not say.
+pub fn time_of(message: &serde_json::Value) -> Result<u64> {
+    message.get("timestamp-realtime").and_then(serde_json::Value::as_u64).context("busctl gives no time")
+}
+
 /// A listener to `Notify` on one session bus.
 #[derive(Debug)]
 pub struct Notifications {
-    monitor: Program,
+    monitor: Monitor,
 }
 
 /// One call of `org.freedesktop.Notifications.Notify`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notification {
     /// The notification it replaces; 0 for a new one.
     pub replaces: u64,
@@ -234,8 +314,8 @@ pub struct Notification {
     pub summary: String,
     /// Text, with markup where the server has that.
     pub body: String,
-    /// When we heard of it.
-    pub line: Line,
+    /// When it was sent, in microseconds since 1970.
+    pub time: u64,
 }
 
 impl Notifications {
@@ -244,7 +324,7 @@ impl Notifications {
     /// # Errors
     /// When a message cannot be read.
     pub fn all(&self) -> Result<Vec<Notification>> {
-        self.monitor.lines().into_iter().filter(|line| !line.is_stderr).map(notification).collect()
+        self.monitor.all()?.iter().map(notification).collect()
     }
 
     /// Waits for a call.
@@ -252,16 +332,25 @@ impl Notifications {
     /// # Errors
     /// When none came within `limit`.
     pub fn first(&self, limit: Duration) -> Result<Notification> {
-        notification(self.monitor.wait_for(limit, |line| !line.is_stderr)?)
+        notification(&self.monitor.first(limit)?)
     }
 }
 
-fn notification(line: Line) -> Result<Notification> {
-    let message: serde_json::Value = serde_json::from_str(&line.text).with_context(|| format!("reading {}", line.text))?;
-    let argument =
-        |at: usize| message.pointer(&format!("/payload/data/{at}")).with_context(|| format!("no argument {at} in {}", line.text));
+fn notification(message: &serde_json::Value) -> Result<Notification> {
+    let argument = |at: usize| message.pointer(&format!("/payload/data/{at}")).with_context(|| format!("no argument {at} in {message}"));
     let text = |at: usize| Ok::<_, anyhow::Error>(argument(at)?.as_str().context("not a text")?.to_owned());
-    Ok(Notification { replaces: argument(1)?.as_u64().context("not a number")?, summary: text(3)?, body: text(4)?, line })
+    let replaces = argument(1)?.as_u64().context("not a number")?;
+    Ok(Notification { replaces, summary: text(3)?, body: text(4)?, time: time_of(message)? })
+}
+
+/// The person at the desk: a user of every bare Debian who is neither root nor firebell.
+pub const VIEWER: &str = "games";
+
+/// Configuration of a collector that reads, from the live kernel log, only what a rule with this prefix logs. It believes
+/// the kernel there although the rule is in another network namespace.
+#[must_use]
+pub fn only_prefix(prefix: &str) -> String {
+    format!("[intake]\nsource = \"kmsg\"\nfrom = \"end\"\nprefixes = [\"{prefix}\"]\nvouched-prefixes = [\"{prefix}\"]\n")
 }
 
 /// The folder with our bus policy.
