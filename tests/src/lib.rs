@@ -1,4 +1,5 @@
 //! What the tests of the whole need: networks that log, desktops, and the real programs between them.
 
+pub mod corpus;
 pub mod program;
 pub mod rig;

@@ -75,48 +75,77 @@ impl MalformedKind {
 /// [`MalformedKind::NotNetfilter`] for other log traffic; the other kinds, with the offset, for a record that is cut
 /// too early or in which a known field does not decode.
 pub fn parse(text: &[u8]) -> Result<Packet<'_>, Malformed> {
-    let mut outcome = Err(Malformed { kind: MalformedKind::NotNetfilter, offset: 0 });
-    let mut tries = 0;
-    let mut out_anchor = None;
-    let searched = text.get(..MAX_LINE).unwrap_or(text);
-    for equals in memchr::memchr_iter(b'=', searched) {
-        let before = text.get(..equals).unwrap_or_default();
-        if before.ends_with(b"IN") {
-            if before.ends_with(b"PHYSIN") {
-                continue;
-            }
-            if text.len() > MAX_LINE {
-                return Err(Malformed { kind: MalformedKind::TooLong, offset: MAX_LINE });
-            }
-            match walk(text, equals - 2) {
-                Ok(packet) if packet.is_whole => return Ok(packet),
-                Ok(packet) => outcome = Ok(packet),
-                Err(error) if outcome.is_err() && error.kind != MalformedKind::NotNetfilter => outcome = Err(error),
-                Err(_) => {}
-            }
-            tries += 1;
-            if tries == MAX_TRIES {
-                break;
-            }
-        } else if before.ends_with(b"OUT") && !before.ends_with(b"PHYSOUT") {
-            out_anchor = Some(equals - 3);
-        }
-    }
-    match out_anchor {
-        Some(at) if tries == 0 && text.len() <= MAX_LINE => walk(text, at),
-        _ => outcome,
+    match next_anchor(text, 0) {
+        Some(anchor) if text.len() <= MAX_LINE => parse_from(text, anchor),
+        Some(_) => Err(Malformed { kind: MalformedKind::TooLong, offset: MAX_LINE }),
+        None => parse_without_in(text),
     }
 }
 
-/// What follows a token.
-enum Flow {
-    /// The next one.
-    Next,
-    /// Text that is no part of a record: the walk ends, and the packet is not whole.
+/// The next `IN=` that is no `PHYSIN=`, at or behind `from`.
+fn next_anchor(text: &[u8], from: usize) -> Option<usize> {
+    let searched = text.get(..MAX_LINE).unwrap_or(text).get(from..)?;
+    memchr::memchr_iter(b'=', searched).map(|at| from + at).find_map(|equals| {
+        let before = text.get(..equals)?.strip_suffix(b"IN")?;
+        (!before.ends_with(b"PHYS")).then_some(before.len())
+    })
+}
+
+// A packet is some 900 bytes: here and in `walk` it is made where the caller wants it, and never moved.
+fn parse_from(text: &[u8], first: usize) -> Result<Packet<'_>, Malformed> {
+    let mut outcome = walk(text, first);
+    if !matches!(outcome, Ok(Packet { is_whole: true, .. })) {
+        parse_further(text, first, &mut outcome);
+    }
+    outcome
+}
+
+/// Tries the anchors behind the first.
+#[cold]
+fn parse_further<'a>(text: &'a [u8], first: usize, outcome: &mut Result<Packet<'a>, Malformed>) {
+    let mut from = first;
+    for _ in 1..MAX_TRIES {
+        let Some(anchor) = next_anchor(text, from + 3) else { break };
+        from = anchor;
+        match walk(text, anchor) {
+            whole @ Ok(Packet { is_whole: true, .. }) => {
+                *outcome = whole;
+                break;
+            }
+            Ok(packet) => *outcome = Ok(packet),
+            Err(error) if outcome.is_err() && error.kind != MalformedKind::NotNetfilter => *outcome = Err(error),
+            Err(_) => {}
+        }
+    }
+}
+
+/// Starts at the last `OUT=` that is no `PHYSOUT=`.
+fn parse_without_in(text: &[u8]) -> Result<Packet<'_>, Malformed> {
+    let searched = text.get(..MAX_LINE).unwrap_or(text);
+    let anchor = memchr::memrchr_iter(b'=', searched).find_map(|equals| {
+        let before = text.get(..equals)?.strip_suffix(b"OUT")?;
+        (!before.ends_with(b"PHYS")).then_some(before.len())
+    });
+    match anchor {
+        Some(anchor) if text.len() <= MAX_LINE => walk(text, anchor),
+        _ => Err(Malformed { kind: MalformedKind::NotNetfilter, offset: 0 }),
+    }
+}
+
+/// Why a walk ends before the line does. [`Walk::rest`] then starts at the place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Halt {
+    /// Text that is no part of a record: the packet is not whole.
     Stop,
     /// The line was cut inside this token.
     Cut,
+    /// The line is malformed.
+    NoAddress,
+    BadAddress,
+    BadValue,
 }
+
+type Step = Result<(), Halt>;
 
 /// Which protocol the fields behind `PROTO=` belong to.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -132,7 +161,8 @@ enum Layer4 {
 /// Where the walk is.
 struct Walk<'a> {
     text: &'a [u8],
-    at: usize,
+    /// What is still to be read: the end of `text`.
+    rest: &'a [u8],
     layer4: Layer4,
     has_src: bool,
     has_dst: bool,
@@ -143,34 +173,16 @@ struct Walk<'a> {
 /// Walks the record that starts at `anchor`, an `IN=` or `OUT=`.
 fn walk(text: &[u8], anchor: usize) -> Result<Packet<'_>, Malformed> {
     let before = text.get(..anchor).unwrap_or_default();
-    let mut packet = Packet::blank(before.strip_suffix(b" ").unwrap_or(before));
-    let mut walk = Walk { text, at: anchor, layer4: Layer4::Pending, has_src: false, has_dst: false, is_strange: false };
-    let end = loop {
-        walk.skip_spaces();
-        if walk.at >= text.len() {
-            break Flow::Next;
+    let mut outcome = Ok(Packet::blank(before.strip_suffix(b" ").unwrap_or(before)));
+    if let Ok(packet) = &mut outcome {
+        let rest = text.get(anchor..).unwrap_or_default();
+        let mut walk = Walk { text, rest, layer4: Layer4::Pending, has_src: false, has_dst: false, is_strange: false };
+        let end = walk.all(packet);
+        if let Err(kind) = walk.verdict(packet, end) {
+            outcome = Err(Malformed { kind, offset: walk.at() });
         }
-        match walk.token(&mut packet)? {
-            Flow::Next => {}
-            end => break end,
-        }
-    };
-    let is_at_end = matches!(end, Flow::Next);
-    if !(walk.has_src && walk.has_dst) {
-        // `LOGIN=…` and prose that mentions `IN=` are not ours; a record cut before its addresses is.
-        let has_link = packet.link.mac.is_some() || packet.link.mac_src.is_some();
-        let is_ours = walk.has_src || has_link || (packet.out_iface.is_some() && !matches!(end, Flow::Stop));
-        return Err(walk.error(if is_ours { MalformedKind::NoAddress } else { MalformedKind::NotNetfilter }));
     }
-    if packet.header.src.is_ipv4() != packet.header.dst.is_ipv4() {
-        return Err(walk.error(MalformedKind::BadAddress));
-    }
-    if walk.layer4 == Layer4::Pending && !(is_at_end && may_lack_protocol(&packet.header)) {
-        return Err(walk.error(MalformedKind::NoProtocol));
-    }
-    packet.header.settle_flags(text);
-    packet.is_whole = is_at_end && !walk.is_strange;
-    Ok(packet)
+    outcome
 }
 
 /// The kernel prints no `PROTO=` for IPv6 ESP, nor for a later fragment of AH: the header must then be complete.
@@ -228,9 +240,138 @@ names! {
 }
 
 impl<'a> Walk<'a> {
+    /// Says what a walk that ended so is worth.
+    fn verdict(&self, packet: &mut Packet<'a>, end: Step) -> Result<(), MalformedKind> {
+        match end {
+            Err(Halt::NoAddress) => return Err(MalformedKind::NoAddress),
+            Err(Halt::BadAddress) => return Err(MalformedKind::BadAddress),
+            Err(Halt::BadValue) => return Err(MalformedKind::BadValue),
+            Ok(()) | Err(Halt::Stop | Halt::Cut) => {}
+        }
+        if !(self.has_src && self.has_dst) {
+            // `LOGIN=…` and prose that mentions `IN=` are not ours; a record cut before its addresses is.
+            let has_link = packet.link.mac.is_some() || packet.link.mac_src.is_some();
+            let is_ours = self.has_src || has_link || (packet.out_iface.is_some() && end != Err(Halt::Stop));
+            return Err(if is_ours { MalformedKind::NoAddress } else { MalformedKind::NotNetfilter });
+        }
+        if packet.header.src.is_ipv4() != packet.header.dst.is_ipv4() {
+            return Err(MalformedKind::BadAddress);
+        }
+        if self.layer4 == Layer4::Pending && !(end.is_ok() && may_lack_protocol(&packet.header)) {
+            return Err(MalformedKind::NoProtocol);
+        }
+        packet.header.settle_flags(self.text);
+        packet.is_whole = end.is_ok() && !self.is_strange;
+        Ok(())
+    }
+
+    /// Reads to the end of the line.
+    fn all(&mut self, packet: &mut Packet<'a>) -> Step {
+        self.kernel_order(packet)?;
+        loop {
+            self.skip_spaces();
+            if self.rest.is_empty() {
+                return Ok(());
+            }
+            self.token(packet)?;
+        }
+    }
+
+    /// Reads what stands where the kernel puts it, as far as that goes: by far the most lines, and three times as
+    /// fast as asking of each token what it is. It decides nothing: what it leaves, [`Self::token`] reads.
+    fn kernel_order(&mut self, packet: &mut Packet<'a>) -> Step {
+        if self.eat(b"IN=") {
+            self.word_into(0, &mut packet.in_iface)?;
+        }
+        if self.eat(b" OUT=") {
+            self.word_into(0, &mut packet.out_iface)?;
+        }
+        if self.eat(b" MAC=") {
+            self.word_into(0, &mut packet.link.mac)?;
+        } else if self.eat(b" MACSRC=") {
+            self.word_into(0, &mut packet.link.mac_src)?;
+        }
+        let header = &mut packet.header;
+        if !self.eat(b" SRC=") {
+            return Ok(());
+        }
+        self.address_into(&mut header.src)?;
+        self.has_src = true;
+        if !self.eat(b" DST=") {
+            return Ok(());
+        }
+        self.address_into(&mut header.dst)?;
+        self.has_dst = true;
+        if self.eat(b" LEN=") {
+            self.number_into(0, u32::MAX, &mut header.len)?;
+        }
+        if self.eat(b" TOS=") {
+            self.hex_into(0, &mut header.tos)?;
+            if self.eat(b" PREC=") {
+                self.hex_into(0, &mut header.prec)?;
+            }
+            if self.eat(b" TTL=") {
+                self.byte_into(0, &mut header.ttl)?;
+            }
+            if self.eat(b" ID=") {
+                self.short_into(0, &mut header.id)?;
+            }
+            if self.has(0, b" DF ") {
+                header.ip_flags.df = true;
+                self.skip(3);
+            }
+        } else if self.eat(b" TC=") {
+            self.hex_into(0, &mut header.tc)?;
+            if self.eat(b" HOPLIMIT=") {
+                self.byte_into(0, &mut header.hop_limit)?;
+            }
+            if self.eat(b" FLOWLBL=") {
+                self.number_into(0, u32::MAX, &mut header.flow_label)?;
+            }
+        }
+        if !self.has(0, b" PROTO=") {
+            return Ok(());
+        }
+        self.skip(1);
+        self.protocol(header)?;
+        if self.eat(b" SPT=") {
+            self.short_into(0, &mut header.sport)?;
+            if self.eat(b" DPT=") {
+                self.short_into(0, &mut header.dport)?;
+            }
+        }
+        if self.layer4 != Layer4::Tcp {
+            return Ok(());
+        }
+        if self.eat(b" SEQ=") {
+            self.number_into(0, u32::MAX, &mut header.tcp_seq)?;
+            if self.eat(b" ACK=") {
+                self.number_into(0, u32::MAX, &mut header.tcp_ack)?;
+            }
+        }
+        if self.eat(b" WINDOW=") {
+            self.number_into(0, u32::MAX, &mut header.window)?;
+        }
+        if self.eat(b" RES=") {
+            self.hex_into(0, &mut header.res)?;
+        }
+        if self.has(0, b" SYN ") {
+            header.flags = Some(TcpFlags::default().with(TcpFlags::SYN));
+            self.skip(4);
+        }
+        if self.eat(b" URGP=") {
+            self.number_into(0, u32::MAX, &mut header.urgp)?;
+        }
+        if self.has(0, b" OPT (") {
+            self.skip(1);
+            self.options(header)?;
+        }
+        Ok(())
+    }
+
     /// Reads one token of the outer packet: what only that one has, or what [`Self::header_token`] knows.
     #[inline]
-    fn token(&mut self, packet: &mut Packet<'a>) -> Result<Flow, Malformed> {
+    fn token(&mut self, packet: &mut Packet<'a>) -> Step {
         let (name, length) = self.name();
         let is_arp = self.layer4 == Layer4::Arp;
         match name {
@@ -253,9 +394,10 @@ impl<'a> Walk<'a> {
             GID => self.number_into(4, u32::MAX, &mut packet.gid),
             MTU => self.number_into(4, u32::MAX, &mut packet.mtu),
             GATEWAY => {
-                self.at += 8;
-                let gateway = self.address()?;
-                Ok(fill(&mut packet.gateway, gateway))
+                self.skip(8);
+                let mut gateway = packet.header.src;
+                self.address_into(&mut gateway)?;
+                fill(&mut packet.gateway, gateway)
             }
             _ if self.has(0, b"[") => self.nested(packet),
             _ => self.header_token(name, length, &mut packet.header),
@@ -263,65 +405,70 @@ impl<'a> Walk<'a> {
     }
 
     /// Reads what an ICMP error quotes, up to the closing bracket.
-    fn nested(&mut self, packet: &mut Packet<'a>) -> Result<Flow, Malformed> {
+    fn nested(&mut self, packet: &mut Packet<'a>) -> Step {
         if self.layer4 != Layer4::Icmp || packet.nested.is_some() {
-            return Ok(Flow::Stop);
+            return Err(Halt::Stop);
         }
         if self.has(1, b"TRUNCATED]") {
-            self.at += 11;
-            return Ok(Flow::Next);
+            self.skip(11);
+            return Ok(());
         }
         if !self.has(1, b"SRC=") {
-            return Ok(Flow::Stop);
+            return Err(Halt::Stop);
         }
         let mut header = Header::blank();
-        let mut inner =
-            Walk { text: self.text, at: self.at + 1, layer4: Layer4::Pending, has_src: false, has_dst: false, is_strange: false };
+        let mut inner = Walk {
+            text: self.text,
+            rest: self.rest.get(1..).unwrap_or_default(),
+            layer4: Layer4::Pending,
+            has_src: false,
+            has_dst: false,
+            is_strange: false,
+        };
         // What is wrong in here does not spoil the packet around it, but then nobody vouches for the line.
         let is_closed = loop {
             inner.skip_spaces();
-            if inner.has(0, b"]") {
-                inner.at += 1;
+            if inner.eat(b"]") {
                 break true;
             }
-            if inner.at >= self.text.len() {
+            if inner.rest.is_empty() {
                 break false;
             }
             let (name, length) = inner.name();
-            let flow = match name {
+            let step = match name {
                 MTU => inner.skip_value(4),
                 GATEWAY => inner.skip_value(8),
                 _ => inner.header_token(name, length, &mut header),
             };
-            if !matches!(flow, Ok(Flow::Next)) {
+            if step.is_err() {
                 break false;
             }
         };
-        self.at = inner.at;
+        self.rest = inner.rest;
         if inner.has_src && inner.has_dst && header.src.is_ipv4() == header.dst.is_ipv4() {
             header.settle_flags(b"");
             packet.nested = Some(header);
         }
         self.is_strange |= inner.is_strange;
-        Ok(if is_closed { Flow::Next } else { Flow::Stop })
+        if is_closed { Ok(()) } else { Err(Halt::Stop) }
     }
 
     /// Reads one token of an IP header and of what follows it.
     #[inline]
-    fn header_token(&mut self, name: u64, length: usize, header: &mut Header<'a>) -> Result<Flow, Malformed> {
+    fn header_token(&mut self, name: u64, length: usize, header: &mut Header<'a>) -> Step {
         let is_pending = self.layer4 == Layer4::Pending;
         match name {
             SRC if !self.has_src => {
-                self.at += 4;
-                header.src = self.address()?;
+                self.skip(4);
+                self.address_into(&mut header.src)?;
                 self.has_src = true;
-                Ok(Flow::Next)
+                Ok(())
             }
             DST if !self.has_dst => {
-                self.at += 4;
-                header.dst = self.address()?;
+                self.skip(4);
+                self.address_into(&mut header.dst)?;
                 self.has_dst = true;
-                Ok(Flow::Next)
+                Ok(())
             }
             LEN if is_pending => self.number_into(4, u32::MAX, &mut header.len),
             LEN => self.number_into(4, u32::MAX, &mut header.l4_len),
@@ -360,8 +507,8 @@ impl<'a> Walk<'a> {
                     CWR => flags.with(TcpFlags::CWR),
                     _ => flags.with_ae(),
                 });
-                self.at += length - 1;
-                Ok(Flow::Next)
+                self.skip(length - 1);
+                Ok(())
             }
             TYPE => self.byte_into(5, &mut header.icmp_type),
             CODE => self.byte_into(5, &mut header.icmp_code),
@@ -372,25 +519,25 @@ impl<'a> Walk<'a> {
             // An IPv6 fragment header says "more fragments" with the same word.
             INCOMPLETE if is_pending && self.has(8, b"TE ") => self.flag(10, &mut header.ip_flags.mf),
             ARP if is_pending => {
-                header.proto = Proto { name: self.slice(self.at, self.at + 3), number: None };
+                header.proto = Proto { name: self.ahead(3), number: None };
                 self.layer4 = Layer4::Arp;
-                self.at += 3;
-                Ok(Flow::Next)
+                self.skip(3);
+                Ok(())
             }
             HTYPE if self.layer4 == Layer4::Arp => self.skip_value(6),
             PTYPE if self.layer4 == Layer4::Arp => self.skip_value(6),
             OPCODE if self.layer4 == Layer4::Arp => self.number_into(7, u32::MAX, &mut header.arp_opcode),
             IPSRC if self.layer4 == Layer4::Arp && !self.has_src => {
-                self.at += 6;
-                header.src = self.address()?;
+                self.skip(6);
+                self.address_into(&mut header.src)?;
                 self.has_src = true;
-                Ok(Flow::Next)
+                Ok(())
             }
             IPDST if self.layer4 == Layer4::Arp && !self.has_dst => {
-                self.at += 6;
-                header.dst = self.address()?;
+                self.skip(6);
+                self.address_into(&mut header.dst)?;
                 self.has_dst = true;
-                Ok(Flow::Next)
+                Ok(())
             }
             _ => self.rare_token(header),
         }
@@ -398,7 +545,7 @@ impl<'a> Walk<'a> {
 
     /// Tokens without a name of their own, and whatever is not ours.
     #[cold]
-    fn rare_token(&mut self, header: &mut Header<'a>) -> Result<Flow, Malformed> {
+    fn rare_token(&mut self, header: &mut Header<'a>) -> Step {
         if self.has(0, b"FRAG:") || self.has(0, b"FRAG=") {
             return self.number_into(5, u32::MAX, &mut header.frag);
         }
@@ -407,20 +554,20 @@ impl<'a> Walk<'a> {
             return self.skip_value(3);
         }
         // A field of another logger: passed over, and the line is no longer the kernel's word.
-        let rest = self.text.get(self.at..).unwrap_or_default();
+        let rest = self.rest;
         let key = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
         let is_field = key > 0 && rest.get(key) == Some(&b'=');
         let is_own = rest.starts_with(b"IN=") || rest.starts_with(b"OUT=") || rest.starts_with(b"SRC=") || rest.starts_with(b"DST=");
         if !is_field || is_own {
-            return Ok(Flow::Stop);
+            return Err(Halt::Stop);
         }
         self.is_strange = true;
         self.skip_value(key + 1)
     }
 
     /// `PROTO=TCP`, `PROTO=47`.
-    fn protocol(&mut self, header: &mut Header<'a>) -> Result<Flow, Malformed> {
-        self.at += 6;
+    fn protocol(&mut self, header: &mut Header<'a>) -> Step {
+        self.skip(6);
         let value = self.word();
         let (number, layer4) = match value {
             b"TCP" => (Some(6), Layer4::Tcp),
@@ -434,10 +581,10 @@ impl<'a> Walk<'a> {
             b"DCCP" => (Some(33), Layer4::Other),
             b"GRE" => (Some(47), Layer4::Other),
             b"IGMP" => (Some(2), Layer4::Other),
-            b"" => return Ok(Flow::Cut),
+            b"" => return Err(Halt::Cut),
             digits if digits.iter().all(u8::is_ascii_digit) => {
                 let number = digits.iter().take(4).fold(0_u32, |sum, digit| sum * 10 + u32::from(digit - b'0'));
-                let number = u8::try_from(number).map_err(|_| self.error(MalformedKind::BadValue))?;
+                let number = u8::try_from(number).map_err(|_| Halt::BadValue)?;
                 let layer4 = match number {
                     6 => Layer4::Tcp,
                     1 | 58 => Layer4::Icmp,
@@ -452,60 +599,58 @@ impl<'a> Walk<'a> {
         };
         header.proto = Proto { name: value, number };
         self.layer4 = layer4;
-        Ok(Flow::Next)
+        Ok(())
     }
 
     /// `OPT (94040000)`, `OPT ( )`, `OPT ( FRAG:0 ID:00000001 )`, `OPT ( ESP SPI=0x1 )`.
-    fn options(&mut self, header: &mut Header<'a>) -> Result<Flow, Malformed> {
-        let open = self.at + 4;
+    fn options(&mut self, header: &mut Header<'a>) -> Step {
         // 15 words of options are 120 hex digits; an extension header is shorter.
-        let window = self.slice(open, (open + 160).min(self.text.len()));
-        let Some(length) = window.iter().position(|byte| *byte == b')') else { return Ok(Flow::Cut) };
-        let close = open + length + 1;
-        let group = window.get(1..length).unwrap_or_default();
+        let window = self.ahead(164);
+        let Some(close) = memchr::memchr(b')', window) else { return Err(Halt::Cut) };
+        let brackets = window.get(4..=close).unwrap_or_default();
+        let group = window.get(5..close).unwrap_or_default();
         if self.layer4 == Layer4::Pending {
             // The groups follow each other: one slice from the first bracket to the last.
-            let first = match header.ip_opt.0 {
-                b"" => open,
-                earlier => open - 5 - earlier.len(),
+            let end = self.at() + close + 1;
+            let length = match header.ip_opt.0 {
+                b"" => brackets.len(),
+                earlier => earlier.len() + 1 + close + 1,
             };
-            header.ip_opt = Options(self.slice(first, close));
+            header.ip_opt = Options(self.text.get(end.saturating_sub(length)..end).unwrap_or_default());
             if group.starts_with(b" ") {
-                self.extension_header(open + 1, close - 1, header)?;
+                self.extension_header(group, header)?;
             } else if !is_hex(group) && group != b"TRUNCATED" {
-                return Ok(Flow::Stop);
+                return Err(Halt::Stop);
             }
         } else {
             if !header.tcp_opt.0.is_empty() || self.layer4 != Layer4::Tcp || !(is_hex(group) || group == b"TRUNCATED") {
-                return Ok(Flow::Stop);
+                return Err(Halt::Stop);
             }
-            header.tcp_opt = Options(self.slice(open, close));
+            header.tcp_opt = Options(brackets);
         }
-        self.at = close;
-        Ok(Flow::Next)
+        self.skip(close + 1);
+        Ok(())
     }
 
     /// The inside of an `OPT ( … )` of IPv6.
     #[cold]
-    fn extension_header(&mut self, start: usize, end: usize, header: &mut Header<'a>) -> Result<(), Malformed> {
-        let mut inner =
-            Walk { text: self.slice(0, end), at: start, layer4: Layer4::Pending, has_src: true, has_dst: true, is_strange: false };
+    fn extension_header(&mut self, group: &'a [u8], header: &mut Header<'a>) -> Step {
+        let mut inner = Walk { text: group, rest: group, layer4: Layer4::Pending, has_src: true, has_dst: true, is_strange: false };
         loop {
             inner.skip_spaces();
-            if inner.at >= end {
+            if inner.rest.is_empty() {
                 break;
             }
             let (name, length) = inner.name();
             if inner.has(0, b"ESP ") {
                 // What follows is encrypted: the kernel ends the line here, so this is the protocol.
-                header.proto = Proto { name: inner.slice(inner.at, inner.at + 3), number: Some(50) };
+                header.proto = Proto { name: inner.ahead(3), number: Some(50) };
                 self.layer4 = Layer4::Other;
-                inner.at += 4;
+                inner.skip(4);
             } else if inner.has(0, b"AH ") {
-                inner.at += 3;
-            } else if !matches!(inner.header_token(name, length, header)?, Flow::Next) {
-                self.is_strange = true;
-                break;
+                inner.skip(3);
+            } else {
+                inner.header_token(name, length, header)?;
             }
         }
         self.is_strange |= inner.is_strange;
@@ -513,231 +658,293 @@ impl<'a> Walk<'a> {
     }
 
     /// `INCOMPLETE [8 bytes]`.
-    fn incomplete(&mut self, header: &mut Header<'a>) -> Result<Flow, Malformed> {
-        let rest = self.text.get(self.at + 12..).unwrap_or_default();
+    fn incomplete(&mut self, header: &mut Header<'a>) -> Step {
+        let rest = self.rest.get(12..).unwrap_or_default();
         let digits = rest.iter().take(10).take_while(|byte| byte.is_ascii_digit()).count();
         if digits == 0 || !rest.get(digits..).unwrap_or_default().starts_with(b" bytes]") || header.is_incomplete {
-            return Ok(Flow::Stop);
+            return Err(Halt::Stop);
         }
         header.is_incomplete = true;
-        self.at += 12 + digits + 7;
-        Ok(Flow::Next)
+        self.skip(12 + digits + 7);
+        Ok(())
     }
 
-    /// The name of the token here, with the `=` or space that ends it, and its length; at most 8 bytes.
-    #[inline]
-    fn name(&self) -> (u64, usize) {
-        let word = match self.text.get(self.at..self.at + 8).and_then(|bytes| bytes.try_into().ok()) {
-            Some(bytes) => u64::from_le_bytes(bytes),
-            None => self.last_name(),
-        };
-        let hit = hits(word, b' ') | hits(word, b'=');
-        if hit == 0 { (word, 8) } else { (word & (hit ^ (hit - 1)), hit.trailing_zeros() as usize / 8 + 1) }
+    /// Where the walk is, in bytes from the start of the line.
+    fn at(&self) -> usize {
+        self.text.len() - self.rest.len()
     }
 
-    /// The same in the last bytes of a line, where spaces stand in for what is not there.
-    fn last_name(&self) -> u64 {
-        let rest = self.text.get(self.at..).unwrap_or_default();
+    #[inline(always)]
+    fn skip(&mut self, bytes: usize) {
+        self.rest = self.rest.get(bytes..).unwrap_or_default();
+    }
+
+    /// At most so many of the next bytes.
+    #[inline(always)]
+    fn ahead(&self, most: usize) -> &'a [u8] {
+        self.rest.get(..most).unwrap_or(self.rest)
+    }
+
+    /// The eight bytes here as a little-endian number; behind the end of the line, spaces.
+    #[inline(always)]
+    fn peek(&self) -> u64 {
+        match self.rest.first_chunk() {
+            Some(bytes) => u64::from_le_bytes(*bytes),
+            None => self.peek_last(),
+        }
+    }
+
+    #[cold]
+    fn peek_last(&self) -> u64 {
         let mut bytes = [b' '; 8];
-        for (to, from) in bytes.iter_mut().zip(rest) {
+        for (to, from) in bytes.iter_mut().zip(self.rest) {
             *to = *from;
         }
         u64::from_le_bytes(bytes)
     }
 
+    /// The name of the token here, with the `=` or space that ends it, and its length; at most 8 bytes.
     #[inline]
-    fn has(&self, ahead: usize, what: &[u8]) -> bool {
-        self.text.get(self.at + ahead..).is_some_and(|rest| rest.starts_with(what))
+    fn name(&self) -> (u64, usize) {
+        let word = self.peek();
+        let hit = hits(word, b' ') | hits(word, b'=');
+        if hit == 0 { (word, 8) } else { (word & (hit ^ (hit - 1)), hit.trailing_zeros() as usize / 8 + 1) }
     }
 
-    fn slice(&self, start: usize, end: usize) -> &'a [u8] {
-        self.text.get(start..end).unwrap_or_default()
+    #[inline(always)]
+    fn has(&self, ahead: usize, what: &[u8]) -> bool {
+        self.rest.get(ahead..).is_some_and(|rest| rest.starts_with(what))
+    }
+
+    /// Steps over `what` if that is here.
+    #[inline(always)]
+    fn eat(&mut self, what: &[u8]) -> bool {
+        match self.rest.strip_prefix(what) {
+            Some(rest) => {
+                self.rest = rest;
+                true
+            }
+            None => false,
+        }
     }
 
     #[inline]
     fn skip_spaces(&mut self) {
-        while self.text.get(self.at) == Some(&b' ') {
-            self.at += 1;
+        while let [b' ', rest @ ..] = self.rest {
+            self.rest = rest;
         }
     }
 
     /// The bytes up to the next space.
-    #[inline]
+    #[inline(always)]
     fn word(&mut self) -> &'a [u8] {
-        let rest = self.text.get(self.at..).unwrap_or_default();
-        let length = rest.iter().position(|byte| *byte == b' ').unwrap_or(rest.len());
-        self.at += length;
-        rest.get(..length).unwrap_or_default()
+        let hit = hits(self.peek(), b' ');
+        let length = if hit == 0 { self.long_word() } else { hit.trailing_zeros() as usize / 8 };
+        let word = self.ahead(length);
+        self.skip(length);
+        word
     }
 
-    fn skip_value(&mut self, name: usize) -> Result<Flow, Malformed> {
-        self.at += name;
+    fn long_word(&self) -> usize {
+        memchr::memchr(b' ', self.rest).unwrap_or(self.rest.len())
+    }
+
+    fn skip_value(&mut self, name: usize) -> Step {
+        self.skip(name);
         self.word();
-        Ok(Flow::Next)
+        Ok(())
     }
 
-    #[inline]
-    fn word_into(&mut self, name: usize, into: &mut Option<&'a [u8]>) -> Result<Flow, Malformed> {
-        self.at += name;
+    #[inline(always)]
+    fn word_into(&mut self, name: usize, into: &mut Option<&'a [u8]>) -> Step {
+        self.skip(name);
         let word = self.word();
-        Ok(fill(into, word))
+        fill(into, word)
     }
 
     /// A value that is kept as printed, such as `0x00`, `00` or `1a0000`.
-    #[inline]
-    fn hex_into(&mut self, name: usize, into: &mut Option<&'a [u8]>) -> Result<Flow, Malformed> {
-        self.at += name;
-        let start = self.at;
+    #[inline(always)]
+    fn hex_into(&mut self, name: usize, into: &mut Option<&'a [u8]>) -> Step {
+        self.skip(name);
+        // The kernel's own form, `0x` and two digits.
+        if let [b'0', b'x', high, low, b' ', ..] = self.rest
+            && high.is_ascii_hexdigit()
+            && low.is_ascii_hexdigit()
+        {
+            let value = self.ahead(4);
+            self.skip(4);
+            return fill(into, value);
+        }
+        self.odd_hex_into(into)
+    }
+
+    #[inline(never)]
+    fn odd_hex_into(&mut self, into: &mut Option<&'a [u8]>) -> Step {
+        let start = self.rest;
         let word = self.word();
         let digits = word.strip_prefix(b"0x").unwrap_or(word);
-        if digits.is_empty() && self.at >= self.text.len() {
-            return Ok(Flow::Cut);
+        if digits.is_empty() && self.rest.is_empty() {
+            return Err(Halt::Cut);
         }
         if digits.is_empty() || digits.len() > 8 || !is_hex(digits) {
-            return Err(Malformed { kind: MalformedKind::BadValue, offset: start });
+            self.rest = start;
+            return Err(Halt::BadValue);
         }
-        Ok(fill(into, word))
+        fill(into, word)
+    }
+
+    #[inline(always)]
+    fn number_into(&mut self, name: usize, max: u32, into: &mut Option<u32>) -> Step {
+        self.skip(name);
+        let number = self.number(max)?;
+        fill(into, number)
+    }
+
+    #[inline(always)]
+    fn short_into(&mut self, name: usize, into: &mut Option<u16>) -> Step {
+        self.skip(name);
+        let number = self.number(u32::from(u16::MAX))?;
+        #[expect(clippy::cast_possible_truncation, reason = "number() has checked it")]
+        fill(into, number as u16)
+    }
+
+    #[inline(always)]
+    fn byte_into(&mut self, name: usize, into: &mut Option<u8>) -> Step {
+        self.skip(name);
+        let number = self.number(u32::from(u8::MAX))?;
+        #[expect(clippy::cast_possible_truncation, reason = "number() has checked it")]
+        fill(into, number as u8)
     }
 
     #[inline]
-    fn number_into(&mut self, name: usize, max: u32, into: &mut Option<u32>) -> Result<Flow, Malformed> {
-        self.at += name;
-        Ok(match self.number(max)? {
-            Some(number) => fill(into, number),
-            None => Flow::Cut,
-        })
-    }
-
-    #[inline]
-    fn short_into(&mut self, name: usize, into: &mut Option<u16>) -> Result<Flow, Malformed> {
-        self.at += name;
-        Ok(match self.number(u32::from(u16::MAX))? {
-            #[expect(clippy::cast_possible_truncation, reason = "number() has checked it")]
-            Some(number) => fill(into, number as u16),
-            None => Flow::Cut,
-        })
-    }
-
-    #[inline]
-    fn byte_into(&mut self, name: usize, into: &mut Option<u8>) -> Result<Flow, Malformed> {
-        self.at += name;
-        Ok(match self.number(u32::from(u8::MAX))? {
-            #[expect(clippy::cast_possible_truncation, reason = "number() has checked it")]
-            Some(number) => fill(into, number as u8),
-            None => Flow::Cut,
-        })
-    }
-
-    #[inline]
-    fn flag(&mut self, name: usize, into: &mut bool) -> Result<Flow, Malformed> {
-        let flow = if *into { Flow::Stop } else { Flow::Next };
+    fn flag(&mut self, name: usize, into: &mut bool) -> Step {
+        if *into {
+            return Err(Halt::Stop);
+        }
         *into = true;
-        self.at += name;
-        Ok(flow)
+        self.skip(name);
+        Ok(())
     }
 
-    /// A decimal number of at most `max`, ended by a space or by the line; `None` where the line ends before it.
-    #[inline]
-    fn number(&mut self, max: u32) -> Result<Option<u32>, Malformed> {
-        let rest = self.text.get(self.at..).unwrap_or_default();
-        let mut value = 0_u64;
-        let mut length = 0;
-        for byte in rest {
-            let digit = byte.wrapping_sub(b'0');
-            if digit > 9 {
-                break;
-            }
-            value = value * 10 + u64::from(digit);
-            length += 1;
-            if length > 10 {
-                return Err(self.error(MalformedKind::BadValue));
-            }
+    /// A decimal number of at most `max`, ended by a space or by the line.
+    #[inline(always)]
+    fn number(&mut self, max: u32) -> Result<u32, Halt> {
+        let word = self.peek();
+        let length = digits(word);
+        if length == 0 || length == 8 {
+            return self.odd_number(max);
         }
-        if length == 0 && rest.is_empty() {
-            return Ok(None);
+        let value = value_of(word, length);
+        if word >> (length * 8) & 0xff != u64::from(b' ') || value > max {
+            return Err(Halt::BadValue);
         }
+        self.skip(length as usize);
+        Ok(value)
+    }
+
+    /// The same where there is no digit, or more than seven.
+    #[inline(never)]
+    fn odd_number(&mut self, max: u32) -> Result<u32, Halt> {
+        let rest = self.rest;
+        if rest.is_empty() {
+            return Err(Halt::Cut);
+        }
+        let length = rest.iter().take(11).take_while(|byte| byte.is_ascii_digit()).count();
+        let value = rest.iter().take(length).fold(0_u64, |sum, digit| sum * 10 + u64::from(digit - b'0'));
         let is_ended = matches!(rest.get(length), None | Some(b' '));
         match u32::try_from(value) {
-            Ok(value) if length > 0 && is_ended && value <= max => {
-                self.at += length;
-                Ok(Some(value))
+            Ok(value) if length > 0 && length <= 10 && is_ended && value <= max => {
+                self.skip(length);
+                Ok(value)
             }
-            _ => Err(self.error(MalformedKind::BadValue)),
+            _ => Err(Halt::BadValue),
         }
     }
 
     /// An address, ended by a space or by the line.
-    #[inline]
-    fn address(&mut self) -> Result<IpAddr, Malformed> {
-        let rest = self.text.get(self.at..).unwrap_or_default();
-        if let Some((address, length)) = ipv4(rest) {
-            self.at += length;
-            return Ok(IpAddr::V4(address));
+    #[inline(always)]
+    fn address_into(&mut self, into: &mut IpAddr) -> Step {
+        match self.ipv4() {
+            Some(address) => *into = IpAddr::V4(address),
+            None => *into = IpAddr::V6(self.other_address()?),
         }
-        let start = self.at;
-        let word = self.word();
-        match ipv6(word) {
-            Some(address) => Ok(IpAddr::V6(address)),
-            None if word.is_empty() && self.at >= self.text.len() => Err(Malformed { kind: MalformedKind::NoAddress, offset: start }),
-            None => Err(Malformed { kind: MalformedKind::BadAddress, offset: start }),
-        }
+        Ok(())
     }
 
-    fn error(&self, kind: MalformedKind) -> Malformed {
-        Malformed { kind, offset: self.at }
+    /// A dotted quad. As strict as the kernel is when it prints: no leading zeros.
+    #[inline(always)]
+    fn ipv4(&mut self) -> Option<Ipv4Addr> {
+        let start = self.rest;
+        let mut bits = 0;
+        for place in 0..4 {
+            let word = self.peek();
+            let length = digits(word);
+            let end = if place < 3 { b'.' } else { b' ' };
+            let has_zero = length > 1 && word & 0xff == u64::from(b'0');
+            if length == 0 || length > 3 || has_zero || word >> (length * 8) & 0xff != u64::from(end) {
+                self.rest = start;
+                return None;
+            }
+            let value = value_of(word, length);
+            if value > 255 {
+                self.rest = start;
+                return None;
+            }
+            bits = bits << 8 | value;
+            self.skip(length as usize + usize::from(place < 3));
+        }
+        Some(Ipv4Addr::from_bits(bits))
+    }
+
+    #[inline(never)]
+    fn other_address(&mut self) -> Result<Ipv6Addr, Halt> {
+        let start = self.rest;
+        let word = self.word();
+        match ipv6(word) {
+            Some(address) => Ok(address),
+            None if word.is_empty() && self.rest.is_empty() => Err(Halt::NoAddress),
+            None => {
+                self.rest = start;
+                Err(Halt::BadAddress)
+            }
+        }
     }
 }
 
 /// Keeps the first value. A field that comes twice is no part of this record.
 #[inline]
-fn fill<T>(into: &mut Option<T>, value: T) -> Flow {
+fn fill<T>(into: &mut Option<T>, value: T) -> Step {
     if into.is_some() {
-        return Flow::Stop;
+        return Err(Halt::Stop);
     }
     *into = Some(value);
-    Flow::Next
+    Ok(())
+}
+
+/// How many decimal digits `word` starts with, 0 to 8.
+#[inline]
+const fn digits(word: u64) -> u32 {
+    let lowered = word ^ each(b'0');
+    // A byte above 9 gets its high bit, or had it. Carries only reach bytes behind the first such one.
+    let others = (lowered.wrapping_add(each(0x76)) | lowered) & each(0x80);
+    others.trailing_zeros() / 8
+}
+
+/// The number that the first `length` digits of `word` spell; `length` is 1 to 7.
+///
+/// Adds neighbours up in three steps rather than digit by digit: numbers of all lengths take the same path.
+#[inline]
+const fn value_of(word: u64, length: u32) -> u32 {
+    let digits = (word ^ each(b'0')) << (64 - length * 8);
+    let pairs = digits * 10 + (digits >> 8);
+    const MASK: u64 = 0x0000_00ff_0000_00ff;
+    let low = (pairs & MASK).wrapping_mul(100 + (1_000_000 << 32));
+    let high = ((pairs >> 16) & MASK).wrapping_mul(1 + (10_000 << 32));
+    (low.wrapping_add(high) >> 32) as u32
 }
 
 fn is_hex(bytes: &[u8]) -> bool {
     bytes.iter().all(u8::is_ascii_hexdigit)
-}
-
-/// The dotted quad at the start of `text`, and its length. As strict as the kernel is when it prints: no leading
-/// zeros, nothing but a space or the end behind it.
-#[inline]
-fn ipv4(text: &[u8]) -> Option<(Ipv4Addr, usize)> {
-    let mut octets = [0_u8; 4];
-    let mut at = 0;
-    for (n, octet) in octets.iter_mut().enumerate() {
-        let first = text.get(at)?.wrapping_sub(b'0');
-        if first > 9 {
-            return None;
-        }
-        let mut value = u32::from(first);
-        at += 1;
-        while let Some(byte) = text.get(at) {
-            let digit = byte.wrapping_sub(b'0');
-            if digit > 9 {
-                break;
-            }
-            if value == 0 {
-                return None;
-            }
-            value = value * 10 + u32::from(digit);
-            if value > 255 {
-                return None;
-            }
-            at += 1;
-        }
-        *octet = u8::try_from(value).ok()?;
-        if n < 3 {
-            if text.get(at) != Some(&b'.') {
-                return None;
-            }
-            at += 1;
-        }
-    }
-    matches!(text.get(at), None | Some(b' ')).then_some((Ipv4Addr::from(octets), at))
 }
 
 /// The kernel prints eight groups of four digits; ulogd2 compresses.

@@ -186,15 +186,16 @@ impl<'a> Record<'a> {
     }
 }
 
-/// A decimal number at the start of `text`, and what is behind it.
+/// A decimal number of at most 19 digits at the start of `text`, and what is behind it.
 fn number(text: &[u8]) -> Option<(u64, &[u8])> {
     let mut value = 0_u64;
     let mut length = 0;
-    for byte in text.iter().take(20) {
-        if !byte.is_ascii_digit() {
+    for byte in text.iter().take(19) {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
             break;
         }
-        value = value.checked_mul(10)?.checked_add(u64::from(byte - b'0'))?;
+        value = value * 10 + u64::from(digit);
         length += 1;
     }
     if length == 0 { None } else { Some((value, text.get(length..)?)) }

@@ -1,0 +1,50 @@
+//! The recorded scans in `tests/corpus`.
+
+use anyhow::{Context as _, Result};
+use std::{
+    fs,
+    io::Read as _,
+    path::{Path, PathBuf},
+};
+
+/// The forms in which each capture is kept.
+pub const FORMS: [&str; 4] = ["kmsg", "syslog", "iso", "rfc5424"];
+
+/// Where the corpus lies.
+#[must_use]
+pub fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus")
+}
+
+/// The names of all captures of `dev`, sorted: `ack`, `forward.nft-all`, `syn`, …
+///
+/// # Errors
+/// When the directory cannot be read.
+pub fn captures() -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(directory().join("dev"))? {
+        let name = entry?.file_name().into_string().unwrap_or_default();
+        names.extend(name.strip_suffix(".kmsg.log").map(str::to_owned));
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// The lines of one capture in one of [`FORMS`], without their newlines; `None` where it is not kept in that form.
+///
+/// # Errors
+/// When the file is there and cannot be read.
+pub fn lines(capture: &str, form: &str) -> Result<Option<Vec<Vec<u8>>>> {
+    let path = directory().join(format!("dev/{capture}.{form}.log"));
+    let packed = path.with_extension("log.gz");
+    let bytes = if path.exists() {
+        fs::read(&path).with_context(|| path.display().to_string())?
+    } else if packed.exists() {
+        let mut bytes = Vec::new();
+        flate2::read::GzDecoder::new(fs::File::open(&packed)?).read_to_end(&mut bytes).with_context(|| packed.display().to_string())?;
+        bytes
+    } else {
+        return Ok(None);
+    };
+    Ok(Some(bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(<[u8]>::to_vec).collect()))
+}
