@@ -8,5 +8,6 @@ pub mod origin;
 pub mod packet;
 pub mod parse;
 pub mod record;
+pub mod replay;
 pub mod stamp;
 pub mod tick;
