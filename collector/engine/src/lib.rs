@@ -2,7 +2,13 @@
 //!
 //! This crate is pure. It opens nothing, asks no clock, waits for nothing and has no globals, so that
 //! any incident replays from a file. A test in `firebell-tests` fails when that changes.
+//!
+//! The way of the data: [`packet`] → `class` (what is it) → `table` (who sent it, what did they ask before) →
+//! `detect` (is that bad) → `incident` (one attack, one story) → [`finding`].
 
+pub mod class;
+pub mod config;
+pub mod engine;
 pub mod finding;
 pub mod origin;
 pub mod packet;
@@ -11,3 +17,13 @@ pub mod record;
 pub mod replay;
 pub mod stamp;
 pub mod tick;
+
+mod address;
+mod contacts;
+mod detect;
+mod hash;
+mod incident;
+mod ports;
+mod score;
+mod table;
+mod words;

@@ -1,0 +1,68 @@
+//! What an administrator can set about the judgement, with the defaults and their reasons.
+
+use std::{net::IpAddr, time::Duration};
+
+/// Parameters of the engine. Plain values: whoever reads a configuration file checks them there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Sources that are remembered, half of them on probation. 65,536 take about 7 MiB.
+    pub max_sources: usize,
+    /// Private and on-link sources that are remembered, in a table that outside traffic cannot touch.
+    pub max_near_sources: usize,
+    /// Incidents that are open or may be reopened. The least severe, oldest one makes room.
+    pub max_incidents: usize,
+    /// Time in which suspicion halves. 10 minutes: a T2 scan (0.4 s a port) loses nothing, a person who mistypes an address is forgiven.
+    pub half_life: Duration,
+    /// Weight of one failed first contact. ln 4 is the likelihood ratio of Threshold Random Walk with
+    /// theta 0.8 / 0.2 (Jung, Paxson, Berger, Balakrishnan, IEEE S&P 2004).
+    pub contact_weight: f64,
+    /// Suspicion at which a source is a scanner: ln(0.99 / 1e-4), the same paper's bound for a detection
+    /// probability of 0.99 and one false alarm in 10,000. Seven fresh contacts reach it.
+    pub scan_threshold: f64,
+    /// Packets with illegal flags, on as many contacts, that are a scan on their own.
+    pub illegal_packets: u32,
+    /// Contacts from which a scan is broad (severity 4). psad's danger level 3.
+    pub broad_contacts: u32,
+    /// Contacts from which a scan is critical (severity 5). psad's danger level 4.
+    pub critical_contacts: u32,
+    /// An incident is told again at most this often.
+    pub update_every: Duration,
+    /// An incident that moved since it was last told, and is quiet for this long, is told its last state.
+    pub settle: Duration,
+    /// An incident ends after this much quiet, or four of its median gaps if that is longer.
+    pub idle_close: Duration,
+    /// The same source within this time after the end is the same incident again. Also the time in which a contact is not new again.
+    pub reopen_within: Duration,
+    /// Highest severity of what nobody vouches for; `None`: no limit (there is no intake that vouches).
+    pub unverified_max_severity: Option<u8>,
+    /// Words in a log prefix that mean: this packet was let through. Compared without case, at the start of a word.
+    pub accepted_words: Vec<String>,
+    /// Networks that are ours beside the private ones: address and prefix length.
+    pub home: Vec<(IpAddr, u8)>,
+    /// New incidents of single sources in a minute; more of them fold into one. Cheap spoofed packets must not fill a screen.
+    pub incidents_per_minute: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            max_sources: 65_536,
+            max_near_sources: 4_096,
+            max_incidents: 1_024,
+            half_life: Duration::from_secs(600),
+            contact_weight: 4_f64.ln(),
+            scan_threshold: (0.99_f64 / 1e-4).ln(),
+            illegal_packets: 2,
+            broad_contacts: 150,
+            critical_contacts: 1_500,
+            update_every: Duration::from_secs(10),
+            settle: Duration::from_secs(30),
+            idle_close: Duration::from_secs(3_600),
+            reopen_within: Duration::from_secs(86_400),
+            unverified_max_severity: None,
+            accepted_words: ["ACCEPT", "ALLOW", "AUDIT"].map(str::to_owned).to_vec(),
+            home: Vec::new(),
+            incidents_per_minute: 8,
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! Which contacts a source has made: the last twelve exactly, the rest in a bitmap.
+//!
+//! A contact is (destination, protocol, port). Packets are not counted: Linux sends one SYN seven times when
+//! nobody answers, so a packet counter calls two refused ports an attack (measured).
+
+use crate::{
+    class::{Layer, Service},
+    hash::Hasher,
+    tick::Tick,
+};
+use hashbrown::HashTable;
+use std::net::IpAddr;
+
+/// One contact in six bytes, and the minute it was first made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Contact {
+    /// Minutes, modulo 45 days.
+    minute: u16,
+    /// Destination, as [`Targets`] numbers it (12 bits), and layer (4 bits).
+    target_and_layer: u16,
+    number: u16,
+}
+
+impl Contact {
+    pub(crate) fn new(target: TargetId, service: Service, tick: Tick) -> Self {
+        Self { minute: minute(tick), target_and_layer: target.0 << 4 | service.layer as u16, number: service.number }
+    }
+
+    pub(crate) const fn service(self) -> Service {
+        let layer = match self.target_and_layer & 15 {
+            0 => Layer::Tcp,
+            1 => Layer::Udp,
+            2 => Layer::Icmp,
+            _ => Layer::Other,
+        };
+        Service { layer, number: self.number }
+    }
+
+    pub(crate) const fn target(self) -> TargetId {
+        TargetId(self.target_and_layer >> 4)
+    }
+
+    pub(crate) const fn minute(self) -> u16 {
+        self.minute
+    }
+
+    /// The same place, whenever.
+    pub(crate) const fn is_same(self, other: Self) -> bool {
+        self.target_and_layer == other.target_and_layer && self.number == other.number
+    }
+
+    /// Minutes between the two, up to 45 days.
+    pub(crate) const fn minutes_until(self, later: u16) -> u16 {
+        later.wrapping_sub(self.minute)
+    }
+}
+
+impl TargetId {
+    pub(crate) const fn number(self) -> u16 {
+        self.0
+    }
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "modulo 45 days, as documented")]
+pub(crate) const fn minute(tick: Tick) -> u16 {
+    (tick.as_micros() / 60_000_000) as u16
+}
+
+/// Our addresses, numbered, so that a contact fits into six bytes.
+#[derive(Debug)]
+pub(crate) struct Targets {
+    hasher: Hasher,
+    known: Vec<IpAddr>,
+    index: HashTable<u16>,
+}
+
+/// Number of one of our addresses, 12 bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct TargetId(u16);
+
+/// So many addresses are known by name. The rest of the 12 bits are for all others, told apart by their last bits.
+const MAX_TARGETS: u16 = 2048;
+
+impl Targets {
+    pub(crate) fn new(hasher: Hasher) -> Self {
+        Self { hasher, known: Vec::new(), index: HashTable::new() }
+    }
+
+    /// The number of `address`, given to it now if it is new.
+    pub(crate) fn id(&mut self, address: IpAddr) -> TargetId {
+        let Self { hasher, known, index } = self;
+        let hash_of = |address: IpAddr| match address {
+            IpAddr::V4(a) => hasher.hash(u64::from(a.to_bits()), 4),
+            IpAddr::V6(a) => {
+                let [high, low] = [a.to_bits() >> 64, a.to_bits() & u128::from(u64::MAX)];
+                #[allow(clippy::cast_possible_truncation, reason = "two halves of 128 bits")]
+                hasher.hash(high as u64, low as u64)
+            }
+        };
+        let hash = hash_of(address);
+        if let Some(number) = index.find(hash, |number| known.get(usize::from(*number)) == Some(&address)) {
+            return TargetId(*number);
+        }
+        match u16::try_from(known.len()) {
+            Ok(number) if number < MAX_TARGETS => {
+                known.push(address);
+                index.insert_unique(hash, number, |number| known.get(usize::from(*number)).map_or(0, |address| hash_of(*address)));
+                TargetId(number)
+            }
+            #[allow(clippy::cast_possible_truncation, reason = "less than MAX_TARGETS")]
+            _ => TargetId(MAX_TARGETS + (hash % u64::from(MAX_TARGETS)) as u16),
+        }
+    }
+
+    /// The address behind a number, if it has one of its own.
+    pub(crate) fn address(&self, id: TargetId) -> Option<IpAddr> {
+        self.known.get(usize::from(id.0)).copied()
+    }
+}
+
+/// What a source is remembered to have asked in the last day.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Recent {
+    ring: [Contact; Self::EXACT],
+    len: u8,
+    next: u8,
+}
+
+impl Recent {
+    /// A slow scan is judged by its last twelve contacts (D3), so these are kept exactly.
+    pub(crate) const EXACT: usize = 12;
+    const EXACT_U8: u8 = 12;
+
+    /// The contacts, oldest first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Contact> {
+        let (newer, older) = self.ring.split_at_checked(usize::from(self.next)).unwrap_or_default();
+        let older = if usize::from(self.len) == Self::EXACT { older } else { &[] };
+        older.iter().chain(newer).copied()
+    }
+
+    /// Is the ring full: may there be older contacts that it does not know?
+    pub(crate) const fn is_full(&self) -> bool {
+        self.len as usize == Self::EXACT
+    }
+
+    /// Keeps a new contact in place of the oldest.
+    pub(crate) fn push(&mut self, contact: Contact) {
+        if let Some(slot) = self.ring.get_mut(usize::from(self.next)) {
+            *slot = contact;
+        }
+        self.next = if self.next + 1 == Self::EXACT_U8 { 0 } else { self.next + 1 };
+        self.len = (self.len + 1).min(Self::EXACT_U8);
+    }
+}
+
+/// Bits in a bitmap. 65,536 tell 65,535 ports of one host apart well enough: 131,000 marks leave 13 % of them free.
+const BITS: u32 = 1 << 16;
+
+/// Remembers contacts, services and destinations of one source beyond the last twelve, by hash.
+///
+/// How many there were is estimated as they come: a bit that is set for the first time stands for
+/// `BITS / free bits` of them (Ting, "Streamed approximate counting of distinct elements", KDD 2014: the
+/// martingale form of linear counting), in 24.8 fixed point.
+#[derive(Debug)]
+pub(crate) struct Bitmap {
+    words: Box<[u64]>,
+    free: u32,
+}
+
+impl Bitmap {
+    pub(crate) fn new() -> Self {
+        Self { words: vec![0; BITS as usize / 64].into_boxed_slice(), free: BITS }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.words.fill(0);
+        self.free = BITS;
+    }
+
+    /// Marks one thing. For one that is new: how many it stands for, times 256.
+    pub(crate) fn mark(&mut self, hash: u64) -> Option<u32> {
+        #[allow(clippy::cast_possible_truncation, reason = "16 bits of the hash")]
+        let bit = hash as usize % BITS as usize;
+        let word = self.words.get_mut(bit / 64)?;
+        let mask = 1 << (bit % 64);
+        if *word & mask != 0 {
+            return None;
+        }
+        *word |= mask;
+        let stands_for = (BITS << 8) / self.free.max(1);
+        self.free = self.free.saturating_sub(1);
+        Some(stands_for)
+    }
+}
+
+/// Numbers are added up in 24.8 fixed point; this is one.
+pub(crate) const ONE: u32 = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bitmap_counts_65535_ports_within_three_percent() {
+        let hasher = Hasher::new([7; 16]);
+        let mut bitmap = Bitmap::new();
+        let mut count = 0;
+        for port in 0..65_535_u64 {
+            count += bitmap.mark(hasher.hash(port, 1)).unwrap_or(0);
+            bitmap.mark(hasher.hash(port, 2));
+        }
+        let count = f64::from(count) / f64::from(ONE);
+        assert!((count / 65_535.0 - 1.0).abs() < 0.03, "{count}");
+    }
+
+    #[test]
+    fn the_ring_gives_the_last_twelve_in_order() {
+        let mut ring = Recent::default();
+        for port in 1..=15 {
+            ring.push(Contact::new(TargetId(1), Service { layer: Layer::Tcp, number: port }, Tick::ZERO));
+            assert_eq!(ring.is_full(), port >= 12);
+        }
+        let ports: Vec<u16> = ring.iter().map(|contact| contact.service().number).collect();
+        assert_eq!(ports, (4..=15).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn addresses_beyond_the_known_ones_are_still_told_apart() {
+        let mut targets = Targets::new(Hasher::new([7; 16]));
+        let address = |n: u32| IpAddr::from(n.to_be_bytes());
+        let first = targets.id(address(0));
+        for n in 1..5_000 {
+            targets.id(address(n));
+        }
+        assert_eq!(targets.id(address(0)), first);
+        assert_eq!(targets.address(first), Some(address(0)));
+        assert_ne!(targets.id(address(4_000)), targets.id(address(4_001)));
+        let unnamed = targets.id(address(4_000));
+        assert_eq!(targets.address(unnamed), None);
+    }
+}

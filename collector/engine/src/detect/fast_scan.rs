@@ -1,0 +1,36 @@
+//! Fast scan (D2, and D6 through the weight of UDP).
+//!
+//! A source collects suspicion, `S = S * 2^(-dt / half-life) + weight * novel`, where a contact is novel that it did not
+//! make in the last day. At `scan_threshold` it is a scanner: severity 3, more with breadth.
+//!
+//! | class | weight |
+//! |---|---|
+//! | illegal flags | 2 w |
+//! | SYN, other ACK family, other protocol | w |
+//! | UDP | 0.75 w: one packet proves less, anybody can send it in another's name |
+//! | ICMP request | 0.5 w |
+//! | the same service on one more destination, from the Internet | 0.12 of that: background radiation hits whole networks |
+//!
+//! Seven TCP ports or nine UDP ports in quick succession reach the threshold. It misses whoever takes more than a few
+//! minutes a port: those are for D3.
+
+use super::{Detector, Evidence, Limits, Verdict};
+use crate::{class::Class, score::Weight};
+
+/// What a new contact weighs.
+pub(crate) fn weight(class: Class, is_sweep: bool, is_near: bool, limits: &Limits) -> Weight {
+    let w = limits.contact_weight;
+    let full = match class {
+        Class::IllegalFlags => w.scaled(2, 1),
+        Class::Syn | Class::AckFamily | Class::OtherProtocol => w,
+        // Housekeeping counts only where it asks from a foreign port.
+        Class::Udp | Class::Housekeeping => w.scaled(3, 4),
+        Class::IcmpRequest => w.scaled(1, 2),
+        Class::Accepted | Class::Outbound | Class::Backscatter | Class::LateReply | Class::Other => Weight(0),
+    };
+    if is_sweep && !is_near { full.scaled(12, 100) } else { full }
+}
+
+pub(crate) fn judge(evidence: &Evidence<'_>, limits: &Limits) -> Option<Verdict> {
+    (evidence.score >= limits.scan_threshold).then_some(Verdict { severity: 3, detector: Detector::FastScan })
+}

@@ -1,0 +1,49 @@
+//! Keyed hashing: addresses come from the wire, and whoever knows the hash can choose those that collide.
+
+use siphasher::sip::SipHasher13;
+use std::hash::Hasher as _;
+
+/// `SipHash` 1-3 with a key of its own per start (a fixed one in replay, so that it is exact).
+///
+/// Source: Aumasson, Bernstein, "SipHash: a fast short-input PRF", 2012; the 1-3 variant is what hash tables use.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hasher {
+    base: SipHasher13,
+}
+
+impl Hasher {
+    pub(crate) fn new(key: [u8; 16]) -> Self {
+        Self { base: SipHasher13::new_with_key(&key) }
+    }
+
+    /// Hashes two words.
+    pub(crate) fn hash(&self, first: u64, second: u64) -> u64 {
+        let mut state = self.base;
+        state.write_u64(first);
+        state.write_u64(second);
+        state.finish()
+    }
+}
+
+/// Numbers that nobody outside can foresee, the same ones in every replay (SplitMix64; Steele, Lea, Flood, OOPSLA 2014).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// A number below `bound`, which is not 0.
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^= z >> 31;
+        #[allow(clippy::cast_possible_truncation, reason = "less than the bound, which is a usize")]
+        {
+            ((u128::from(z) * bound as u128) >> 64) as usize
+        }
+    }
+}

@@ -1,0 +1,449 @@
+//! What the engine says of packets, from a first probe to the end of an incident.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
+
+use firebell_engine::{
+    engine::{Config, Engine},
+    finding::{Attribution, Delivery, Finding, Kind, Phase, Source},
+    origin::Origin,
+    parse::parse,
+    tick::Tick,
+};
+use proptest::prelude::*;
+
+const ATTACKER: &str = "203.0.113.9";
+const NEIGHBOUR: &str = "192.168.1.77";
+const US: &str = "198.51.100.10";
+/// 2026-11-22 07:10:00 UTC: any moment that is not the beginning of the line.
+const START: u64 = 1_795_331_400;
+
+/// An engine with a clock that the test turns.
+struct Bench {
+    engine: Engine,
+    now: u64,
+    said: Vec<Finding>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self::with(Config::default())
+    }
+
+    fn with(config: Config) -> Self {
+        Self { engine: Engine::new(config, [7; 16]), now: START * 1_000_000, said: Vec::new() }
+    }
+
+    fn wait(&mut self, millis: u64) -> &mut Self {
+        self.now += millis * 1000;
+        self.engine.advance(Tick::from_micros(self.now));
+        self.collect();
+        self
+    }
+
+    fn see_from(&mut self, origin: Origin, line: &str) -> &mut Self {
+        let packet = parse(line.as_bytes()).unwrap();
+        self.engine.observe(&packet, origin, Tick::from_micros(self.now));
+        self.collect();
+        self
+    }
+
+    fn see(&mut self, line: &str) -> &mut Self {
+        self.see_from(Origin::Kernel, line)
+    }
+
+    fn collect(&mut self) {
+        while let Some(finding) = self.engine.next_finding() {
+            self.said.push(finding);
+        }
+        self.engine.check_invariants().unwrap();
+    }
+
+    fn phases(&self) -> Vec<Phase> {
+        self.said.iter().map(|finding| finding.phase).collect()
+    }
+
+    fn last(&self) -> &Finding {
+        self.said.last().unwrap()
+    }
+}
+
+fn tcp(src: &str, dst: &str, dport: u16, flags: &str) -> String {
+    format!(
+        "DROP IN=eth0 OUT= SRC={src} DST={dst} LEN=44 TOS=0x00 PREC=0x00 TTL=50 ID=1 PROTO=TCP SPT=40000 DPT={dport} WINDOW=1024 RES=0x00 {flags}URGP=0 "
+    )
+}
+
+fn syn(src: &str, dport: u16) -> String {
+    tcp(src, US, dport, "SYN ")
+}
+
+fn udp(src: &str, dport: u16) -> String {
+    format!("DROP IN=eth0 OUT= SRC={src} DST={US} LEN=28 TOS=0x00 PREC=0x00 TTL=50 ID=1 PROTO=UDP SPT=40000 DPT={dport} LEN=8 ")
+}
+
+#[test]
+fn the_seventh_new_port_is_a_scan_and_the_sixth_is_not() {
+    let mut bench = Bench::new();
+    for port in 1..=6 {
+        bench.see(&syn(ATTACKER, port)).wait(400);
+    }
+    assert_eq!(bench.said, []);
+    bench.see(&syn(ATTACKER, 7));
+    let scan = bench.last();
+    assert_eq!((scan.kind, scan.severity, scan.delivery, scan.phase), (Kind::SynScan, 3, Delivery::Popup, Phase::Opened));
+    assert_eq!((scan.packet_at_open, scan.contacts_at_open, scan.contacts, scan.ports.as_str()), (7, 7, 7, "1-7"));
+    assert_eq!(scan.source, Source::Address(ATTACKER.parse().unwrap()));
+    assert_eq!(scan.attribution, Attribution::Plausible);
+    assert!(scan.summary.starts_with("SYN scan of 7 TCP ports on 198.51.100.10"), "{}", scan.summary);
+}
+
+#[test]
+fn a_connection_that_is_tried_again_and_again_is_no_scan() {
+    let mut bench = Bench::new();
+    for _ in 0..700 {
+        bench.see(&syn(ATTACKER, 8443)).see(&syn(ATTACKER, 443)).wait(1000);
+    }
+    assert_eq!(bench.said, []);
+}
+
+#[test]
+fn the_ninth_new_udp_port_is_a_scan() {
+    let mut bench = Bench::new();
+    for port in 1..=8 {
+        bench.see(&udp(ATTACKER, port));
+    }
+    assert_eq!(bench.said, []);
+    bench.see(&udp(ATTACKER, 9));
+    assert_eq!((bench.last().kind, bench.last().severity, bench.last().attribution), (Kind::UdpScan, 3, Attribution::Spoofable));
+}
+
+#[test]
+fn one_illegal_packet_is_noted_and_the_second_is_a_popup_at_once() {
+    let mut bench = Bench::new();
+    bench.see(&tcp(ATTACKER, US, 22, "FIN "));
+    assert_eq!((bench.last().severity, bench.last().delivery), (2, Delivery::Digest));
+    bench.see(&tcp(ATTACKER, US, 22, "FIN "));
+    assert_eq!(bench.said.len(), 1, "the same port again is no second contact");
+    bench.see(&tcp(ATTACKER, US, 23, "FIN "));
+    assert_eq!((bench.last().severity, bench.last().delivery, bench.last().phase), (3, Delivery::Popup, Phase::Escalated));
+    assert_eq!(bench.last().kind, Kind::FinScan);
+}
+
+#[test]
+fn one_port_in_five_minutes_is_a_slow_scan() {
+    for (source, severity) in [(ATTACKER, 2), (NEIGHBOUR, 3)] {
+        let mut bench = Bench::new();
+        for port in 1..=11 {
+            bench.see(&syn(source, port)).wait(300_000);
+        }
+        assert_eq!(bench.said, []);
+        bench.see(&syn(source, 12));
+        assert_eq!((bench.last().kind, bench.last().severity, bench.last().contacts), (Kind::SlowScan, severity, 12));
+    }
+}
+
+#[test]
+fn one_port_in_half_an_hour_is_still_found_and_one_in_three_hours_is_not() {
+    let mut bench = Bench::new();
+    for port in 1..=12 {
+        bench.see(&syn(NEIGHBOUR, port)).wait(1_800_000);
+    }
+    assert_eq!((bench.said[0].kind, bench.said[0].severity), (Kind::SlowScan, 3));
+    let mut bench = Bench::new();
+    for port in 1..=100 {
+        bench.see(&syn(NEIGHBOUR, port)).wait(10_800_000);
+    }
+    assert_eq!(bench.said, []);
+}
+
+#[test]
+fn a_sweep_is_named_at_the_seventh_address() {
+    for (source, severity) in [(ATTACKER, 2), (NEIGHBOUR, 3)] {
+        let mut bench = Bench::new();
+        for n in 10..=16 {
+            assert_eq!(bench.said, []);
+            bench.see(&tcp(source, &format!("198.51.100.{n}"), 445, "SYN "));
+        }
+        assert_eq!((bench.last().kind, bench.last().severity), (Kind::PortSweep, severity));
+    }
+}
+
+#[test]
+fn a_thousand_ports_are_told_at_most_three_times_after_the_first() {
+    let mut bench = Bench::new();
+    for port in 1..=1000 {
+        bench.see(&syn(ATTACKER, port)).wait(5);
+    }
+    bench.wait(120_000);
+    assert!(bench.said.len() <= 4, "{:?}", bench.phases());
+    let last = bench.last();
+    assert_eq!((last.contacts, last.severity, last.ports.as_str()), (1000, 4, "1-1000"));
+    assert!(bench.said.iter().all(|finding| finding.id == 1));
+}
+
+#[test]
+fn all_ports_are_told_at_most_five_times_after_the_first() {
+    let mut bench = Bench::new();
+    for port in 1..=65_535 {
+        bench.now += 5_000;
+        bench.engine.observe(&parse(syn(ATTACKER, port).as_bytes()).unwrap(), Origin::Kernel, Tick::from_micros(bench.now));
+    }
+    bench.collect();
+    bench.wait(120_000);
+    assert!(bench.said.len() <= 6, "{:?}", bench.phases());
+    assert_eq!((bench.last().contacts, bench.last().severity, bench.last().ports.as_str()), (65_535, 5, "1-65535"));
+}
+
+#[test]
+fn a_short_scan_is_told_its_last_state_once_it_is_quiet() {
+    let mut bench = Bench::new();
+    for port in 1..=20 {
+        bench.see(&syn(ATTACKER, port)).wait(10);
+    }
+    assert_eq!((bench.phases(), bench.last().contacts), (vec![Phase::Opened], 7));
+    bench.wait(40_000);
+    assert_eq!((bench.phases(), bench.last().contacts), (vec![Phase::Opened, Phase::Updated], 20));
+    assert_eq!(bench.engine.deadline(), Some(bench.last().last.after(std::time::Duration::from_secs(3600))));
+}
+
+#[test]
+fn an_incident_ends_after_an_hour_and_the_same_source_reopens_it() {
+    let mut bench = Bench::new();
+    let scan = |bench: &mut Bench| {
+        for port in 1..=7 {
+            bench.see(&syn(ATTACKER, port)).wait(10);
+        }
+    };
+    scan(&mut bench);
+    bench.wait(3_700_000);
+    assert_eq!(bench.phases(), [Phase::Opened, Phase::Closed]);
+    scan(&mut bench);
+    assert_eq!((bench.last().phase, bench.last().id, bench.last().packets), (Phase::Reopened, 1, 14));
+    bench.wait(100_000_000);
+    assert_eq!(bench.last().phase, Phase::Closed);
+    scan(&mut bench);
+    assert_eq!((bench.last().phase, bench.last().id), (Phase::Opened, 2));
+}
+
+#[test]
+fn many_incidents_in_a_minute_become_one() {
+    let mut bench = Bench::new();
+    for host in 1..=50 {
+        for port in 1..=7 {
+            bench.see(&syn(&format!("203.0.113.{host}"), port));
+        }
+    }
+    bench.wait(60_000);
+    let opened: Vec<_> = bench.said.iter().filter(|finding| finding.phase == Phase::Opened).collect();
+    assert_eq!(opened.len(), 9);
+    let folded = bench.last();
+    assert_eq!((folded.source, folded.sources.len(), folded.attribution), (Source::Set, 16, Attribution::Spoofable));
+    assert!(folded.summary.starts_with("42 sources at once"), "{}", folded.summary);
+}
+
+#[test]
+fn a_broad_scan_does_not_hide_behind_many_cheap_ones() {
+    let mut bench = Bench::new();
+    for host in 1..=20 {
+        for port in 1..=7 {
+            bench.see(&syn(&format!("203.0.113.{host}"), port));
+        }
+    }
+    for port in 1..=200 {
+        bench.see(&syn("192.0.2.200", port));
+    }
+    let own = bench.said.iter().find(|finding| finding.source == Source::Address("192.0.2.200".parse().unwrap()));
+    assert_eq!(own.map(|finding| (finding.severity, finding.phase)), Some((4, Phase::Opened)));
+}
+
+#[test]
+fn what_nobody_vouches_for_stays_apart_and_low() {
+    let mut bench = Bench::with(Config { unverified_max_severity: Some(2), ..Config::default() });
+    for port in 1..=4 {
+        bench.see(&syn(ATTACKER, port)).see_from(Origin::Unverified, &syn(ATTACKER, port + 100));
+    }
+    assert_eq!(bench.said, [], "four and four are not eight");
+    for port in 5..=1600 {
+        bench.see_from(Origin::Unverified, &syn(ATTACKER, port + 100));
+    }
+    bench.wait(60_000);
+    assert_eq!(
+        (bench.last().severity, bench.last().origin, bench.last().attribution),
+        (2, Origin::Unverified, Attribution::ForgedLinePossible)
+    );
+}
+
+#[test]
+fn an_ipv6_source_that_changes_its_address_with_every_packet_is_one_source() {
+    let mut bench = Bench::new();
+    for n in 1..=7 {
+        let line = tcp(&format!("2001:0db8:0001:0002:0000:0000:0000:{n:04x}"), "2001:0db8:0051:0000:0000:0000:0000:000a", n, "SYN ");
+        bench.see(&line.replace("TOS=0x00 PREC=0x00 TTL=50 ID=1", "TC=0 HOPLIMIT=50 FLOWLBL=0"));
+    }
+    assert_eq!((bench.said.len(), bench.last().source), (1, Source::Address("2001:db8:1:2::1".parse().unwrap())));
+}
+
+#[test]
+fn the_answers_of_a_flood_victim_are_no_scan() {
+    let mut bench = Bench::new();
+    for n in 0..2_000 {
+        let line = tcp(ATTACKER, US, 1024 + n * 31, if n % 2 == 0 { "ACK SYN " } else { "ACK RST " });
+        bench.see(&line.replace("SPT=40000", "SPT=443"));
+    }
+    assert_eq!(bench.said, []);
+}
+
+#[test]
+fn accepted_and_outgoing_packets_are_no_evidence() {
+    let mut bench = Bench::new();
+    for port in 1..=500 {
+        bench.see(&syn(ATTACKER, port).replace("DROP ", "[UFW ALLOW] "));
+        bench.see(&syn(ATTACKER, port).replace("IN=eth0 OUT=", "IN= OUT=eth0"));
+    }
+    assert_eq!(bench.said, []);
+}
+
+#[test]
+fn a_prefix_that_denies_is_not_read_as_one_that_allows() {
+    let mut bench = Bench::new();
+    for port in 1..=7 {
+        bench.see(&syn(ATTACKER, port).replace("DROP ", "NOT ALLOWED "));
+    }
+    assert_eq!(bench.said.len(), 1);
+}
+
+/// A hundredth of 20,000 spoofed packets a second over five seconds a probe: what counts is the ratio of the flood to the table.
+#[test]
+fn a_slow_scanner_is_found_under_a_spoofed_flood() {
+    let mut found = 0;
+    for seed in 0..10 {
+        let mut engine = Engine::new(Config { max_sources: 656, ..Config::default() }, [seed; 16]);
+        let mut random = u64::from(seed) + 1;
+        let mut now = START * 1_000_000;
+        for probe in 0..200_u16 {
+            engine.observe(&parse(syn(ATTACKER, probe + 1).as_bytes()).unwrap(), Origin::Kernel, Tick::from_micros(now));
+            for _ in 0..1_000 {
+                random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                now += 5_000;
+                let [a, b, c, d, ..] = random.to_be_bytes();
+                let line = syn(&format!("{}.{b}.{c}.{d}", a % 200 + 11), 443);
+                engine.observe(&parse(line.as_bytes()).unwrap(), Origin::Kernel, Tick::from_micros(now));
+            }
+        }
+        engine.check_invariants().unwrap();
+        let attacker = Source::Address(ATTACKER.parse().unwrap());
+        found += u32::from(std::iter::from_fn(|| engine.next_finding()).any(|finding| finding.source == attacker && finding.severity >= 3));
+    }
+    assert_eq!(found, 10);
+}
+
+#[test]
+fn outside_traffic_does_not_push_a_neighbour_out() {
+    let mut bench = Bench::with(Config { max_sources: 64, ..Config::default() });
+    for port in 1..=7 {
+        bench.see(&syn(NEIGHBOUR, port));
+        for n in 0..200_u16 {
+            let source = format!("203.0.{port}.{n}");
+            bench.see(&syn(&source, 1)).see(&syn(&source, 2));
+        }
+    }
+    assert!(bench.said.iter().any(|finding| finding.source == Source::Address(NEIGHBOUR.parse().unwrap())));
+}
+
+/// One step of a random history.
+#[derive(Clone, Debug)]
+struct Step {
+    source: u8,
+    far: bool,
+    kind: u8,
+    port: u16,
+    target: u8,
+    wait_ms: u64,
+    verified: bool,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    (
+        0..12_u8,
+        any::<bool>(),
+        0..7_u8,
+        prop_oneof![0..20_u16, any::<u16>()],
+        0..9_u8,
+        prop_oneof![8 => 0..2_000_u64, 1 => 0..200_000_000_u64],
+        any::<bool>(),
+    )
+        .prop_map(|(source, far, kind, port, target, wait_ms, verified)| Step { source, far, kind, port, target, wait_ms, verified })
+}
+
+fn line(step: &Step) -> String {
+    let source = if step.far { format!("203.0.113.{}", step.source) } else { format!("10.0.0.{}", step.source) };
+    let target = format!("198.51.100.{}", step.target);
+    match step.kind {
+        0 => tcp(&source, &target, step.port, "SYN "),
+        1 => tcp(&source, &target, step.port, "FIN "),
+        2 => tcp(&source, &target, step.port, "ACK "),
+        3 => tcp(&source, &target, step.port, ""),
+        4 => udp(&source, step.port),
+        5 => format!(
+            "DROP IN=eth0 OUT= SRC={source} DST={target} LEN=28 TOS=0x00 PREC=0x00 TTL=50 ID=1 PROTO=ICMP TYPE=8 CODE=0 ID=1 SEQ=1 "
+        ),
+        _ => format!("DROP IN=eth0 OUT= SRC={source} DST={target} LEN=28 TOS=0x00 PREC=0x00 TTL=50 ID=1 PROTO={} ", step.port % 250 + 3),
+    }
+}
+
+fn origin(step: &Step) -> Origin {
+    if step.verified { Origin::Kernel } else { Origin::Unverified }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_comes_the_invariants_hold_and_severity_never_falls(steps in proptest::collection::vec(step(), 0..600)) {
+        let mut bench = Bench::with(Config { max_sources: 24, max_near_sources: 16, max_incidents: 5, ..Config::default() });
+        let mut worst = std::collections::HashMap::new();
+        let mut last_seq = 0;
+        for step in &steps {
+            bench.wait(step.wait_ms);
+            bench.see_from(origin(step), &line(step));
+        }
+        bench.engine.close_all();
+        bench.collect();
+        for finding in &bench.said {
+            prop_assert!(finding.seq == last_seq + 1);
+            last_seq = finding.seq;
+            let before = worst.insert(finding.id, finding.severity).unwrap_or(0);
+            prop_assert!(finding.severity >= before);
+            prop_assert!(finding.contacts >= 1 && finding.packets >= 1 && finding.first <= finding.last);
+        }
+        prop_assert_eq!(bench.engine.status().incidents.open, 0);
+    }
+
+    #[test]
+    fn the_same_packets_give_the_same_findings(steps in proptest::collection::vec(step(), 0..300)) {
+        let run = || {
+            let mut bench = Bench::with(Config { max_sources: 24, ..Config::default() });
+            for step in &steps {
+                bench.wait(step.wait_ms).see_from(origin(step), &line(step));
+            }
+            bench.said
+        };
+        prop_assert_eq!(run(), run());
+    }
+
+    #[test]
+    fn order_among_equal_stamps_changes_no_verdict(ports in proptest::collection::hash_set(1..200_u16, 1..40), seed: u64) {
+        let verdict = |ports: &[u16]| {
+            let mut bench = Bench::new();
+            for port in ports {
+                bench.see(&syn(ATTACKER, *port));
+            }
+            bench.wait(100_000);
+            bench.said.last().map(|finding| (finding.kind, finding.severity, finding.contacts, finding.ports.clone()))
+        };
+        let forward: Vec<u16> = ports.into_iter().collect();
+        let mut shuffled = forward.clone();
+        shuffled.sort_by_key(|port| u64::from(*port).wrapping_mul(seed | 1));
+        prop_assert_eq!(verdict(&forward), verdict(&shuffled));
+    }
+}
