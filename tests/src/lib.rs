@@ -1,5 +1,8 @@
 //! What the tests of the whole need: networks that log, desktops, and the real programs between them.
 
+pub mod bus;
 pub mod corpus;
+pub mod fake_collector;
+pub mod fake_server;
 pub mod program;
 pub mod rig;
