@@ -6,7 +6,12 @@
 //! whole value, lists included. Every file is read on its own, so that an error names the place in the
 //! file where the mistake is.
 
-use firebell_shared::config::{self, ConfigError, MAX_BYTES};
+use firebell_engine::engine;
+use firebell_shared::{
+    config::{self, ConfigError, MAX_BYTES},
+    severity::Severity,
+};
+use ipnet::IpNet;
 use rustix::fs::OFlags;
 use serde::{Deserialize, Deserializer, de};
 use std::{
@@ -14,8 +19,10 @@ use std::{
     fs::{self, OpenOptions},
     io::{self, Read as _},
     marker::PhantomData,
+    net::IpAddr,
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 /// The vendor's defaults.
@@ -26,12 +33,14 @@ pub const FILE: &str = "/etc/firebell/firebell.toml";
 pub const FOLDER: &str = "/etc/firebell/conf.d";
 
 /// Everything that can be configured, with every default filled in.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Config {
     /// `[intake]`
     pub intake: Intake,
     /// `[bus]`
     pub bus: Bus,
+    /// `[engine]`
+    pub engine: Engine,
     /// `[history]`
     pub history: History,
 }
@@ -70,16 +79,34 @@ impl Default for Bus {
     }
 }
 
+/// How packets are judged. Each key is the field of [`engine::Config`] of the same name, which says what it is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Engine {
+    /// All but the next field.
+    parameters: engine::Config,
+    /// `unverified-max-severity`; without it 2 where an intake vouches for its lines, else no limit.
+    unverified_max_severity: Option<Severity>,
+}
+
+impl Engine {
+    /// The parameters of the engine. `is_vouched`: there is an intake that vouches for its lines.
+    #[must_use]
+    pub fn parameters(&self, is_vouched: bool) -> engine::Config {
+        let default = is_vouched.then_some(Severity::NOTABLE);
+        engine::Config { unverified_max_severity: self.unverified_max_severity.or(default).map(Severity::get), ..self.parameters.clone() }
+    }
+}
+
 /// What is remembered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct History {
     /// `max-alerts`: the newest so many incidents are kept.
-    pub max_alerts: MaxAlerts,
+    pub max_alerts: Count<1_000_000>,
 }
 
 impl Default for History {
     fn default() -> Self {
-        Self { max_alerts: MaxAlerts(10_000) }
+        Self { max_alerts: Count(10_000) }
     }
 }
 
@@ -190,12 +217,12 @@ impl fmt::Display for Viewer {
     }
 }
 
-/// How many incidents the history keeps, 1 to 1,000,000.
+/// A number from 1 to `MAX`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "u32")]
-pub struct MaxAlerts(u32);
+pub struct Count<const MAX: u32>(u32);
 
-impl MaxAlerts {
+impl<const MAX: u32> Count<MAX> {
     /// The number.
     #[must_use]
     pub const fn get(self) -> usize {
@@ -203,35 +230,111 @@ impl MaxAlerts {
     }
 }
 
-impl TryFrom<u32> for MaxAlerts {
+impl<const MAX: u32> TryFrom<u32> for Count<MAX> {
     type Error = String;
 
     fn try_from(count: u32) -> Result<Self, String> {
-        if (1..=1_000_000).contains(&count) { Ok(Self(count)) } else { Err(format!("{count} alerts; use 1 to 1000000")) }
+        if (1..=MAX).contains(&count) { Ok(Self(count)) } else { Err(format!("{count} is out of range; use 1 to {MAX}")) }
+    }
+}
+
+/// A time as `90s`, `10m`, `1h` or `2d`: at least a second, at most 30 days.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Time(Duration);
+
+impl TryFrom<&str> for Time {
+    type Error = String;
+
+    fn try_from(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is no time; use a number and a unit from 1s to 30d: 90s, 10m, 1h, 2d");
+        let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
+        let unit = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(wrong)?.1;
+        let secs = number.parse::<u32>().ok().filter(|_| !number.starts_with('+')).map(|number| u64::from(number) * unit);
+        secs.filter(|secs| (1..=30 * 86_400).contains(secs)).map(|secs| Self(Duration::from_secs(secs))).ok_or_else(wrong)
+    }
+}
+
+const UNITS: [(&str, u64); 4] = [("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)];
+
+/// The shortest form that [`Time`] reads as the same.
+fn time_text(time: Duration) -> String {
+    let secs = time.as_secs();
+    let (name, unit) = UNITS.iter().find(|(_, unit)| secs.is_multiple_of(*unit)).unwrap_or(&("s", 1));
+    quoted(&format!("{}{name}", secs / unit))
+}
+
+/// A positive number of evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(try_from = "f64")]
+struct Score(f64);
+
+impl TryFrom<f64> for Score {
+    type Error = String;
+
+    fn try_from(score: f64) -> Result<Self, String> {
+        if (0.01..=1000.0).contains(&score) { Ok(Self(score)) } else { Err(format!("{score} is out of range; use 0.01 to 1000")) }
+    }
+}
+
+/// A network, as `192.0.2.0/24`, or one address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Network(IpNet);
+
+impl TryFrom<&str> for Network {
+    type Error = String;
+
+    fn try_from(text: &str) -> Result<Self, String> {
+        let network =
+            crate::history::network_of(text).ok_or_else(|| format!("`{text}` is no network; write 192.0.2.0/24 or 2001:db8::/32"))?;
+        if network.trunc() == network {
+            Ok(Self(network))
+        } else {
+            Err(format!("`{text}` has bits behind the prefix; write {}", network.trunc()))
+        }
+    }
+}
+
+/// A word in a log prefix: letters and digits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Word(String);
+
+impl TryFrom<&str> for Word {
+    type Error = String;
+
+    fn try_from(text: &str) -> Result<Self, String> {
+        let is_word = (1..=32).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if is_word { Ok(Self(text.to_owned())) } else { Err(format!("`{text}` is no word of 1 to 32 letters and digits")) }
     }
 }
 
 macro_rules! from_text {
-    ($($name:ident)*) => { $(
+    ($($name:ident $expected:literal)*) => { $(
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_str(Text(PhantomData))
+                deserializer.deserialize_str(Text($expected, PhantomData))
             }
         }
     )* };
 }
 
-from_text! { LogFile Prefix Viewer }
+from_text! {
+    LogFile "a path in quotes"
+    Prefix "a log prefix in quotes"
+    Viewer "a user or group in quotes"
+    Time "a time in quotes, as \"10m\""
+    Network "a network in quotes"
+    Word "a word in quotes"
+}
 
-/// Reads a string as a `T`. The check runs inside the visitor: `#[serde(try_from)]` checks later, when
-/// the parser has forgotten which entry of a list it was.
-struct Text<T>(PhantomData<T>);
+/// Reads a string as a `T`; first what is expected instead of anything else. The check runs inside the
+/// visitor: `#[serde(try_from)]` checks later, when the parser has forgotten which entry of a list it was.
+struct Text<T>(&'static str, PhantomData<T>);
 
 impl<T: for<'a> TryFrom<&'a str, Error = String>> de::Visitor<'_> for Text<T> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a string")
+        f.write_str(self.0)
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
@@ -245,6 +348,7 @@ impl<T: for<'a> TryFrom<&'a str, Error = String>> de::Visitor<'_> for Text<T> {
 struct Layer {
     intake: IntakeLayer,
     bus: BusLayer,
+    engine: EngineLayer,
     history: HistoryLayer,
 }
 
@@ -268,8 +372,30 @@ struct BusLayer {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+struct EngineLayer {
+    max_sources: Option<Count<1_000_000>>,
+    max_near_sources: Option<Count<100_000>>,
+    max_incidents: Option<Count<100_000>>,
+    half_life: Option<Time>,
+    contact_weight: Option<Score>,
+    scan_threshold: Option<Score>,
+    illegal_packets: Option<Count<255>>,
+    broad_contacts: Option<Count<1_000_000>>,
+    critical_contacts: Option<Count<1_000_000>>,
+    update_every: Option<Time>,
+    settle: Option<Time>,
+    idle_close: Option<Time>,
+    reopen_within: Option<Time>,
+    unverified_max_severity: Option<Severity>,
+    accepted_words: Option<List<Word, 32>>,
+    home: Option<List<Network, 64>>,
+    incidents_per_minute: Option<Count<1000>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 struct HistoryLayer {
-    max_alerts: Option<MaxAlerts>,
+    max_alerts: Option<Count<1_000_000>>,
 }
 
 /// A list of at most `MAX` entries.
@@ -307,9 +433,45 @@ impl<T, const MAX: usize> std::convert::From<List<T, MAX>> for Given<Vec<T>> {
     }
 }
 
+impl<const MAX: u32> std::convert::From<Count<MAX>> for Given<usize> {
+    fn from(count: Count<MAX>) -> Self {
+        Self(count.get())
+    }
+}
+
+impl<const MAX: u32> std::convert::From<Count<MAX>> for Given<u32> {
+    fn from(count: Count<MAX>) -> Self {
+        Self(count.0)
+    }
+}
+
+impl std::convert::From<Time> for Given<Duration> {
+    fn from(time: Time) -> Self {
+        Self(time.0)
+    }
+}
+
+impl std::convert::From<Score> for Given<f64> {
+    fn from(score: Score) -> Self {
+        Self(score.0)
+    }
+}
+
+impl<const MAX: usize> std::convert::From<List<Word, MAX>> for Given<Vec<String>> {
+    fn from(list: List<Word, MAX>) -> Self {
+        Self(list.0.into_iter().map(|word| word.0).collect())
+    }
+}
+
+impl<const MAX: usize> std::convert::From<List<Network, MAX>> for Given<Vec<(IpAddr, u8)>> {
+    fn from(list: List<Network, MAX>) -> Self {
+        Self(list.0.into_iter().map(|network| (network.0.network(), network.0.prefix_len())).collect())
+    }
+}
+
 impl Config {
     fn apply(&mut self, layer: Layer) {
-        let Layer { intake, bus, history } = layer;
+        let Layer { intake, bus, engine, history } = layer;
         put(&mut self.intake.source, intake.source);
         put(&mut self.intake.files, intake.files);
         put(&mut self.intake.from, intake.from);
@@ -318,6 +480,24 @@ impl Config {
         put(&mut self.bus.viewers, bus.viewers);
         put(&mut self.bus.groups, bus.groups);
         put(&mut self.bus.broadcast, bus.broadcast);
+        let parameters = &mut self.engine.parameters;
+        put(&mut parameters.max_sources, engine.max_sources);
+        put(&mut parameters.max_near_sources, engine.max_near_sources);
+        put(&mut parameters.max_incidents, engine.max_incidents);
+        put(&mut parameters.half_life, engine.half_life);
+        put(&mut parameters.contact_weight, engine.contact_weight);
+        put(&mut parameters.scan_threshold, engine.scan_threshold);
+        put(&mut parameters.illegal_packets, engine.illegal_packets);
+        put(&mut parameters.broad_contacts, engine.broad_contacts);
+        put(&mut parameters.critical_contacts, engine.critical_contacts);
+        put(&mut parameters.update_every, engine.update_every);
+        put(&mut parameters.settle, engine.settle);
+        put(&mut parameters.idle_close, engine.idle_close);
+        put(&mut parameters.reopen_within, engine.reopen_within);
+        put(&mut parameters.accepted_words, engine.accepted_words);
+        put(&mut parameters.home, engine.home);
+        put(&mut parameters.incidents_per_minute, engine.incidents_per_minute);
+        self.engine.unverified_max_severity = engine.unverified_max_severity.or(self.engine.unverified_max_severity);
         put(&mut self.history.max_alerts, history.max_alerts);
     }
 
@@ -442,7 +622,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 /// What is in force, as a configuration file that says the same.
 impl fmt::Display for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { intake, bus, history } = self;
+        let Self { intake, bus, engine, history } = self;
         let word = |word: &str| quoted(word);
         writeln!(f, "[intake]")?;
         writeln!(
@@ -469,6 +649,27 @@ impl fmt::Display for Config {
         writeln!(f, "viewers = {}", list(bus.viewers.iter().map(Viewer::to_string)))?;
         writeln!(f, "groups = {}", list(bus.groups.iter().cloned()))?;
         writeln!(f, "broadcast = {}", bus.broadcast)?;
+        let parameters = &engine.parameters;
+        writeln!(f, "\n[engine]")?;
+        writeln!(f, "max-sources = {}", parameters.max_sources)?;
+        writeln!(f, "max-near-sources = {}", parameters.max_near_sources)?;
+        writeln!(f, "max-incidents = {}", parameters.max_incidents)?;
+        writeln!(f, "half-life = {}", time_text(parameters.half_life))?;
+        writeln!(f, "contact-weight = {:?}", parameters.contact_weight)?;
+        writeln!(f, "scan-threshold = {:?}", parameters.scan_threshold)?;
+        writeln!(f, "illegal-packets = {}", parameters.illegal_packets)?;
+        writeln!(f, "broad-contacts = {}", parameters.broad_contacts)?;
+        writeln!(f, "critical-contacts = {}", parameters.critical_contacts)?;
+        writeln!(f, "update-every = {}", time_text(parameters.update_every))?;
+        writeln!(f, "settle = {}", time_text(parameters.settle))?;
+        writeln!(f, "idle-close = {}", time_text(parameters.idle_close))?;
+        writeln!(f, "reopen-within = {}", time_text(parameters.reopen_within))?;
+        if let Some(severity) = engine.unverified_max_severity {
+            writeln!(f, "unverified-max-severity = {severity}")?;
+        }
+        writeln!(f, "accepted-words = {}", list(parameters.accepted_words.iter().cloned()))?;
+        writeln!(f, "home = {}", list(parameters.home.iter().map(|(address, length)| format!("{address}/{length}"))))?;
+        writeln!(f, "incidents-per-minute = {}", parameters.incidents_per_minute)?;
         writeln!(f, "\n[history]")?;
         writeln!(f, "max-alerts = {}", history.max_alerts.0)
     }
@@ -517,7 +718,8 @@ mod tests {
     fn what_is_in_force_is_itself_a_file_that_says_the_same() {
         let text = "[intake]\nsource = \"file\"\nfiles = [\"/var/log/a \\\"b\\\"\\u0007\"]\nfrom = \"start\"\nprefixes = [\"X \"]\n\
                     vouched-prefixes = [\"FBDEMO \"]\n[bus]\nviewers = [\"ana\", \"@wheel\", \"1000\"]\ngroups = []\nbroadcast = true\n\
-                    [history]\nmax-alerts = 5\n";
+                    [engine]\nmax-sources = 9\nhalf-life = \"90s\"\nidle-close = \"2d\"\nscan-threshold = 0.1\nunverified-max-severity = 3\n\
+                    accepted-words = [\"OK\"]\nhome = [\"192.0.2.0/24\", \"2001:db8::1\"]\n[history]\nmax-alerts = 5\n";
         let config = Config::parse(Path::new("f.toml"), text).unwrap();
         assert_eq!(config.bus.viewers, [Viewer::Name("ana".into()), Viewer::Group("wheel".into()), Viewer::Uid(1000)]);
         assert!(config.intake.prefixes[0].is(b"X") && config.intake.prefixes[0].is(b"X ") && !config.intake.prefixes[0].is(b"XX"));
@@ -533,15 +735,46 @@ mod tests {
         let text = mistake("[intake]\nprefix = [\"x\"]\n");
         assert!(text.starts_with("f.toml:2:1: unknown field `prefix`, expected one of `source`, `files`, `from`, `prefixes`"), "{text}");
         let text = mistake("[history]\nmax-alerts = 0\n");
-        assert!(text.starts_with("f.toml:2:14: 0 alerts; use 1 to 1000000"), "{text}");
+        assert!(text.starts_with("f.toml:2:14: 0 is out of range; use 1 to 1000000"), "{text}");
         let text = mistake("[intake]\nfiles = [\"/a\",\n  \"b\"]\n");
         assert!(text.starts_with("f.toml:3:3: `b` is not an absolute path"), "{text}");
+        let text = mistake("[engine]\nhalf-life = \"10 minutes\"\n");
+        assert!(text.starts_with("f.toml:2:13: `10 minutes` is no time; use a number and a unit"), "{text}");
+        let text = mistake("[engine]\nhalf-life = 600\n");
+        assert!(text.starts_with("f.toml:2:13: invalid type: integer `600`, expected a time"), "{text}");
+        let text = mistake("[engine]\nhome = [\"192.0.2.7/24\"]\n");
+        assert!(text.starts_with("f.toml:2:9: `192.0.2.7/24` has bits behind the prefix; write 192.0.2.0/24"), "{text}");
+        let text = mistake("[engine]\nunverified-max-severity = 9\n");
+        assert!(text.starts_with("f.toml:2:27: 9 is not a severity; use 1 (background) to 5 (act now)"), "{text}");
+        let text = mistake("[engine]\nscan-threshold = -1.0\n");
+        assert!(text.starts_with("f.toml:2:18: -1 is out of range; use 0.01 to 1000"), "{text}");
         let text = mistake("[bus]\nviewers = [\"a b\"]\n");
         assert!(text.starts_with("f.toml:2:12: `a b` is no viewer; write a user"), "{text}");
         let text = mistake(&format!("[intake]\nfiles = [{}]\n", "\"/x\",".repeat(17)));
         assert!(text.starts_with("f.toml:2:9: 17 entries; at most 16 are allowed"), "{text}");
         let text = mistake(&format!("[intake]\nprefixes = [\"{}\"]\n", "x".repeat(128)));
         assert!(text.contains("1 to 127 bytes, this one has 128"), "{text}");
+    }
+
+    #[test]
+    fn what_nobody_vouches_for_is_held_low_only_where_somebody_vouches() {
+        let plain = Config::default();
+        assert_eq!(plain.engine.parameters(true).unverified_max_severity, Some(2));
+        assert_eq!(plain.engine.parameters(false).unverified_max_severity, None);
+        let config = Config::parse(Path::new("f.toml"), "[engine]\nunverified-max-severity = 4\n").unwrap();
+        assert_eq!(config.engine.parameters(true).unverified_max_severity, Some(4));
+    }
+
+    #[test]
+    fn times_are_read_and_nonsense_is_not() {
+        for (text, secs) in [("1s", 1), ("90s", 90), ("10m", 600), ("2h", 7200), ("30d", 2_592_000)] {
+            let time = Time::try_from(text).unwrap();
+            assert_eq!(time.0.as_secs(), secs);
+            assert_eq!(Time::try_from(time_text(time.0).trim_matches('"')), Ok(time));
+        }
+        for text in ["", "s", "0s", "31d", "-1s", "+1s", "1", "1.5h", "1 h", "99999999999d", "1\u{e9}"] {
+            assert!(Time::try_from(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -31,12 +31,12 @@ impl fmt::Display for State {
 }
 
 /// The property `Health`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Health {
     /// How well.
     pub state: State,
     /// Why not better, and what to do; empty when all is well.
-    pub reason: String,
+    pub reason: &'static str,
 }
 
 /// What the judgement is made of.
@@ -55,10 +55,10 @@ pub struct Facts {
 /// Judges the facts at `now`. Second: when to judge again if nothing changes before.
 #[must_use]
 pub fn judge(facts: &Facts, now: Tick) -> (Health, Option<Tick>) {
-    let degraded = |reason: &str| Health { state: State::Degraded, reason: reason.to_owned() };
+    let degraded = |reason| Health { state: State::Degraded, reason };
     let blind_at = facts.unreadable_since.map(|since| since.after(BLIND_AFTER));
     if blind_at.is_some_and(|at| at <= now) {
-        let reason = "no log can be read since a minute or longer; see the journal of firebelld".to_owned();
+        let reason = "no log can be read since a minute or longer; see the journal of firebelld";
         return (Health { state: State::Blind, reason }, None);
     }
     let loss_until = facts.last_loss.map(|loss| loss.after(LOSS_COUNTS)).filter(|until| *until > now);

@@ -9,3 +9,4 @@ pub mod health;
 pub mod history;
 pub mod intake;
 pub mod privilege;
+pub mod watch;

@@ -1,2 +1,281 @@
-//! .
-fn main() {}
+//! `firebelld`: reads the firewall log, emits alerts on the system bus.
+
+use anyhow::{Context as _, anyhow};
+use clap::Parser;
+use firebell_collector::{
+    accounts::Accounts,
+    bus::{self, Board, BusError, Questions, Rights},
+    clock::Clock,
+    config::{self, Loaded},
+    health::Health,
+    history::History,
+    intake::{self, AllNetns, Batch, Input, OpenError, Readers},
+    privilege::{self, DropError, Unprivileged},
+    watch::{Recorded, Watch},
+};
+use firebell_engine::{replay::ReplayClock, tick::Tick};
+use jiff::{Timestamp, tz::TimeZone};
+use std::{
+    fmt::Write as _,
+    fs::File,
+    io::{self, Read as _, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{debug, error, info, level_filters::LevelFilter, warn};
+
+/// Not permitted (sysexits.h `EX_NOPERM`).
+const EXIT_NOT_PERMITTED: u8 = 77;
+/// Bad configuration (sysexits.h `EX_CONFIG`).
+const EXIT_BAD_CONFIGURATION: u8 = 78;
+/// So many lines are looked at before others may run: about a tenth of a millisecond.
+const LINES_AT_ONCE: usize = 256;
+
+/// Reads the firewall log and tells what it means on the system bus.
+///
+/// Exit status: 0 ended on request, 1 failed, 2 usage, 77 not permitted, 78 bad configuration.
+#[derive(Debug, Parser)]
+#[command(name = "firebelld", version)]
+struct Arguments {
+    /// Read this file instead of /etc/firebell/firebell.toml and the files beside it.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Check the configuration, say what is in force, and end.
+    #[arg(long)]
+    check: bool,
+    /// Read a recorded log (- is the standard input) instead of the live one; time is that of its stamps.
+    #[arg(long, value_name = "FILE")]
+    replay: Option<PathBuf>,
+    /// Take the recorded lines for the kernel's own.
+    #[arg(long, requires = "replay")]
+    vouch: bool,
+    /// The user to become when started as root.
+    #[arg(long, value_name = "NAME", default_value = privilege::USER)]
+    user: String,
+    /// How much to say: error, warn, info, debug.
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    log_level: LevelFilter,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    // The journal notes the time itself; colours would go into files as well.
+    tracing_subscriber::fmt().with_max_level(arguments.log_level).with_writer(io::stderr).without_time().with_target(false).init();
+    let loaded = match config::load(arguments.config.as_deref()) {
+        Ok(loaded) => loaded,
+        Err(problems) => {
+            let mut text = String::new();
+            for problem in problems {
+                // Writing to a string does not fail.
+                let _ = writeln!(text, "firebelld: {problem}");
+            }
+            // Without a standard error there is only the exit status.
+            let _ = io::stderr().write_all(text.as_bytes());
+            return ExitCode::from(EXIT_BAD_CONFIGURATION);
+        }
+    };
+    let result = if arguments.check { check(&loaded) } else { run(&arguments, &loaded) };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            error!("{error:#}");
+            exit_code(&error)
+        }
+    }
+}
+
+fn exit_code(error: &anyhow::Error) -> ExitCode {
+    let is_not_permitted = matches!(error.downcast_ref(), Some(OpenError::NotPermitted { .. }))
+        || matches!(error.downcast_ref(), Some(BusError::Denied(_)))
+        || matches!(error.downcast_ref(), Some(DropError::Refused { .. }));
+    let is_bad_configuration = matches!(error.downcast_ref(), Some(DropError::WrongUser { .. }));
+    if is_not_permitted {
+        ExitCode::from(EXIT_NOT_PERMITTED)
+    } else if is_bad_configuration {
+        ExitCode::from(EXIT_BAD_CONFIGURATION)
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// Says what is in force, in a form that can be saved as a configuration file.
+fn check(loaded: &Loaded) -> anyhow::Result<()> {
+    let (_, unknown) = Rights::new(&loaded.config.bus, &Accounts::read()?, rustix::process::geteuid().as_raw());
+    for name in unknown {
+        warn!("[bus] viewers: there is no user or group {name}");
+    }
+    let mut text = String::new();
+    if loaded.files.is_empty() {
+        text.push_str("# no configuration file; these are the defaults\n");
+    }
+    for file in &loaded.files {
+        writeln!(text, "# from {}", file.display())?;
+    }
+    write!(text, "{}", loaded.config)?;
+    io::stdout().write_all(text.as_bytes()).context("writing to the standard output")
+}
+
+/// Opens, gives up what it may, and only then reads, starts threads and speaks.
+fn run(arguments: &Arguments, loaded: &Loaded) -> anyhow::Result<()> {
+    let accounts = Accounts::read()?;
+    let is_replay = arguments.replay.is_some();
+    let inputs = match &arguments.replay {
+        Some(path) => vec![intake::open_replay(path, arguments.vouch)?],
+        None => intake::open(&loaded.config.intake)?,
+    };
+    let (all_netns, recorded) = (AllNetns::open(), recorded(&inputs));
+    let random = random()?;
+    let token = drop_privileges(arguments, &accounts, &inputs)?;
+    let start = Start { loaded, accounts, inputs, all_netns, recorded, random, is_replay };
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(watch(token, start))
+}
+
+fn drop_privileges(arguments: &Arguments, accounts: &Accounts, inputs: &[Input]) -> anyhow::Result<Unprivileged> {
+    let user = accounts.user(&arguments.user);
+    if privilege::is_root() && user.is_none() {
+        let missing = DropError::WrongUser { name: "root".into(), uid: 0 };
+        return Err(anyhow!(missing).context(format!("there is no user {}", arguments.user)));
+    }
+    let groups: Vec<u32> = inputs.iter().filter_map(|input| input.info.group).collect();
+    Ok(privilege::drop(user, &groups)?)
+}
+
+/// What the start has gathered.
+struct Start<'a> {
+    loaded: &'a Loaded,
+    accounts: Accounts,
+    inputs: Vec<Input>,
+    all_netns: AllNetns,
+    recorded: Recorded,
+    random: [u8; 32],
+    is_replay: bool,
+}
+
+async fn watch(token: Unprivileged, start: Start<'_>) -> anyhow::Result<()> {
+    let Start { loaded, accounts, inputs, all_netns, recorded, random, is_replay } = start;
+    let config = &loaded.config;
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (rights, unknown) = Rights::new(&config.bus, &accounts, rustix::process::geteuid().as_raw());
+    for name in unknown {
+        warn!("[bus] viewers: there is no user or group {name}");
+    }
+    let (key, id) = random.split_at(16);
+    let history_id = id.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    let (board, outbox, questions) = Board::new(History::new(config.history.max_alerts.get()), rights, config.bus.broadcast, history_id);
+
+    let clock = Arc::new(Clock::default());
+    // A replay must say the same every time; live, nobody may know which sources share a place in the tables.
+    let key = if is_replay { [0; 16] } else { key.try_into()? };
+    let readers = intake::start(&token, inputs, &clock)?;
+    let names: Vec<_> = readers.intakes.iter().map(|intake| intake.name.as_str()).collect();
+    let intakes = names.join(" ");
+    let watch = Watch::new(config, key, readers.intakes.clone(), all_netns, recorded, is_replay);
+
+    let mut is_first = true;
+    let ready = move || {
+        if std::mem::take(&mut is_first) {
+            info!(%intakes, "ready");
+        } else {
+            info!("on the system bus again");
+        }
+    };
+    let serving = tokio::spawn(bus::serve(token, Arc::clone(&board), outbox, ready));
+    let reading = Loop { watch, board, questions, clock, readers, is_replay, health: None };
+    tokio::select! {
+        _ = term.recv() => Ok(()),
+        _ = int.recv() => Ok(()),
+        served = serving => served.context("the task that serves the bus")?.map_err(Into::into),
+        never = reading.run() => match never {},
+    }
+}
+
+/// Lines in, alerts out.
+struct Loop {
+    watch: Watch,
+    board: Arc<Board>,
+    questions: Questions,
+    clock: Arc<Clock>,
+    readers: Readers,
+    is_replay: bool,
+    health: Option<Health>,
+}
+
+impl Loop {
+    /// Nothing in here sends or keeps half of something: it may be dropped at any await.
+    async fn run(mut self) -> std::convert::Infallible {
+        let (mut batch, mut is_reading) = (Batch::default(), true);
+        loop {
+            let wake = self.report();
+            let handover = Arc::clone(&self.readers.handover);
+            tokio::select! {
+                more = handover.take(&mut batch), if is_reading => {
+                    self.look(&batch).await;
+                    if !more {
+                        is_reading = false;
+                        if self.is_replay {
+                            self.watch.finish(self.clock.now());
+                        }
+                    }
+                }
+                () = tokio::time::sleep(wake.unwrap_or_default()), if wake.is_some() => {
+                    self.watch.advance(self.clock.now());
+                }
+                Some(question) = self.questions.recv() => {
+                    // Who asked may have gone.
+                    let _ = question.send(self.watch.status());
+                }
+            }
+        }
+    }
+
+    async fn look(&mut self, batch: &Batch) {
+        let now = self.clock.now();
+        let (mut lines, mut count) = (batch.lines(), 0_usize);
+        while let Some(line) = lines.next() {
+            self.watch.line(line, lines.clone(), now);
+            self.publish();
+            count += 1;
+            if count.is_multiple_of(LINES_AT_ONCE) {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    fn publish(&mut self) {
+        while let Some(alert) = self.watch.next_alert() {
+            debug!(id = alert.id, severity = %alert.severity, kind = alert.kind, phase = alert.details.phase.as_str(), "alert");
+            self.board.publish(alert);
+        }
+    }
+
+    /// Publishes alerts, and health when it has changed. Gives the time until something is to be done without being told.
+    fn report(&mut self) -> Option<Duration> {
+        self.publish();
+        let now = self.clock.now();
+        let (health, recheck) = self.watch.health(now);
+        if self.health.replace(health) != Some(health) {
+            self.board.set_health(health);
+        }
+        let until = |tick: Tick| tick.since(now).max(Duration::from_millis(1));
+        self.watch.deadline().into_iter().chain(recheck).min().map(until)
+    }
+}
+
+/// How to read stamps that say no year, no time zone, or only the time since boot: as written by this machine, when the
+/// file was last changed.
+fn recorded(inputs: &[Input]) -> Recorded {
+    let modified = inputs.iter().find_map(Input::modified).and_then(|time| Timestamp::try_from(time).ok());
+    let modified = modified.unwrap_or_else(Timestamp::now);
+    let there = modified.to_zoned_datetime(TimeZone::system());
+    let begin = Tick::from_micros(u64::try_from(modified.as_microsecond()).unwrap_or(0));
+    Recorded::new(ReplayClock::new(i32::from(there.year()), there.offset().seconds()), begin)
+}
+
+fn random() -> anyhow::Result<[u8; 32]> {
+    let mut bytes = [0; 32];
+    File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes)).context("/dev/urandom")?;
+    Ok(bytes)
+}

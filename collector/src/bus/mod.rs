@@ -28,11 +28,13 @@ use std::{
     time::Duration,
 };
 use subscribers::{Missed, Subscribers};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use zbus::{Connection, MatchRule, MessageStream, connection, fdo, message::Type, names::OwnedUniqueName};
 
 /// What may wait to be sent. The bus takes 20 alerts a second; more than this is told as a number.
 const OUTBOX: usize = 256;
+/// Questions to the loop that may wait: those of a few users, who may ask 20 times a second each.
+const QUESTIONS: usize = 64;
 /// The longest wait for an answer from the bus or from polkit.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// The first wait before connecting again, and the longest.
@@ -45,6 +47,7 @@ const MIN_SIGNALLED: Severity = Severity::NOTABLE;
 pub struct Board {
     state: Mutex<State>,
     outbox: mpsc::Sender<Out>,
+    questions: mpsc::Sender<Question>,
     rights: Rights,
     history_id: String,
     broadcast: bool,
@@ -54,7 +57,6 @@ pub struct Board {
 struct State {
     history: History,
     health: Health,
-    status: Vec<(&'static str, Value)>,
     subscribers: Subscribers,
     callers: Callers,
     calls: Calls,
@@ -88,15 +90,21 @@ enum Out {
 #[derive(Debug)]
 pub struct Outbox(mpsc::Receiver<Out>);
 
+/// Somebody wants to know the counters of the loop, which keeps them where no lock is needed.
+pub type Question = oneshot::Sender<Vec<(&'static str, Value)>>;
+
+/// Questions to the loop.
+pub type Questions = mpsc::Receiver<Question>;
+
 impl Board {
     /// An empty board. `history_id` names this count of incidents.
     #[must_use]
-    pub fn new(history: History, rights: Rights, broadcast: bool, history_id: String) -> (Arc<Self>, Outbox) {
+    pub fn new(history: History, rights: Rights, broadcast: bool, history_id: String) -> (Arc<Self>, Outbox, Questions) {
         let (outbox, receiver) = mpsc::channel(OUTBOX);
+        let (questions, asked) = mpsc::channel(QUESTIONS);
         let state = State {
             history,
             health: Health::default(),
-            status: Vec::new(),
             subscribers: Subscribers::default(),
             callers: Callers::default(),
             calls: Calls::default(),
@@ -104,7 +112,7 @@ impl Board {
             suppressed: 0,
             tests: 0,
         };
-        (Arc::new(Self { state: Mutex::new(state), outbox, rights, history_id, broadcast }), Outbox(receiver))
+        (Arc::new(Self { state: Mutex::new(state), outbox, questions, rights, history_id, broadcast }), Outbox(receiver), asked)
     }
 
     /// Remembers an alert and sends it to whom it concerns. Never waits.
@@ -127,11 +135,6 @@ impl Board {
             // When the outbox is full, whoever asks still gets the new one.
             let _ = self.outbox.try_send(Out::Health);
         }
-    }
-
-    /// Puts up new counters.
-    pub fn set_status(&self, status: Vec<(&'static str, Value)>) {
-        self.lock().status = status;
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -173,7 +176,7 @@ pub enum BusError {
 ///
 /// # Errors
 /// [`BusError`], only before the first success: then somebody is there to read it.
-pub async fn serve(_: &Unprivileged, board: Arc<Board>, mut outbox: Outbox, ready: impl Fn() + Send) -> Result<(), BusError> {
+pub async fn serve(_: Unprivileged, board: Arc<Board>, mut outbox: Outbox, mut ready: impl FnMut() + Send) -> Result<(), BusError> {
     let (mut wait, mut was_ready, mut complaint) = (BACK_OFF.0, false, String::new());
     loop {
         match connect(&board).await {

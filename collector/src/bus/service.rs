@@ -13,6 +13,7 @@ use std::{
     sync::Arc,
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
+use tokio::sync::oneshot;
 use zbus::{
     Connection, DBusError,
     message::Header,
@@ -137,7 +138,10 @@ impl Collector {
     ) -> Result<HashMap<String, OwnedVariant>, Error> {
         let call = self.begin(&header, connection).await?;
         self.may_view(&call, &header, connection).await?;
-        Ok(self.read_status())
+        let (answer, answered) = oneshot::channel();
+        self.board.questions.try_send(answer).map_err(|_| Error::LimitExceeded("too many ask at once; try again".into()))?;
+        let counters = answered.await.map_err(|_| Error::NotReady("the collector ends".into()))?;
+        Ok(self.read_status(&counters))
     }
 
     /// Sends an alert of kind `test` to the caller alone; gives its id.
@@ -185,7 +189,7 @@ impl Collector {
     #[zbus(property)]
     fn health(&self) -> (String, String) {
         let state = self.board.lock();
-        (state.health.state.to_string(), state.health.reason.clone())
+        (state.health.state.to_string(), state.health.reason.to_owned())
     }
 }
 
@@ -251,7 +255,7 @@ impl Collector {
         }
     }
 
-    fn read_status(&self) -> HashMap<String, OwnedVariant> {
+    fn read_status(&self, counters: &[(&str, Value)]) -> HashMap<String, OwnedVariant> {
         let state = self.board.lock();
         let mut status: HashMap<String, OwnedVariant> = HashMap::new();
         let mut put = |key: &str, value: Variant<'_>| {
@@ -260,7 +264,7 @@ impl Collector {
                 status.insert(key.to_owned(), value);
             }
         };
-        for (key, value) in &state.status {
+        for (key, value) in counters {
             match value {
                 Value::Number(number) => put(key, (*number).into()),
                 Value::Text(text) => put(key, text.as_str().into()),
@@ -270,7 +274,7 @@ impl Collector {
         put("version", env!("CARGO_PKG_VERSION").into());
         put("history_id", self.board.history_id.as_str().into());
         put("health", state.health.state.to_string().into());
-        put("health_reason", state.health.reason.as_str().into());
+        put("health_reason", state.health.reason.into());
         put("last_seq", state.history.last_seq().into());
         put("history_alerts", (state.history.len() as u64).into());
         put("history_evicted", state.history.evicted().into());
@@ -341,7 +345,7 @@ fn test_alert(id: u64) -> Alert {
 /// The interface as introspection describes it, in a document that others can be held against.
 #[must_use]
 pub fn introspection() -> String {
-    let (board, _outbox) = Board::new(crate::history::History::new(1), super::Rights::default(), false, String::new());
+    let (board, ..) = Board::new(crate::history::History::new(1), super::Rights::default(), false, String::new());
     let mut interface = String::new();
     Collector::new(board).introspect_to_writer(&mut interface, 2);
     format!(

@@ -30,9 +30,6 @@ pub(super) async fn run(
     outbox: &mut mpsc::Receiver<Out>,
     lost: &mut MessageStream,
 ) -> &'static str {
-    // What waited while there was no connection: nobody was subscribed then, and it is in the history.
-    while outbox.try_recv().is_ok() {}
-    board.lock().missed = None;
     let mut bucket = Bucket::new(ALERTS_PER_SECOND, Instant::now());
     let mut held: Option<(Missed, tokio::time::Instant)> = None;
     loop {
@@ -142,7 +139,7 @@ fn signal<B: serde::Serialize + zbus::DynamicType>(to: Option<&OwnedUniqueName>,
 
 /// `PropertiesChanged`, as the D-Bus specification has it under "Standard Interfaces".
 fn health_message(board: &Arc<Board>) -> zbus::Result<Message> {
-    let health = board.lock().health.clone();
+    let health = board.lock().health;
     let changed = HashMap::from([("Health", Variant::from((health.state.to_string(), health.reason)))]);
     Message::signal(COLLECTOR_PATH, "org.freedesktop.DBus.Properties", "PropertiesChanged").build(&(
         COLLECTOR_INTERFACE,

@@ -33,6 +33,9 @@ struct Line {
     time: Time,
 }
 
+/// A line in a batch: number of the intake, time, bytes.
+pub type Numbered<'a> = (u8, Time, &'a [u8]);
+
 /// Whole lines from one or more intakes.
 #[derive(Debug, Default)]
 pub struct Batch {
@@ -47,8 +50,8 @@ impl Batch {
         self.lines.push(Line { end: self.bytes.len(), intake, time });
     }
 
-    /// The lines: number of the intake, time, bytes.
-    pub fn lines(&self) -> impl Iterator<Item = (u8, Time, &[u8])> {
+    /// The lines, in the order in which they came.
+    pub fn lines(&self) -> impl Iterator<Item = Numbered<'_>> + Clone {
         let mut start = 0;
         self.lines.iter().filter_map(move |line| {
             let bytes = self.bytes.get(start..line.end);

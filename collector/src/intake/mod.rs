@@ -10,7 +10,7 @@ pub mod handover;
 pub mod kmsg;
 pub mod lines;
 
-pub use handover::{Batch, Handover, Time};
+pub use handover::{Batch, Handover, Numbered, Time};
 
 use crate::{
     clock::Clock,
@@ -441,7 +441,7 @@ impl AllNetns {
         Self::open_at(&PathBuf::from(Self::PATH))
     }
 
-    fn open_at(path: &Path) -> Self {
+    pub(crate) fn open_at(path: &Path) -> Self {
         Self { file: File::open(path).ok(), value: None, checked: None }
     }
 

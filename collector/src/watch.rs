@@ -1,0 +1,383 @@
+//! From a line to a finding: parse, judge, observe. Three calls, no lock, no allocation between them.
+
+use crate::{
+    bus::Value,
+    config::{Config, Prefix},
+    convert,
+    health::{self, Facts, Health},
+    intake::{AllNetns, Info, Numbered, Time},
+};
+use firebell_engine::{
+    engine::Engine,
+    origin::{self, Origin},
+    parse::{MalformedKind, parse},
+    record::Record,
+    replay::{Moment, ReplayClock},
+    stamp::Stamp,
+    tick::Tick,
+};
+use firebell_shared::alert::Alert;
+use std::{sync::Arc, time::Duration};
+
+/// The engine, and what it must know about the lines it gets.
+#[derive(Debug)]
+pub struct Watch {
+    engine: Engine,
+    intakes: Vec<Arc<Info>>,
+    prefixes: Vec<Prefix>,
+    vouched_prefixes: Vec<Prefix>,
+    all_netns: AllNetns,
+    recorded: Recorded,
+    last: Tick,
+    /// Time of the log does not pass while nothing is read.
+    is_replay: bool,
+    /// The last moment of a recorded log, and when that was here.
+    ended: Option<(Tick, Tick)>,
+    /// After this much quiet an incident is told its last state.
+    settle: Duration,
+    unreadable_since: Option<Tick>,
+    counts: Counts,
+}
+
+/// The time of lines that were written earlier, by their own stamps.
+#[derive(Debug)]
+pub struct Recorded {
+    clock: ReplayClock,
+    /// Stands for the first stamp of a log that counts from boot and never says when that was.
+    begin: Tick,
+    boot: Option<Tick>,
+    has_calendar: bool,
+}
+
+impl Recorded {
+    /// `begin`: when the log was written, about. `clock`: for what its stamps leave out.
+    #[must_use]
+    pub fn new(clock: ReplayClock, begin: Tick) -> Self {
+        Self { clock, begin, boot: None, has_calendar: false }
+    }
+
+    fn tick(&mut self, record: &Record<'_>, ahead: impl Iterator<Item = Moment>) -> Tick {
+        let tick = self.clock.tick(Moment::of(record), ahead);
+        self.has_calendar |= matches!(record.stamp, Some(Stamp::Wall { .. }));
+        if self.has_calendar {
+            return tick;
+        }
+        let boot = *self.boot.get_or_insert(Tick::from_micros(self.begin.as_micros().saturating_sub(tick.as_micros())));
+        boot.after(tick.since(Tick::ZERO))
+    }
+}
+
+/// What became of the lines.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    lines: u64,
+    packets: u64,
+    unverified: u64,
+    other_prefix: u64,
+    malformed: [u64; MalformedKind::ALL.len()],
+    alerts: u64,
+}
+
+impl Watch {
+    /// Nothing seen yet. `intakes` are in the order of their numbers. `key`: see [`Engine::new`]. `is_replay`: the
+    /// lines are from a recorded log, and time is what their stamps say.
+    #[must_use]
+    pub fn new(config: &Config, key: [u8; 16], intakes: Vec<Arc<Info>>, all_netns: AllNetns, recorded: Recorded, is_replay: bool) -> Self {
+        let parameters = config.engine.parameters(intakes.iter().any(|intake| intake.vouches));
+        Self {
+            settle: parameters.settle,
+            engine: Engine::new(parameters, key),
+            intakes,
+            prefixes: config.intake.prefixes.clone(),
+            vouched_prefixes: config.intake.vouched_prefixes.clone(),
+            all_netns,
+            recorded,
+            last: Tick::ZERO,
+            is_replay,
+            ended: None,
+            unreadable_since: None,
+            counts: Counts::default(),
+        }
+    }
+
+    /// Looks at one line of intake number `intake`; `ahead` are those behind it. No line of a live log is later than `now`.
+    pub fn line<'a>(&mut self, (intake, time, line): Numbered<'a>, ahead: impl Iterator<Item = Numbered<'a>>, now: Tick) {
+        self.counts.lines += 1;
+        let record = Record::read(line);
+        let packet = match parse(record.text) {
+            Ok(packet) => packet,
+            Err(malformed) => {
+                if let Some(count) = self.counts.malformed.get_mut(malformed.kind as usize) {
+                    *count += 1;
+                }
+                return;
+            }
+        };
+        if !self.prefixes.is_empty() && !self.prefixes.iter().any(|prefix| prefix.is(packet.prefix)) {
+            self.counts.other_prefix += 1;
+            return;
+        }
+        let tick = match time {
+            Time::At(tick) => tick,
+            Time::Stamped => {
+                let ahead = ahead.filter(|(other, ..)| *other == intake);
+                self.recorded.tick(&record, ahead.filter_map(|(.., line)| Moment::of(&Record::read(line))))
+            }
+        };
+        self.last = if self.is_replay { tick } else { tick.min(now) }.max(self.last);
+        let Some(info) = self.intakes.get(usize::from(intake)) else { return };
+        let vouched = info.vouches && (!info.is_kmsg || self.is_kernels(record.priority, packet.prefix));
+        let origin = origin::judge(vouched, &packet, record.text);
+        self.counts.packets += 1;
+        self.counts.unverified += u64::from(origin == Origin::Unverified);
+        self.engine.observe(&packet, origin, self.last);
+    }
+
+    /// Is this kernel log record one of this machine's own kernel and network? Facility 0 is the kernel; what a
+    /// program writes to `/dev/kmsg` gets another one (`devkmsg_write()` in Linux kernel/printk/printk.c).
+    fn is_kernels(&mut self, priority: Option<u32>, prefix: &[u8]) -> bool {
+        priority.is_some_and(|priority| priority >> 3 == 0)
+            && (self.all_netns.is_on(self.last) != Some(true) || self.vouched_prefixes.iter().any(|vouched| vouched.is(prefix)))
+    }
+
+    /// Lets time pass. In a replay it does so only after the end.
+    pub fn advance(&mut self, now: Tick) {
+        if !self.is_replay {
+            self.engine.advance(now);
+        } else if let Some((last, ended)) = self.ended {
+            self.engine.advance(last.after(now.since(ended)));
+        }
+    }
+
+    /// When [`Watch::advance`] has something to do, on the clock of its `now`.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Tick> {
+        let deadline = self.engine.deadline()?;
+        if !self.is_replay {
+            return Some(deadline);
+        }
+        self.ended.map(|(last, ended)| ended.after(deadline.since(last)))
+    }
+
+    /// The recorded log has ended at `now`. It is as quiet from here on as a live log after an attack: the last
+    /// state is told, and what is open closes when its time has come.
+    pub fn finish(&mut self, now: Tick) {
+        self.ended = Some((self.last.after(self.settle), now));
+        self.advance(now);
+    }
+
+    /// The next alert to tell.
+    pub fn next_alert(&mut self) -> Option<Alert> {
+        let finding = self.engine.next_finding()?;
+        self.counts.alerts += 1;
+        Some(convert::alert(&finding))
+    }
+
+    /// How well we see at `now`, and when to look again.
+    pub fn health(&mut self, now: Tick) -> (Health, Option<Tick>) {
+        let is_readable = self.intakes.iter().any(|intake| intake.counters.is_readable());
+        self.unreadable_since = if is_readable { None } else { self.unreadable_since.or(Some(now)) };
+        let all_netns = self.vouched_prefixes.is_empty() && self.all_netns.is_on(now) == Some(true);
+        let facts = Facts {
+            unreadable_since: self.unreadable_since,
+            last_loss: self.intakes.iter().filter_map(|intake| intake.counters.last_loss()).max(),
+            is_vouched: self.intakes.iter().any(|intake| intake.vouches && !(intake.is_kmsg && all_netns)),
+            all_netns: all_netns && self.intakes.iter().any(|intake| intake.is_kmsg),
+        };
+        health::judge(&facts, now)
+    }
+
+    /// Counters for `Status()`.
+    #[must_use]
+    pub fn status(&self) -> Vec<(&'static str, Value)> {
+        let sum = |count: fn(&Info) -> u64| Value::Number(self.intakes.iter().map(|intake| count(intake)).sum());
+        let counts = &self.counts;
+        let engine = self.engine.status();
+        let number = |number: usize| Value::Number(number as u64);
+        let mut status = vec![
+            ("intakes", Value::List(self.intakes.iter().map(|intake| intake.name.clone()).collect())),
+            ("lines", Value::Number(counts.lines)),
+            ("packets", Value::Number(counts.packets)),
+            ("packets_unverified", Value::Number(counts.unverified)),
+            ("packets_other_prefix", Value::Number(counts.other_prefix)),
+            ("lines_lost", sum(|intake| intake.counters.lost())),
+            ("lines_too_long", sum(|intake| intake.counters.too_long())),
+            ("intake_overruns", sum(|intake| intake.counters.overruns())),
+            ("intake_truncations", sum(|intake| intake.counters.truncations())),
+            ("intake_rotations", sum(|intake| intake.counters.rotations())),
+            ("alerts", Value::Number(counts.alerts)),
+            ("incidents_open", number(engine.incidents.open)),
+            ("incidents_closed", number(engine.incidents.closed)),
+            ("incidents_evicted", Value::Number(engine.incidents.evicted)),
+            ("sources_folded", Value::Number(engine.incidents.folded)),
+            ("findings_lost", Value::Number(engine.incidents.lost_findings)),
+            ("sources", number(engine.far.kept + engine.near.kept)),
+            ("sources_on_probation", number(engine.far.fresh + engine.near.fresh)),
+            ("sources_evicted", Value::Number(engine.far.evicted + engine.near.evicted)),
+            ("sources_refused", Value::Number(engine.far.refused + engine.near.refused)),
+        ];
+        for (kind, count) in MalformedKind::ALL.iter().zip(counts.malformed) {
+            status.push((malformed_key(*kind), Value::Number(count)));
+        }
+        status
+    }
+}
+
+fn malformed_key(kind: MalformedKind) -> &'static str {
+    match kind {
+        MalformedKind::NotNetfilter => "lines_not_netfilter",
+        MalformedKind::TooLong => "malformed_too_long",
+        MalformedKind::NoAddress => "malformed_no_address",
+        MalformedKind::BadAddress => "malformed_bad_address",
+        MalformedKind::BadValue => "malformed_bad_value",
+        MalformedKind::NoProtocol => "malformed_no_protocol",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::intake::{Batch, Counters};
+    use firebell_shared::alert::{OriginWord, Phase};
+    use std::path::Path;
+
+    const LINE: &str = "IN=eth0 OUT= MAC=52:54:00:00:00:0a:52:54:00:00:00:42:08:00 SRC=198.51.100.66 DST=198.51.100.10 LEN=44 TOS=0x00 PREC=0x00 TTL=41 ID=7 \
+         PROTO=TCP SPT=40000 DPT=";
+
+    fn info(vouches: bool, is_kmsg: bool) -> Arc<Info> {
+        Arc::new(Info { name: "test".into(), vouches, is_kmsg, group: None, counters: Counters::default() })
+    }
+
+    fn watch(config: &str, info: Arc<Info>, all_netns: &str, is_replay: bool) -> Watch {
+        let config = Config::parse(Path::new("t.toml"), config).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let setting = dir.path().join("nf_log_all_netns");
+        std::fs::write(&setting, all_netns).unwrap();
+        let recorded = Recorded::new(ReplayClock::new(2026, 0), Tick::from_secs(1_763_800_000));
+        Watch::new(&config, [0; 16], vec![info], AllNetns::open_at(&setting), recorded, is_replay)
+    }
+
+    /// Ten ports in ten seconds; `line` gives each line for a port.
+    fn scan(watch: &mut Watch, time: impl Fn(u64) -> Time, line: impl Fn(u64) -> String) -> Vec<Alert> {
+        let mut batch = Batch::default();
+        for port in 1..=10 {
+            batch.push(0, time(port), line(port).as_bytes());
+        }
+        let mut lines = batch.lines();
+        while let Some(next) = lines.next() {
+            watch.line(next, lines.clone(), Tick::from_secs(2_000_000_000));
+        }
+        std::iter::from_fn(|| watch.next_alert()).collect()
+    }
+
+    fn live(port: u64) -> Time {
+        Time::At(Tick::from_secs(1_763_800_000 + port))
+    }
+
+    fn kmsg(priority: u32, prefix: &str) -> impl Fn(u64) -> String {
+        move |port| format!("{priority},{port},{port}000000,-;{prefix}{LINE}{port} WINDOW=1024 RES=0x00 SYN URGP=0 ")
+    }
+
+    fn count(watch: &Watch, key: &str) -> u64 {
+        watch
+            .status()
+            .into_iter()
+            .find_map(|(name, value)| if let (true, Value::Number(number)) = (name == key, value) { Some(number) } else { None })
+            .unwrap()
+    }
+
+    #[test]
+    fn a_scan_in_the_kernel_log_is_an_alert_that_the_kernel_vouches_for() {
+        let mut watch = watch("", info(true, true), "0\n", false);
+        let alerts = scan(&mut watch, live, kmsg(4, "DROP "));
+        let first = alerts.first().expect("an alert");
+        assert_eq!((first.kind.as_str(), first.source.as_str()), ("syn-scan", "198.51.100.66"));
+        assert_eq!((first.details.origin, first.severity.get()), (OriginWord::Kernel, 3));
+        assert_eq!((count(&watch, "packets"), count(&watch, "packets_unverified")), (10, 0));
+    }
+
+    #[test]
+    fn what_a_program_writes_to_the_kernel_log_is_not_vouched_for() {
+        let mut watch = watch("", info(true, true), "0\n", false);
+        let alerts = scan(&mut watch, live, kmsg(12, "DROP "));
+        assert_eq!(count(&watch, "packets_unverified"), 10);
+        assert!(alerts.iter().all(|alert| alert.details.origin == OriginWord::Unverified && alert.severity.get() <= 2), "{alerts:?}");
+    }
+
+    #[test]
+    fn while_other_namespaces_may_log_only_vouched_prefixes_are_believed() {
+        let mut plain = watch("", info(true, true), "1\n", false);
+        scan(&mut plain, live, kmsg(4, "DROP "));
+        assert_eq!(count(&plain, "packets_unverified"), 10);
+        assert!(plain.health(Tick::from_secs(5)).0.reason.contains("nf_log_all_netns is 1"));
+
+        let config = "[intake]\nvouched-prefixes = [\"FBDEMO \"]";
+        let mut ours = watch(config, info(true, true), "1\n", false);
+        let alerts = scan(&mut ours, live, kmsg(4, "FBDEMO "));
+        assert_eq!((count(&ours, "packets_unverified"), alerts.is_empty()), (0, false));
+        assert_eq!(ours.health(Tick::from_secs(5)).0.state, health::State::Ok);
+        let mut others = watch(config, info(true, true), "1\n", false);
+        scan(&mut others, live, kmsg(4, "FBDEMOX "));
+        assert_eq!(count(&others, "packets_unverified"), 10);
+        let mut forged = watch(config, info(true, true), "1\n", false);
+        scan(&mut forged, live, kmsg(12, "FBDEMO "));
+        assert_eq!(count(&forged, "packets_unverified"), 10, "a vouched prefix vouches for no program");
+    }
+
+    #[test]
+    fn with_prefixes_configured_other_lines_are_left_alone() {
+        let mut watch = watch("[intake]\nprefixes = [\"MINE\"]", info(true, true), "0\n", false);
+        assert!(scan(&mut watch, live, kmsg(4, "DROP ")).is_empty());
+        assert_eq!((count(&watch, "packets"), count(&watch, "packets_other_prefix")), (0, 10));
+        assert!(!scan(&mut watch, live, kmsg(4, "MINE ")).is_empty());
+    }
+
+    #[test]
+    fn lines_that_are_no_packets_are_counted_by_kind() {
+        let mut watch = watch("", info(true, true), "0\n", false);
+        scan(&mut watch, live, |_| "6,1,1,-;usb 1-1: new device".into());
+        scan(&mut watch, live, |_| "4,1,1,-;DROP IN=eth0 OUT= SRC=198.51.100.300 DST=198.51.100.10 LEN=40".into());
+        assert_eq!((count(&watch, "lines"), count(&watch, "packets"), count(&watch, "lines_not_netfilter")), (20, 0, 10));
+        assert_eq!(count(&watch, "malformed_bad_address"), 10);
+    }
+
+    #[test]
+    fn a_replay_without_calendar_is_put_where_its_file_was_written() {
+        let mut watch = watch("", info(true, false), "0\n", true);
+        let alerts = scan(&mut watch, |_| Time::Stamped, kmsg(4, "DROP "));
+        let first = alerts.first().expect("an alert");
+        assert!((1_763_800_000_000_000..1_763_800_011_000_000).contains(&first.time_usec), "{}", first.time_usec);
+    }
+
+    #[test]
+    fn at_the_end_of_a_replay_the_last_state_is_told_and_the_incident_stays_open() {
+        let mut watch = watch("", info(true, false), "0\n", true);
+        let alerts = scan(&mut watch, |_| Time::Stamped, |port| kmsg(4, "DROP ")(port));
+        assert_eq!(alerts.last().map(|alert| alert.details.packets), Some(7));
+        assert_eq!(watch.deadline(), None, "time of a log does not pass while nothing is read");
+        let now = Tick::from_secs(5000);
+        watch.finish(now);
+        let last: Vec<_> = std::iter::from_fn(|| watch.next_alert()).collect();
+        assert_eq!(last.iter().map(|alert| (alert.details.phase, alert.details.packets)).collect::<Vec<_>>(), [(Phase::Updated, 10)]);
+        let close = watch.deadline().expect("it closes some time");
+        watch.advance(close);
+        let end: Vec<_> = std::iter::from_fn(|| watch.next_alert()).collect();
+        assert_eq!(end.iter().map(|alert| alert.details.phase).collect::<Vec<_>>(), [Phase::Closed]);
+        assert!((3000..4000).contains(&close.since(now).as_secs()), "{close:?}");
+    }
+
+    #[test]
+    fn no_line_is_later_than_now_and_none_earlier_than_the_one_before() {
+        let mut watch = watch("", info(true, true), "0\n", false);
+        let mut batch = Batch::default();
+        for time in [100, 5000, 50] {
+            batch.push(0, Time::At(Tick::from_secs(time)), kmsg(4, "DROP ")(time).as_bytes());
+        }
+        let mut ticks = Vec::new();
+        for line in batch.lines() {
+            watch.line(line, std::iter::empty(), Tick::from_secs(200));
+            ticks.push(watch.last.as_micros() / 1_000_000);
+        }
+        assert_eq!(ticks, [100, 200, 200]);
+    }
+}
