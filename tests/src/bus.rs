@@ -1,124 +1,210 @@
-//! Private buses, and a place where the tests' own services live.
+//! A bus of type system with our policy, and the collector on it: smaller than a desktop, and it can be started anew.
 
-use crate::{program::Program, rig::CannotRun};
+use crate::{
+    program::{Program, as_user, built, repository, run},
+    rig::CannotRun,
+};
 use anyhow::{Context, Result, bail};
 use std::{
-    future::Future,
-    path::PathBuf,
-    process::Command,
-    sync::{LazyLock, Mutex, PoisonError},
-    thread,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
     time::{Duration, Instant},
 };
-use tokio::runtime::Handle;
 
-/// A bus on a socket of its own, where anybody may own any name and send anything: what our policy forbids, too.
+/// A private bus. It ends when dropped.
 #[derive(Debug)]
-pub struct PrivateBus {
+pub struct Bus {
     folder: tempfile::TempDir,
-    daemon: Mutex<Option<Program>>,
+    daemon: Option<Program>,
 }
 
-impl PrivateBus {
-    /// Starts one.
+impl Bus {
+    /// Starts one whose policy is that of a system bus and, with `ours`, our own. As root the collector's user is the one
+    /// of [`collector_user`], so the policy names that one.
     ///
     /// # Errors
-    /// [`CannotRun`] without `dbus-daemon`.
-    pub fn start() -> Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let socket = folder.path().join("bus");
-        let config = format!(
-            "<!DOCTYPE busconfig PUBLIC \"-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN\" \
-             \"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd\">\n\
-             <busconfig><type>session</type><listen>unix:path={}</listen><auth>EXTERNAL</auth><policy context=\"default\">\
-             <allow send_destination=\"*\" eavesdrop=\"true\"/><allow eavesdrop=\"true\"/><allow own=\"*\"/></policy></busconfig>",
-            socket.display()
-        );
-        std::fs::write(folder.path().join("bus.conf"), config)?;
-        let bus = Self { folder, daemon: Mutex::new(None) };
-        bus.resume()?;
+    /// [`CannotRun`] without a `dbus-daemon`, else when it does not start.
+    pub fn up(ours: bool) -> Result<Self> {
+        if run(Command::new("dbus-daemon").arg("--version")).is_err() {
+            return Err(CannotRun("no dbus-daemon (Debian: dbus-daemon)".to_owned()).into());
+        }
+        let folder = tempfile::Builder::new().prefix("firebell-bus").tempdir()?;
+        // Others come by to the socket.
+        run(Command::new("chmod").arg("755").arg(folder.path()))?;
+        let policy = fs::read_to_string(repository().join("dbus-policy/org.firebell.Collector1.conf"))?;
+        let policy = policy.replace("user=\"firebell\"", &format!("user=\"{}\"", collector_user()?));
+        fs::write(folder.path().join("ours.conf"), policy)?;
+        let include = if ours { "<include>ours.conf</include>" } else { "" };
+        // The policy of dbus' own system.conf, without what it reads from /etc and /usr.
+        fs::write(
+            folder.path().join("bus.conf"),
+            format!(
+                r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig><type>system</type><listen>unix:path={socket}</listen><auth>EXTERNAL</auth>
+<policy context="default"><allow user="*"/><deny own="*"/><deny send_type="method_call"/><allow send_type="signal"/>
+<allow send_requested_reply="true" send_type="method_return"/><allow send_requested_reply="true" send_type="error"/>
+<allow receive_type="method_call"/><allow receive_type="method_return"/><allow receive_type="error"/><allow receive_type="signal"/>
+<allow send_destination="org.freedesktop.DBus" send_interface="org.freedesktop.DBus"/>
+<allow send_destination="org.freedesktop.DBus" send_interface="org.freedesktop.DBus.Introspectable"/>
+<allow send_destination="org.freedesktop.DBus" send_interface="org.freedesktop.DBus.Properties"/></policy>
+<policy user="root"><allow send_destination="org.freedesktop.DBus" send_interface="org.freedesktop.DBus.Monitoring"/></policy>
+{include}</busconfig>"#,
+                socket = folder.path().join("socket").display()
+            ),
+        )?;
+        let mut bus = Self { folder, daemon: None };
+        bus.start()?;
         Ok(bus)
+    }
+
+    /// Starts the daemon again after [`Bus::stop`].
+    ///
+    /// # Errors
+    /// When it does not answer within five seconds.
+    pub fn start(&mut self) -> Result<()> {
+        let mut command = Command::new("dbus-daemon");
+        command.args(["--nofork", "--nopidfile", "--nosyslog", "--print-address=1"]);
+        command.arg(format!("--config-file={}", self.folder.path().join("bus.conf").display()));
+        let daemon = Program::start("dbus-daemon", &mut command)?;
+        daemon.wait_for(Duration::from_secs(5), |line| line.text.starts_with("unix:path="))?;
+        self.daemon = Some(daemon);
+        Ok(())
+    }
+
+    /// Ends the daemon; the address stays.
+    ///
+    /// # Errors
+    /// When it does not end.
+    pub fn stop(&mut self) -> Result<()> {
+        if let Some(daemon) = self.daemon.take() {
+            daemon.stop()?;
+        }
+        let _ = fs::remove_file(self.folder.path().join("socket"));
+        Ok(())
     }
 
     /// Its address.
     #[must_use]
     pub fn address(&self) -> String {
-        format!("unix:path={}", self.socket().display())
+        format!("unix:path={}", self.folder.path().join("socket").display())
     }
 
-    /// Ends the daemon; with it every connection and the socket.
+    /// Starts the collector with this configuration and these arguments, and waits until it is ready.
     ///
     /// # Errors
-    /// When it does not end.
-    pub fn stop(&self) -> Result<()> {
-        if let Some(daemon) = self.daemon.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            daemon.stop()?;
-        }
-        if self.socket().exists() {
-            std::fs::remove_file(self.socket())?;
-        }
-        Ok(())
+    /// When it does not become ready within ten seconds.
+    pub fn collector(&self, config: &str, arguments: &[&str], input: Stdio) -> Result<Program> {
+        start_collector(&self.address(), config, arguments, input)
     }
 
-    /// Starts it again at the same address.
+    /// Runs `dbus-send` for a call to the collector, as `user`.
     ///
     /// # Errors
-    /// When it does not start.
-    pub fn resume(&self) -> Result<()> {
-        let config = self.folder.path().join("bus.conf");
-        let mut command = Command::new("dbus-daemon");
-        command.args(["--nofork", "--nopidfile", "--nosyslog"]).arg(format!("--config-file={}", config.display()));
-        let daemon = match Program::start("dbus-daemon", &mut command) {
-            Err(error) if error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::NotFound) => {
-                return Err(CannotRun("no dbus-daemon".to_owned()).into());
-            }
-            daemon => daemon?,
-        };
-        *self.daemon.lock().unwrap_or_else(PoisonError::into_inner) = Some(daemon);
-        until(Duration::from_secs(5), || std::os::unix::net::UnixStream::connect(self.socket()).is_ok().then_some(()))
-            .context("dbus-daemon does not listen")
-    }
-
-    /// A new connection to it.
-    ///
-    /// # Errors
-    /// When it is stopped.
-    pub fn connect(&self) -> Result<zbus::Connection> {
-        Ok(wait(zbus::connection::Builder::address(self.address().as_str()).build())?)
-    }
-
-    fn socket(&self) -> PathBuf {
-        self.folder.path().join("bus")
+    /// When it cannot be started; its answer may still be an error.
+    pub fn call(&self, user: &str, member: &str, arguments: &[&str]) -> Result<Output> {
+        call(&self.address(), as_user(user, Path::new("dbus-send"))?, member, arguments)
     }
 }
 
-/// Runs `future` to its end. Connections made here live on a thread of their own, so a test may block.
-pub fn wait<F: Future>(future: F) -> F::Output {
-    static SERVICES: LazyLock<Option<Handle>> = LazyLock::new(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
-        let handle = runtime.handle().clone();
-        thread::spawn(move || runtime.block_on(std::future::pending::<()>()));
-        Some(handle)
-    });
-    match SERVICES.as_ref() {
-        Some(handle) => handle.block_on(future),
-        None => std::process::abort(),
-    }
-}
-
-/// Asks again and again until there is an answer.
+/// Starts the collector on a bus, with this configuration and these arguments, and waits until it is ready.
 ///
 /// # Errors
-/// When there is none within `limit`.
-pub fn until<T>(limit: Duration, mut ask: impl FnMut() -> Option<T>) -> Result<T> {
-    let end = Instant::now() + limit;
-    loop {
-        if let Some(answer) = ask() {
-            return Ok(answer);
-        }
-        if Instant::now() >= end {
-            bail!("it did not happen within {limit:?}");
-        }
-        thread::sleep(Duration::from_millis(5));
+/// When it does not become ready within ten seconds.
+pub fn start_collector(address: &str, config: &str, arguments: &[&str], input: Stdio) -> Result<Program> {
+    let program = Program::start("firebelld", collector_command(config, arguments)?.env("DBUS_SYSTEM_BUS_ADDRESS", address).stdin(input))?;
+    program.wait_for(Duration::from_secs(10), |line| line.text.contains("ready"))?;
+    Ok(program)
+}
+
+/// The collector with this configuration and these arguments, not yet started.
+///
+/// # Errors
+/// When it does not build.
+pub fn collector_command(config: &str, arguments: &[&str]) -> Result<Command> {
+    let folder = config_folder()?;
+    let file = folder.join(format!("{:x}.toml", hash(config)));
+    fs::write(&file, config)?;
+    let mut command = Command::new(built()?.join("firebelld"));
+    command.arg("--config").arg(file).args(["--user", &collector_user()?]).args(arguments).current_dir("/").stdin(Stdio::null());
+    Ok(command)
+}
+
+/// Where the configurations of this test process are kept, in the build folder.
+fn config_folder() -> Result<PathBuf> {
+    let folder = built()?.join("test-configs").join(std::process::id().to_string());
+    fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
+fn hash(text: &str) -> u64 {
+    use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Runs a prepared `dbus-send` for a call to the collector.
+///
+/// # Errors
+/// When it cannot be started; its answer may still be an error.
+pub fn call(address: &str, mut dbus_send: Command, member: &str, arguments: &[&str]) -> Result<Output> {
+    dbus_send.arg(format!("--bus={address}")).args(["--print-reply", "--dest=org.firebell.Collector1", "/org/firebell/Collector1"]);
+    dbus_send.arg(format!("org.firebell.Collector1.{member}")).args(arguments);
+    dbus_send.stdin(Stdio::null()).output().context("running dbus-send (Debian: dbus-bin)")
+}
+
+/// The user that a collector started by root becomes: `firebell` where there is one, else one that every Debian has.
+/// Not as root: us.
+///
+/// # Errors
+/// When `id` fails.
+pub fn collector_user() -> Result<String> {
+    if !is_root() {
+        return Ok(run(Command::new("id").arg("-nu"))?.trim().to_owned());
     }
+    Ok(if run(Command::new("id").args(["-u", "firebell"])).is_ok() { "firebell" } else { "sys" }.to_owned())
+}
+
+/// Whether this test runs as root.
+#[must_use]
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// Leaves a test out that needs root.
+///
+/// # Errors
+/// [`CannotRun`] for anybody else.
+pub fn need_root() -> Result<()> {
+    if is_root() { Ok(()) } else { Err(CannotRun("must be root".to_owned()).into()) }
+}
+
+/// Asks `wanted` until it says yes.
+///
+/// # Errors
+/// When it did not within `limit`.
+pub fn wait_until(what: &str, limit: Duration, mut wanted: impl FnMut() -> Result<bool>) -> Result<()> {
+    let end = Instant::now() + limit;
+    while !wanted()? {
+        if Instant::now() > end {
+            bail!("not within {limit:?}: {what}");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}
+
+/// `/dev/kmsg`-like lines of a scan: `ports` TCP ports of 198.51.100.10, all in one second.
+#[must_use]
+pub fn scan_lines(prefix: &str, source: &str, ports: u16) -> String {
+    (1..=ports)
+        .map(|port| {
+            format!(
+                "4,{port},{stamp},-;{prefix} IN=eth0 OUT= MAC=52:54:00:00:00:0a:52:54:00:00:00:42:08:00 SRC={source} DST=198.51.100.10 LEN=44 \
+                 TOS=0x00 PREC=0x00 TTL=41 ID=7 PROTO=TCP SPT=40000 DPT={port} WINDOW=1024 RES=0x00 SYN URGP=0 \n",
+                stamp = 1_000_000_000 + u64::from(port)
+            )
+        })
+        .collect()
 }

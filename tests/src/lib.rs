@@ -2,7 +2,5 @@
 
 pub mod bus;
 pub mod corpus;
-pub mod fake_collector;
-pub mod fake_server;
 pub mod program;
 pub mod rig;

@@ -1,0 +1,553 @@
+//! The collector on the bus: its contract, who is served, who is not, and how much.
+
+use anyhow::{Context, Result, ensure};
+use firebell_shared::{alert::Alert, client::CollectorProxy, names};
+use firebell_tests::{
+    bus::{Bus, call, collector_user, is_root, need_root, scan_lines, start_collector, wait_until},
+    program::{Program, as_user, repository, run},
+    rig::{Desktop, with_rigs},
+};
+use futures_util::StreamExt as _;
+use std::{
+    collections::HashMap,
+    fs,
+    io::Write as _,
+    path::Path,
+    process::{Command, Output, Stdio},
+    time::Duration,
+};
+use zbus::{Connection, MatchRule, MessageStream, message::Type, wire::Variant};
+
+/// Nobody's friend: in no group that may read logs.
+const STRANGER: &str = "games";
+const SECONDS: Duration = Duration::from_secs(10);
+
+#[test]
+fn the_introspection_file_is_what_the_collector_offers() -> Result<()> {
+    let path = repository().join("dbus-policy/org.firebell.Collector1.xml");
+    let described = firebell_collector::bus::introspection();
+    if std::env::var_os("FIREBELL_BLESS").is_some() {
+        fs::write(&path, &described)?;
+    }
+    let kept = fs::read_to_string(&path)?;
+    ensure!(kept == described, "the interface has changed; read the difference, then FIREBELL_BLESS=1 cargo test:\n{described}");
+    with_rigs("the live introspection", || {
+        let bus = Bus::up(true)?;
+        let _collector = bus.collector("", &["--replay", "/dev/null"], Stdio::null())?;
+        let live = block_on(async {
+            let connection = connect(&bus).await?;
+            let reply = connection
+                .call_method(
+                    Some(names::COLLECTOR_NAME),
+                    names::COLLECTOR_PATH,
+                    Some("org.freedesktop.DBus.Introspectable"),
+                    "Introspect",
+                    &(),
+                )
+                .await?;
+            Ok(reply.body().deserialize::<String>()?)
+        })?;
+        let interface = |text: &str| -> Result<Vec<String>> {
+            let start = text.find("<interface name=\"org.firebell.Collector1\"").context("no interface")?;
+            let text = &text[start..];
+            let end = text.find("</interface>").context("no end")?;
+            Ok(text[..end].lines().map(|line| line.trim().to_owned()).collect())
+        };
+        ensure!(interface(&live)? == interface(&kept)?, "the live one is another:\n{live}");
+        Ok(())
+    })
+}
+
+#[test]
+fn the_proxy_of_clients_fits_the_interface() -> Result<()> {
+    with_rigs("the proxy", || {
+        let bus = Bus::up(true)?;
+        let mut feed = Feed::new(&bus, "")?;
+        block_on(async {
+            let connection = connect(&bus).await?;
+            let proxy = CollectorProxy::new(&connection).await?;
+            let mut alerts = proxy.receive_alert().await?;
+            ensure!(proxy.subscribe().await? == 0);
+            ensure!(proxy.version().await? == env!("CARGO_PKG_VERSION"));
+            ensure!(proxy.history_id().await?.len() == 32);
+            ensure!(proxy.health().await? == ("ok".to_owned(), String::new()));
+            feed.write(&scan_lines("DROP", "198.51.100.66", 20))?;
+            let alert = next_alert(&mut alerts).await?;
+            ensure!((alert.kind.as_str(), alert.source.as_str(), alert.details.seq) == ("syn-scan", "198.51.100.66", 1), "{alert:?}");
+            ensure!(Alert::from_wire(proxy.get_alert(alert.id).await?)?.id == alert.id);
+            let missing = proxy.get_alert(77).await;
+            ensure!(is_error(&missing, "NotFound"), "{missing:?}");
+            let status = proxy.status().await?;
+            ensure!(status.get("packets").and_then(|value| u64::try_from(&**value).ok()) == Some(20), "{status:?}");
+            proxy.received(1).await?;
+
+            let test = proxy.send_test().await?;
+            let alert = next_alert(&mut alerts).await?;
+            ensure!((alert.id, alert.kind.as_str(), alert.details.seq) == (test, "test", 0), "{alert:?}");
+            let stored = proxy.get_alert(test).await;
+            ensure!(is_error(&stored, "NotFound"), "a test is not stored: {stored:?}");
+
+            proxy.unsubscribe().await?;
+            let received = proxy.received(1).await;
+            ensure!(is_error(&received, "NotFound"), "{received:?}");
+            let list = proxy.list_alerts(0, 0, HashMap::new()).await;
+            ensure!(is_error(&list, "InvalidArgument"), "{list:?}");
+            let list = proxy.list_alerts(0, 10, HashMap::from([("severity", Variant::from(3_u8))])).await;
+            ensure!(is_error(&list, "InvalidArgument"), "{list:?}");
+            Ok(())
+        })
+    })
+}
+
+#[test]
+fn forged_signals_reach_nobody_where_our_policy_is_installed() -> Result<()> {
+    with_rigs("forged signals", || {
+        need_root()?;
+        // Without our policy the forgeries arrive at a listener that believes anyone: the forging works.
+        ensure!(forge(false)? == Heard { naive: 2, proxy: 0 });
+        ensure!(forge(true)? == Heard { naive: 0, proxy: 0 });
+        Ok(())
+    })
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Heard {
+    naive: usize,
+    proxy: usize,
+}
+
+/// A stranger forges an alert to all and one to us, then health in our name; what is heard of the alerts.
+fn forge(with_policy: bool) -> Result<Heard> {
+    let bus = Bus::up(with_policy)?;
+    let _collector = if with_policy { Some(bus.collector("", &["--replay", "/dev/null"], Stdio::null())?) } else { None };
+    block_on(async {
+        let connection = connect(&bus).await?;
+        let proxy = CollectorProxy::new(&connection).await?;
+        let mut believed = proxy.receive_alert().await?;
+        let rule = MatchRule::builder().msg_type(Type::Signal).path(names::COLLECTOR_PATH).build()?;
+        let mut naive = MessageStream::for_match_rule(rule, &connection, Some(64.try_into()?)).await?;
+        let us = connection.unique_name().context("no name")?.to_string();
+        let forged = ["uint64:1", "uint64:1", "byte:5", "string:syn-scan", "string:1.2.3.4", "string:forged", "dict:string:string:"];
+        for destination in [None, Some(us.as_str())] {
+            let mut send = as_user(STRANGER, Path::new("dbus-send"))?;
+            send.arg(format!("--bus={}", bus.address())).arg("--type=signal").args(destination.map(|name| format!("--dest={name}")));
+            send.arg(names::COLLECTOR_PATH).arg("org.firebell.Collector1.Alert").args(forged);
+            // The bus may refuse it, dbus-send does not wait to hear that.
+            send.output()?;
+        }
+        let mut send = as_user(STRANGER, Path::new("dbus-send"))?;
+        send.arg(format!("--bus={}", bus.address())).args(["--type=signal", "/org/firebell/Collector1"]);
+        send.args([
+            "org.freedesktop.DBus.Properties.PropertiesChanged",
+            "string:org.firebell.Collector1",
+            "dict:string:string:",
+            "array:string:",
+        ]);
+        send.output()?;
+        // A real message behind them: with our policy a test alert, without it there is no collector, so one of our own.
+        if with_policy {
+            proxy.send_test().await?;
+        } else {
+            connection.emit_signal(Some(us.as_str()), names::COLLECTOR_PATH, "org.firebell.Barrier", "Done", &()).await?;
+        }
+        let mut heard = Heard { naive: 0, proxy: 0 };
+        loop {
+            let message = tokio::time::timeout(SECONDS, naive.next()).await?.context("the stream has ended")??;
+            let header = message.header();
+            if header.interface().is_some_and(|name| name == "org.firebell.Barrier") {
+                break;
+            }
+            let is_forged = message.body().deserialize::<(u64, u64, u8, String, String, String, HashMap<String, String>)>().is_ok();
+            if is_forged {
+                heard.naive += 1;
+            } else if header.member().is_some_and(|name| name == "Alert") {
+                break;
+            } else if with_policy {
+                // The collector's own announcement of its health may come as well.
+                let owner =
+                    connection.call_method(Some("org.freedesktop.DBus"), "/", None::<&str>, "GetNameOwner", &names::COLLECTOR_NAME).await?;
+                let owner: String = owner.body().deserialize()?;
+                ensure!(header.sender().is_some_and(|sender| **sender == *owner), "forged properties came through");
+            }
+        }
+        while let Ok(alert) = tokio::time::timeout(Duration::from_millis(300), believed.next()).await {
+            let alert = alert.context("the stream has ended")?;
+            heard.proxy += usize::from(alert.args()?.summary() == "forged");
+        }
+        Ok(heard)
+    })
+}
+
+#[test]
+fn only_the_collectors_user_and_root_may_have_its_name() -> Result<()> {
+    with_rigs("owning the name", || {
+        need_root()?;
+        let bus = Bus::up(true)?;
+        let mut request = as_user(STRANGER, Path::new("dbus-send"))?;
+        request.arg(format!("--bus={}", bus.address())).args(["--print-reply", "--dest=org.freedesktop.DBus", "/"]);
+        request.args(["org.freedesktop.DBus.RequestName", "string:org.firebell.Collector1", "uint32:4"]);
+        let refused = request.output()?;
+        ensure!(String::from_utf8_lossy(&refused.stderr).contains("AccessDenied"), "{refused:?}");
+        Ok(())
+    })
+}
+
+#[test]
+fn strangers_are_refused_and_root_viewers_and_log_readers_are_served() -> Result<()> {
+    with_rigs("who is served", || {
+        need_root()?;
+        let bus = Bus::up(true)?;
+        let _collector = bus.collector("[bus]\nviewers = [\"man\", \"@mail\"]", &["--replay", "/dev/null"], Stdio::null())?;
+        let own = collector_user()?;
+        for user in ["root", "man", own.as_str()] {
+            served(&bus.call(user, "Subscribe", &[])?).with_context(|| user.to_owned())?;
+        }
+        for member in ["Subscribe", "Status", "SendTest"] {
+            refused(&bus.call(STRANGER, member, &[])?, "NotAuthorized")?;
+        }
+        refused(&bus.call(STRANGER, "GetAlert", &["uint64:1"])?, "NotAuthorized")?;
+        let mut list = as_user(STRANGER, Path::new("busctl"))?;
+        list.arg(format!("--address={}", bus.address())).args([
+            "call",
+            names::COLLECTOR_NAME,
+            names::COLLECTOR_PATH,
+            names::COLLECTOR_INTERFACE,
+        ]);
+        let list = list.args(["ListAlerts", "tua{sv}", "0", "10", "0"]).output()?;
+        ensure!(String::from_utf8_lossy(&list.stderr).contains("may not see firewall alerts"), "{list:?}");
+        refused(&bus.call(STRANGER, "Received", &["uint64:1"])?, "NotFound")?;
+        // Groups of the calling process count, not what the files say.
+        for group in ["adm", "mail"] {
+            served(&call(&bus.address(), in_group(group), "Subscribe", &[])?).with_context(|| group.to_owned())?;
+        }
+        refused(&call(&bus.address(), in_group("news"), "Subscribe", &[])?, "NotAuthorized")?;
+        Ok(())
+    })
+}
+
+/// `dbus-send` as the stranger with one group more.
+fn in_group(group: &str) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args([&format!("--reuid={STRANGER}"), "--regid=games", &format!("--groups={group}"), "--", "dbus-send"]);
+    command
+}
+
+#[test]
+fn polkit_can_let_somebody_in_and_its_default_does_not() -> Result<()> {
+    with_rigs("polkit", || {
+        need_root()?;
+        let rules = tempfile::tempdir()?;
+        let rule = r#"polkit.addRule(function(action, subject) {
+            if (action.id == "org.firebell.view-alerts" && subject.user == "man") return polkit.Result.YES;
+        });"#;
+        fs::write(rules.path().join("10-firebell-test.rules"), rule)?;
+        let policy = policy_file()?;
+        let actions = tempfile::tempdir()?;
+        let action = fs::read_to_string(repository().join("dbus-policy/org.firebell.policy"))?;
+        let ours = action.replace("unix-user:firebell", &format!("unix-user:{}", collector_user()?));
+        fs::write(actions.path().join("org.firebell.policy"), ours)?;
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        let desktop = Desktop::up(
+            "none",
+            "root",
+            &[
+                "--no-screen",
+                "--policy",
+                &text(policy.path()),
+                "--polkit-actions",
+                &text(actions.path()),
+                "--polkit-rules",
+                &text(rules.path()),
+            ],
+        )?;
+        let address = desktop.system_bus()?;
+        let _collector = start_collector(address, "", &["--replay", "/dev/null"], Stdio::null())?;
+        served(&call(address, as_user("man", Path::new("dbus-send"))?, "Subscribe", &[])?)?;
+        // Not at the machine: the default asks for an administrator's password, and we never ask.
+        refused(&call(address, as_user(STRANGER, Path::new("dbus-send"))?, "Subscribe", &[])?, "NotAuthorized")?;
+        Ok(())
+    })
+}
+
+/// Our policy with the user that these tests give to the collector.
+fn policy_file() -> Result<tempfile::NamedTempFile> {
+    let file = tempfile::NamedTempFile::with_suffix(".conf")?;
+    let policy = fs::read_to_string(repository().join("dbus-policy/org.firebell.Collector1.conf"))?;
+    fs::write(file.path(), policy.replace("user=\"firebell\"", &format!("user=\"{}\"", collector_user()?)))?;
+    run(Command::new("chmod").arg("644").arg(file.path()))?;
+    Ok(file)
+}
+
+#[test]
+fn a_subscriber_that_says_nothing_gets_64_alerts_and_finds_the_rest_in_the_list() -> Result<()> {
+    with_rigs("a slow subscriber", || {
+        let bus = Bus::up(true)?;
+        let mut feed = Feed::new(&bus, MANY)?;
+        block_on(async {
+            let connection = connect(&bus).await?;
+            let proxy = CollectorProxy::new(&connection).await?;
+            let (mut alerts, mut suppressed) = (proxy.receive_alert().await?, proxy.receive_alerts_suppressed().await?);
+            proxy.subscribe().await?;
+            // Below the rate limit: 10 a second.
+            for source in 1..=80_u8 {
+                feed.write(&scan_lines("DROP", &format!("203.0.113.{source}"), 8))?;
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            let mut seqs = Vec::new();
+            while let Ok(alert) = tokio::time::timeout(Duration::from_secs(1), alerts.next()).await {
+                seqs.push(to_alert(&alert.context("the stream has ended")?)?.details.seq);
+            }
+            ensure!(seqs == (1..=64).collect::<Vec<_>>(), "{seqs:?}");
+
+            let (missed, last, more) = proxy.list_alerts(64, 1000, HashMap::new()).await?;
+            ensure!((missed.len(), last, more) == (16, 80, false), "{} {last} {more}", missed.len());
+            proxy.received(64).await?;
+            let told = tokio::time::timeout(SECONDS, suppressed.next()).await?.context("the stream has ended")?;
+            let told = told.args()?;
+            ensure!((told.first_seq, told.last_seq, told.count) == (65, 80, 16), "{told:?}");
+            feed.write(&scan_lines("DROP", "203.0.113.200", 8))?;
+            ensure!(next_alert(&mut alerts).await?.details.seq == 81);
+            Ok(())
+        })
+    })
+}
+
+#[test]
+fn more_than_twenty_alerts_in_a_second_are_told_as_a_number_and_listed() -> Result<()> {
+    with_rigs("the rate of alerts", || {
+        let bus = Bus::up(true)?;
+        let mut feed = Feed::new(&bus, MANY)?;
+        block_on(async {
+            let connection = connect(&bus).await?;
+            let proxy = CollectorProxy::new(&connection).await?;
+            let (mut alerts, mut suppressed) = (proxy.receive_alert().await?, proxy.receive_alerts_suppressed().await?);
+            proxy.subscribe().await?;
+            let lines: String = (1..=200_u8).map(|source| scan_lines("DROP", &format!("203.0.113.{source}"), 8)).collect();
+            feed.write(&lines)?;
+            let told = tokio::time::timeout(SECONDS, suppressed.next()).await?.context("the stream has ended")?;
+            let told = told.args()?;
+            let mut received = 0_u32;
+            while let Ok(alert) = tokio::time::timeout(Duration::from_millis(500), alerts.next()).await {
+                to_alert(&alert.context("the stream has ended")?)?;
+                received += 1;
+            }
+            ensure!((20..=25).contains(&received), "{received} alerts");
+            ensure!(received + told.count == 200 && told.last_seq == 200, "{received} alerts, then {told:?}");
+
+            let (mut after, mut seqs) = (0, Vec::new());
+            loop {
+                let filter = HashMap::from([("min_severity", Variant::from(2_u8))]);
+                let (page, last, more) = proxy.list_alerts(after, 70, filter).await?;
+                for wire in page {
+                    seqs.push(Alert::from_wire(wire)?.details.seq);
+                }
+                after = last;
+                if !more {
+                    break;
+                }
+            }
+            ensure!(seqs == (1..=200).collect::<Vec<_>>(), "{seqs:?}");
+            let filter = HashMap::from([("source", Variant::from("203.0.113.0/28"))]);
+            ensure!(proxy.list_alerts(0, 1000, filter).await?.0.len() == 15);
+            Ok(())
+        })
+    })
+}
+
+#[test]
+fn twenty_calls_in_a_second_are_answered_and_others_are_not_held_by_them() -> Result<()> {
+    with_rigs("the rate of calls", || {
+        let bus = Bus::up(true)?;
+        let _collector = bus.collector("[bus]\nviewers = [\"man\"]", &["--replay", "/dev/null"], Stdio::null())?;
+        block_on(async {
+            let connection = connect(&bus).await?;
+            let proxy = CollectorProxy::new(&connection).await?;
+            let mut calls = Vec::new();
+            for task in (0..200)
+                .map(|_| {
+                    tokio::spawn({
+                        let proxy = proxy.clone();
+                        async move { proxy.status().await }
+                    })
+                })
+                .collect::<Vec<_>>()
+            {
+                calls.push(task.await?);
+            }
+            let answered = calls.iter().filter(|call| call.is_ok()).count();
+            ensure!((20..=30).contains(&answered), "{answered} of 200 were answered");
+            ensure!(calls.iter().all(|call| call.is_ok() || is_error(call, "LimitExceeded")), "{calls:?}");
+            Ok(())
+        })?;
+        if is_root() {
+            served(&bus.call("man", "Status", &[])?)?;
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn there_are_32_subscriptions_and_each_ends_with_its_owner() -> Result<()> {
+    with_rigs("subscriptions", || {
+        let bus = Bus::up(true)?;
+        let _collector = bus.collector("", &["--replay", "/dev/null"], Stdio::null())?;
+        block_on(async {
+            let mut connections = Vec::new();
+            for number in 0..33 {
+                if number % 15 == 14 {
+                    // Twenty calls a second are answered.
+                    tokio::time::sleep(Duration::from_millis(1100)).await;
+                }
+                let connection = connect(&bus).await?;
+                let subscribed = CollectorProxy::new(&connection).await?.subscribe().await;
+                ensure!(if number < 32 { subscribed.is_ok() } else { is_error(&subscribed, "LimitExceeded") }, "{number}: {subscribed:?}");
+                connections.push(connection);
+            }
+            let last = connections.pop().context("none")?;
+            for connection in connections {
+                connection.close().await?;
+            }
+            let proxy = CollectorProxy::new(&last).await?;
+            for _ in 0..50 {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                if subscribers(&proxy).await? == 0 {
+                    proxy.subscribe().await?;
+                    ensure!(subscribers(&proxy).await? == 1);
+                    return Ok(());
+                }
+            }
+            anyhow::bail!("subscriptions outlive their owners")
+        })
+    })
+}
+
+async fn subscribers(proxy: &CollectorProxy<'_>) -> Result<u64> {
+    let status = proxy.status().await?;
+    Ok(u64::try_from(&**status.get("subscribers").context("no subscribers in Status")?)?)
+}
+
+#[test]
+fn the_collector_comes_back_when_the_bus_does() -> Result<()> {
+    with_rigs("a bus that restarts", || {
+        let mut bus = Bus::up(true)?;
+        let mut feed = Feed::new(&bus, "")?;
+        feed.write(&scan_lines("DROP", "198.51.100.66", 8))?;
+        bus.stop()?;
+        // Read while there is no bus.
+        feed.write(&scan_lines("DROP", "203.0.113.9", 8))?;
+        std::thread::sleep(Duration::from_millis(500));
+        bus.start()?;
+        feed.collector.wait_for(SECONDS, |line| line.text.contains("on the system bus again"))?;
+        block_on(async {
+            let connection = connect(&bus).await?;
+            let proxy = CollectorProxy::new(&connection).await?;
+            let mut alerts = proxy.receive_alert().await?;
+            ensure!(proxy.subscribe().await? == 2);
+            ensure!(proxy.list_alerts(0, 10, HashMap::new()).await?.0.len() == 2);
+            feed.write(&scan_lines("DROP", "203.0.113.10", 8))?;
+            ensure!(next_alert(&mut alerts).await?.source == "203.0.113.10");
+            Ok(())
+        })
+    })
+}
+
+#[test]
+fn root_sees_alerts_in_a_monitor_even_when_nobody_is_subscribed() -> Result<()> {
+    with_rigs("a monitor", || {
+        need_root()?;
+        let bus = Bus::up(true)?;
+        let mut feed = Feed::new(&bus, "")?;
+        let mut monitor = Command::new("busctl");
+        monitor.arg(format!("--address={}", bus.address())).args([
+            "--json=short",
+            "monitor",
+            "--match=interface='org.firebell.Collector1'",
+        ]);
+        let monitor = Program::start("busctl", &mut monitor)?;
+        monitor.wait_for(SECONDS, |line| line.is_stderr && line.text.contains("Monitoring"))?;
+        feed.write(&scan_lines("DROP", "198.51.100.66", 8))?;
+        let line = monitor.wait_for(SECONDS, |line| line.text.contains("\"member\":\"Alert\""))?;
+        ensure!(line.text.contains("198.51.100.66") && line.text.contains("\"type\":\"ttysssa{sv}\""), "{}", line.text);
+        Ok(())
+    })
+}
+
+#[test]
+fn with_broadcast_a_listener_needs_no_subscription() -> Result<()> {
+    with_rigs("broadcast", || {
+        let bus = Bus::up(true)?;
+        let mut feed = Feed::new(&bus, "[bus]\nbroadcast = true")?;
+        block_on(async {
+            let connection = connect(&bus).await?;
+            let proxy = CollectorProxy::new(&connection).await?;
+            let mut alerts = proxy.receive_alert().await?;
+            feed.write(&scan_lines("DROP", "198.51.100.66", 8))?;
+            ensure!(next_alert(&mut alerts).await?.source == "198.51.100.66");
+            Ok(())
+        })
+    })
+}
+
+/// Room for many incidents in a short time.
+const MANY: &str = "[engine]\nincidents-per-minute = 1000";
+
+/// A collector that reads what it is given.
+struct Feed {
+    collector: Program,
+    pipe: fs::File,
+    _folder: tempfile::TempDir,
+}
+
+impl Feed {
+    fn new(bus: &Bus, config: &str) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("lines");
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, rustix::fs::Mode::from_raw_mode(0o600), 0)?;
+        // Open for both: no waiting for the other end.
+        let pipe = fs::File::options().read(true).write(true).open(&path)?;
+        let collector = bus.collector(config, &["--replay", "-", "--vouch"], Stdio::from(fs::File::open(&path)?))?;
+        Ok(Self { collector, pipe, _folder: folder })
+    }
+
+    fn write(&mut self, lines: &str) -> Result<()> {
+        Ok(self.pipe.write_all(lines.as_bytes())?)
+    }
+}
+
+fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(future)
+}
+
+async fn connect(bus: &Bus) -> Result<Connection> {
+    Ok(zbus::connection::Builder::address(bus.address().as_str()).method_timeout(SECONDS).build().await?)
+}
+
+async fn next_alert(alerts: &mut firebell_shared::client::AlertStream) -> Result<Alert> {
+    to_alert(&tokio::time::timeout(SECONDS, alerts.next()).await.context("no alert came")?.context("the stream has ended")?)
+}
+
+fn to_alert(signal: &firebell_shared::client::Alert) -> Result<Alert> {
+    let args = signal.args()?;
+    let details = args.details.iter().map(|(key, value)| Ok((key.clone(), value.try_clone()?))).collect::<Result<_>>()?;
+    Ok(Alert::from_wire((args.id, args.time_usec, args.severity, args.kind.clone(), args.source.clone(), args.summary.clone(), details))?)
+}
+
+fn is_error<T>(result: &zbus::Result<T>, name: &str) -> bool {
+    matches!(result, Err(zbus::Error::MethodError(error, ..)) if error.as_str() == format!("{}.{name}", names::ERROR_PREFIX))
+}
+
+fn served(output: &Output) -> Result<()> {
+    ensure!(output.status.success(), "{output:?}");
+    Ok(())
+}
+
+fn refused(output: &Output, error: &str) -> Result<()> {
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(said.contains(&format!("{}.{error}", names::ERROR_PREFIX)), "{output:?}");
+    Ok(())
+}
+
+#[test]
+fn waiting_has_an_end() {
+    assert!(wait_until("never", Duration::from_millis(50), || Ok(false)).is_err());
+}
