@@ -1,0 +1,250 @@
+//! What the collector gives up, it does not get back.
+
+use anyhow::{Context, Result, ensure};
+use firebell_tests::{
+    bus::{Bus, collector_command, collector_user, is_root, need_root, scan_lines, wait_until},
+    program::{Program, as_user, run},
+    rig::with_rigs,
+};
+use std::{
+    collections::HashMap,
+    fs,
+    io::Write as _,
+    path::Path,
+    process::{Command, Output, Stdio},
+    time::Duration,
+};
+
+const PROBE: &str = env!("CARGO_BIN_EXE_privilege-probe");
+const SECONDS: Duration = Duration::from_secs(10);
+
+#[test]
+fn after_the_drop_there_is_no_way_back_to_root() -> Result<()> {
+    with_rigs("giving up root", || {
+        need_root()?;
+        let said = run(Command::new(PROBE).args([&collector_user()?, "4"]))?;
+        let answers: HashMap<_, _> = said.lines().filter_map(|line| line.split_once(": ")).collect();
+        let answer = |what: &str| answers.get(what).copied().with_context(|| format!("no {what} in\n{said}"));
+        for what in ["setuid(0)", "setresuid(0, 0, 0)", "setgroups(0)", "write /dev/kmsg", "open /etc/shadow", "setuid(0) in a new thread"]
+        {
+            ensure!(
+                answer(what)?.contains("Operation not permitted") || answer(what)?.contains("Permission denied"),
+                "{what}: {}",
+                answer(what)?
+            );
+        }
+        // Where anybody may read the kernel log, so may we.
+        let is_restricted = fs::read_to_string("/proc/sys/kernel/dmesg_restrict")?.trim() == "1";
+        ensure!(!is_restricted || answer("open /dev/kmsg")? != "yes", "{said}");
+        for set in ["Bounding", "Permitted", "Effective", "Inheritable", "Ambient"] {
+            ensure!(answer(&format!("{set} capabilities"))? == "0", "{said}");
+        }
+        ensure!(answer("no_new_privs")? == "true" && answer("groups")? == "[4]", "{said}");
+        ensure!(answer("kmsg stays open")? == "yes" && answer("shadow was readable before")? == "yes", "{said}");
+        Ok(())
+    })
+}
+
+#[test]
+fn a_second_thread_would_keep_its_privileges_so_the_drop_is_refused() -> Result<()> {
+    let output = Command::new(PROBE).args(["--thread", &collector_user()?]).output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(!output.status.success() && said.contains("2 threads run already"), "{output:?}");
+    Ok(())
+}
+
+#[test]
+fn root_and_nobody_are_refused_and_a_missing_user_is_named() -> Result<()> {
+    with_rigs("users that are refused", || {
+        need_root()?;
+        for (user, expected) in
+            [("root", "does not run as root (0)"), ("nobody", "does not run as nobody (65534)"), ("no-such", "there is no user no-such")]
+        {
+            let output = firebelld(&["--replay", "/dev/null", "--user", user])?;
+            ensure!(output.status.code() == Some(78) && said(&output).contains(expected), "{user}: {output:?}");
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn a_user_who_may_not_read_the_kernel_log_hears_what_to_do() -> Result<()> {
+    with_rigs("a normal user", || {
+        need_root()?;
+        if fs::read_to_string("/proc/sys/kernel/dmesg_restrict")?.trim() != "1" {
+            return Err(firebell_tests::rig::CannotRun("kernel.dmesg_restrict is 0: anybody may read the kernel log".into()).into());
+        }
+        let built = built_for_others()?;
+        let output = as_user("games", &built.path().join("firebelld"))?.stdin(Stdio::null()).current_dir("/").output()?;
+        ensure!(output.status.code() == Some(77), "{output:?}");
+        ensure!(said(&output).contains("/dev/kmsg may not be read by this user"), "{output:?}");
+        ensure!(said(&output).contains("start firebelld as root or with CAP_SYSLOG"), "{output:?}");
+        Ok(())
+    })
+}
+
+/// A copy of the collector where other users get to it.
+fn built_for_others() -> Result<tempfile::TempDir> {
+    let folder = tempfile::Builder::new().prefix("firebell-built").tempdir()?;
+    run(Command::new("chmod").arg("755").arg(folder.path()))?;
+    fs::copy(firebell_tests::program::built()?.join("firebelld"), folder.path().join("firebelld"))?;
+    Ok(folder)
+}
+
+#[test]
+fn the_collector_is_poor_on_the_live_kernel_log_and_believes_no_program_in_it() -> Result<()> {
+    with_rigs("the live kernel log", || {
+        need_root()?;
+        let bus = Bus::up(true)?;
+        let prefix = format!("FBK{}", std::process::id());
+        let config = format!("[intake]\nsource = \"kmsg\"\nprefixes = [\"{prefix}\"]");
+        let collector = bus.collector(&config, &[], Stdio::null())?;
+        let status = fs::read_to_string(format!("/proc/{}/status", collector.pid()))?;
+        let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim().to_owned();
+        let uid = run(Command::new("id").args(["-u", &collector_user()?]))?;
+        ensure!(field("Uid:").split_whitespace().all(|one| one == uid.trim()), "{status}");
+        for set in ["CapInh:", "CapPrm:", "CapEff:", "CapBnd:", "CapAmb:"] {
+            ensure!(field(set) == "0000000000000000", "{set} {status}");
+        }
+        ensure!(field("NoNewPrivs:") == "1" && field("Groups:").is_empty(), "{status}");
+        for thread in fs::read_dir(format!("/proc/{}/task", collector.pid()))? {
+            let status = fs::read_to_string(thread?.path().join("status"))?;
+            ensure!(status.contains("CapEff:\t0000000000000000"), "{status}");
+        }
+
+        // What a program writes there gets facility 1 (user), whatever it asks for.
+        for line in scan_lines(&prefix, "198.51.100.66", 20).lines() {
+            let text = line.split_once(';').context("no text")?.1;
+            // One write is one record.
+            fs::File::options().write(true).open("/dev/kmsg")?.write_all(format!("<4>{text}").as_bytes())?;
+        }
+        wait_until("an alert", SECONDS, || Ok(list(&bus)?.contains("198.51.100.66")))?;
+        let alerts = list(&bus)?;
+        ensure!(alerts.contains("\"origin\":{\"type\":\"s\",\"data\":\"unverified\"}"), "{alerts}");
+        ensure!(!alerts.contains("\"kernel\""), "{alerts}");
+        let (status, said) = collector.stop()?;
+        ensure!(status.success() && said.trim() == "INFO ready intakes=/dev/kmsg", "{said}");
+        Ok(())
+    })
+}
+
+#[test]
+fn a_log_file_is_followed_from_its_end_with_the_group_that_may_read_it() -> Result<()> {
+    with_rigs("a log file", || {
+        need_root()?;
+        let bus = Bus::up(true)?;
+        let folder = tempfile::tempdir()?;
+        run(Command::new("chmod").arg("755").arg(folder.path()))?;
+        let path = folder.path().join("kern.log");
+        fs::write(&path, scan_lines("DROP", "203.0.113.1", 20))?;
+        run(Command::new("chown").arg("root:adm").arg(&path))?;
+        run(Command::new("chmod").arg("640").arg(&path))?;
+        let config = format!("[intake]\nsource = \"file\"\nfiles = [\"{}\"]", path.display());
+        let collector = bus.collector(&config, &[], Stdio::null())?;
+        let append = |lines: &str| fs::File::options().append(true).open(&path)?.write_all(lines.as_bytes());
+        append(&scan_lines("DROP", "203.0.113.2", 20))?;
+        wait_until("an alert", SECONDS, || Ok(list(&bus)?.contains("203.0.113.2\"")))?;
+        ensure!(!list(&bus)?.contains("203.0.113.1\""), "what was written before the start was read");
+
+        // Rotated: the new file can be opened with the group that was kept.
+        fs::rename(&path, folder.path().join("kern.log.1"))?;
+        let new = folder.path().join("new");
+        fs::write(&new, scan_lines("DROP", "203.0.113.3", 20))?;
+        run(Command::new("chown").arg("root:adm").arg(&new))?;
+        run(Command::new("chmod").arg("640").arg(&new))?;
+        fs::rename(&new, &path)?;
+        wait_until("an alert from the new file", SECONDS, || Ok(list(&bus)?.contains("203.0.113.3\"")))?;
+        let status = fs::read_to_string(format!("/proc/{}/status", collector.pid()))?;
+        ensure!(status.contains("Groups:\t4 \n"), "{status}");
+        Ok(())
+    })
+}
+
+#[test]
+fn an_idle_collector_does_not_wake_up() -> Result<()> {
+    with_rigs("an idle collector", || {
+        let bus = Bus::up(true)?;
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("kern.log");
+        fs::write(&path, "")?;
+        run(Command::new("chmod").args(["-R", "a+rX"]).arg(folder.path()))?;
+        let collector = bus.collector(&format!("[intake]\nsource = \"file\"\nfiles = [\"{}\"]", path.display()), &[], Stdio::null())?;
+        // What belongs to the start.
+        std::thread::sleep(Duration::from_secs(1));
+        let before = switches(&collector)?;
+        std::thread::sleep(Duration::from_secs(4));
+        let after = switches(&collector)?;
+        ensure!(before == after, "it woke up {} times", after - before);
+        // The measure can tell.
+        fs::File::options().append(true).open(&path)?.write_all(b"a line\n")?;
+        wait_until("waking up", SECONDS, || Ok(switches(&collector)? > after))
+    })
+}
+
+/// How often the threads of a program have gone to sleep.
+fn switches(program: &Program) -> Result<u64> {
+    let mut sum = 0;
+    for thread in fs::read_dir(format!("/proc/{}/task", program.pid()))? {
+        let status = fs::read_to_string(thread?.path().join("status"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")).context("no count")?;
+        sum += line.trim().parse::<u64>()?;
+    }
+    Ok(sum)
+}
+
+#[test]
+fn check_says_what_is_in_force_or_what_is_wrong_and_where() -> Result<()> {
+    let mut good = collector_command("[bus]\nviewers = [\"no-such-viewer\"]\n", &["--check"])?;
+    let output = good.output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    ensure!(
+        output.status.success() && text.contains("viewers = [\"no-such-viewer\"]") && text.contains("half-life = \"10m\""),
+        "{output:?}"
+    );
+    ensure!(said(&output).contains("there is no user or group no-such-viewer"), "{output:?}");
+
+    let output = collector_command("[bus]\nviewer = []\n", &["--check"])?.output()?;
+    ensure!(output.status.code() == Some(78), "{output:?}");
+    ensure!(said(&output).contains(":2:1: unknown field `viewer`, expected one of `viewers`, `groups`, `broadcast`"), "{output:?}");
+    ensure!(said(&output).contains("\n    2 | viewer = []\n      | ^^^^^^"), "{output:?}");
+    Ok(())
+}
+
+#[test]
+fn a_second_collector_and_a_bus_without_our_policy_are_explained() -> Result<()> {
+    with_rigs("two collectors", || {
+        let bus = Bus::up(true)?;
+        let _first = bus.collector("", &["--replay", "/dev/null"], Stdio::null())?;
+        let second = collector_command("", &["--replay", "/dev/null"])?.env("DBUS_SYSTEM_BUS_ADDRESS", bus.address()).output()?;
+        ensure!(second.status.code() == Some(1) && said(&second).contains("stop the other firebelld first"), "{second:?}");
+        let bare = Bus::up(false)?;
+        let denied = collector_command("", &["--replay", "/dev/null"])?.env("DBUS_SYSTEM_BUS_ADDRESS", bare.address()).output()?;
+        ensure!(
+            denied.status.code() == Some(77) && said(&denied).contains("install dbus-policy/org.firebell.Collector1.conf"),
+            "{denied:?}"
+        );
+        Ok(())
+    })
+}
+
+fn firebelld(arguments: &[&str]) -> Result<Output> {
+    let firebelld = firebell_tests::program::built()?.join("firebelld");
+    let config = tempfile::NamedTempFile::with_suffix(".toml")?;
+    Ok(Command::new(firebelld).arg("--config").arg(config.path()).args(arguments).stdin(Stdio::null()).output()?)
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Everything in the history, as JSON.
+fn list(bus: &Bus) -> Result<String> {
+    let mut command = as_user(if is_root() { "root" } else { "" }, Path::new("busctl"))?;
+    command.arg(format!("--address={}", bus.address())).args([
+        "--json=short",
+        "call",
+        "org.firebell.Collector1",
+        "/org/firebell/Collector1",
+    ]);
+    run(command.args(["org.firebell.Collector1", "ListAlerts", "tua{sv}", "0", "1000", "0"]))
+}
