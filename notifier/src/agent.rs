@@ -120,12 +120,22 @@ impl Agent {
         // What the server said before it answered comes first: it may have restarted, or somebody closed the
         // popup that we replace.
         tokio::task::yield_now().await;
+        let mut closed = Vec::new();
         while let Some(signal) = self.desktop.waiting_signal() {
             self.heed(signal);
+            if let Signal::Closed(id) = signal {
+                closed.push(id);
+            }
         }
         let now = self.start.elapsed();
         match result {
-            Ok(id) => self.ledger.shown(key, id, now),
+            Ok(id) => {
+                self.ledger.shown(key, id, now);
+                // A new popup can be gone before we know its id. One that we replace was closed before it came back.
+                if id != replaces && closed.contains(&id) {
+                    self.ledger.popup_closed(id);
+                }
+            }
             Err((failure, why)) => {
                 self.complain(failure, &why);
                 self.ledger.failed(key, failure, now);

@@ -69,7 +69,7 @@ pub(crate) struct News {
 ///
 /// `start` is how far an earlier run has heard. Without it what goes on already is told, and what is over is not.
 pub(crate) async fn listen(news: mpsc::Sender<News>, start: Option<Position>) {
-    let mut listener = Listener { news, position: start, was_absent: false, complaint: String::new() };
+    let mut listener = Listener { news, position: start, was_absent: false, is_listening: false, complaint: String::new() };
     let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(60));
     while !listener.news.is_closed() {
         let Err(error) = listener.session(&mut backoff).await;
@@ -86,7 +86,9 @@ struct Listener {
     position: Option<Position>,
     /// The collector came after us, so all that it says is news.
     was_absent: bool,
-    /// What was said last, so that it is said once.
+    /// Said so, and nothing has been wrong since.
+    is_listening: bool,
+    /// What was wrong last, so that it is said once.
     complaint: String,
 }
 
@@ -167,10 +169,11 @@ impl Listener {
         self.find_position(history, newest).await?;
         self.catch_up(proxy).await?;
         self.acknowledge(proxy).await;
-        if !self.complaint.is_empty() {
+        if !self.is_listening {
             info!("listening to the collector");
-            self.complaint.clear();
+            self.is_listening = true;
         }
+        self.complaint.clear();
         let mut caught_up = Instant::now();
         let mut wants_catch_up = false;
         let mut unacknowledged = 0;
@@ -287,6 +290,7 @@ impl Listener {
 
     /// Says what is wrong, once until something else is.
     fn complain(&mut self, what: &str) {
+        self.is_listening = false;
         if self.complaint == what {
             debug!("{what}");
         } else {

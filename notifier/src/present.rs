@@ -284,7 +284,10 @@ fn which_ports(ports: &str) -> String {
     if known.is_empty() {
         return String::new();
     }
-    let names: Vec<String> = known.iter().take(NAMED_PORTS).map(|&port| named(port)).collect();
+    // The telling ones, in the order of a list of ports.
+    let mut telling: Vec<u16> = known.into_iter().take(NAMED_PORTS).collect();
+    telling.sort_unstable();
+    let names: Vec<String> = telling.into_iter().map(named).collect();
     format!(", among them {}", names.join(", "))
 }
 
@@ -474,7 +477,7 @@ pub(crate) mod tests {
         assert_eq!(popup.title, "Port scan from 198.51.100.66");
         assert_eq!(
             popup.body,
-            "TCP SYN scan: 1,000 ports in 5 seconds, among them 22 (SSH), 445 (Windows shares), 80 (HTTP), 443 (HTTPS).\n\
+            "TCP SYN scan: 1,000 ports in 5 seconds, among them 22 (SSH), 80 (HTTP), 443 (HTTPS), 445 (Windows shares).\n\
              The firewall dropped the packets.\n\
              Nothing to do as long as your firewall holds."
         );
@@ -528,7 +531,7 @@ pub(crate) mod tests {
         assert_eq!(which_ports("1000-1007"), ": 1000-1007");
         assert_eq!(which_ports("22"), ": 22 (SSH)");
         assert_eq!(which_ports("4444"), ": port 4444");
-        assert_eq!(which_ports("21-23,80"), ", among them 22 (SSH), 80 (HTTP), 23 (Telnet), 21 (FTP)");
+        assert_eq!(which_ports("21-23,80"), ", among them 21 (FTP), 22 (SSH), 23 (Telnet), 80 (HTTP)");
         assert_eq!(which_ports("22-25,8…"), "", "a list that was cut is not taken for whole");
         assert_eq!(which_ports(""), "");
     }

@@ -68,7 +68,14 @@ impl Server {
     /// # Errors
     /// [`zbus::Error::NameTaken`] when another agent has it; anything else when there is no bus.
     pub(crate) async fn connect() -> zbus::Result<Self> {
-        let conn = connection::Builder::session().method_timeout(CALL_TIMEOUT).name(names::NOTIFIER_NAME).build().await?;
+        let conn = connection::Builder::session()
+            .method_timeout(CALL_TIMEOUT)
+            .name(names::NOTIFIER_NAME)
+            // Without these two zbus takes the name from whoever has it, and lets the next one take it from us.
+            .replace_existing_names(false)
+            .allow_name_replacements(false)
+            .build()
+            .await?;
         let proxy = NotificationsProxy::builder(&conn).cache_properties(CacheProperties::No).build().await?;
         let closed = proxy
             .receive_notification_closed()

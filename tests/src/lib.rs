@@ -2,5 +2,8 @@
 
 pub mod bus;
 pub mod corpus;
+pub mod fake_collector;
+pub mod fake_server;
+pub mod private_bus;
 pub mod program;
 pub mod rig;

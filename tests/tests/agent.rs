@@ -1,0 +1,637 @@
+//! The agent between two real buses, a collector that tells what the test wants told, and a strict notification server.
+
+use anyhow::{Context, Result, ensure};
+use firebell_shared::{alert::Phase, names, severity::Severity};
+use firebell_tests::{
+    fake_collector::{FakeCollector, later, scan},
+    fake_server::{FakeServer, Mood},
+    private_bus::{PrivateBus, until, wait},
+    program::{Line, Program, built},
+    rig::with_rigs,
+};
+use std::{
+    collections::HashMap,
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+use zbus::wire::Variant;
+
+const SOON: Duration = Duration::from_secs(5);
+/// So long we wait to see that nothing happens. Everything here takes milliseconds.
+const NOTHING: Duration = Duration::from_millis(700);
+
+/// Two private buses and a home of its own.
+struct Stage {
+    system: PrivateBus,
+    session: PrivateBus,
+    home: tempfile::TempDir,
+}
+
+impl Stage {
+    fn new() -> Result<Self> {
+        Ok(Self { system: PrivateBus::start()?, session: PrivateBus::start()?, home: tempfile::tempdir()? })
+    }
+
+    fn surroundings(&self, mut command: Command) -> Command {
+        command.env_clear().env("HOME", self.home.path());
+        command.env("DBUS_SYSTEM_BUS_ADDRESS", self.system.address()).env("DBUS_SESSION_BUS_ADDRESS", self.session.address());
+        command
+    }
+
+    fn start(&self, args: &[&str]) -> Result<Program> {
+        let mut command = self.surroundings(Command::new(built()?.join("firebell-notifier")));
+        Program::start("firebell-notifier", command.args(args))
+    }
+
+    /// Runs it to its end; gives its exit code and what it said. 124: it does not end.
+    fn run(&self, args: &[&str]) -> Result<(Option<i32>, String)> {
+        let mut command = self.surroundings(Command::new("/usr/bin/timeout"));
+        let output = command.arg("10").arg(built()?.join("firebell-notifier")).args(args).output()?;
+        Ok((output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned()))
+    }
+
+    /// An agent that listens already.
+    fn listening(&self) -> Result<Program> {
+        let agent = self.start(&[])?;
+        agent.wait_for(SOON, says("listening to the collector"))?;
+        Ok(agent)
+    }
+}
+
+fn says(words: &'static str) -> impl Fn(&Line) -> bool {
+    move |line| line.is_stderr && line.text.contains(words)
+}
+
+fn count(agent: &Program, words: &str) -> usize {
+    agent.lines().iter().filter(|line| line.text.contains(words)).count()
+}
+
+#[test]
+fn an_alert_becomes_a_popup_with_the_right_hints_and_inert_markup() -> Result<()> {
+    with_rigs("the agent: hints", || {
+        let stage = Stage::new()?;
+        let collector = FakeCollector::start(&stage.system.address(), "a")?;
+        let server = FakeServer::start(&stage.session, true, 0)?;
+        let _agent = stage.listening()?;
+        let mut alert = scan(66, 1);
+        alert.details.advice = "Look at <b>this</b> & that".to_owned();
+        collector.tell(&alert)?;
+        let popup = server.call(1)?;
+        ensure!(popup.summary == "Port scan from 198.51.100.66", "{popup:?}");
+        ensure!(popup.body.starts_with("TCP SYN scan: 1,000 ports in 5 seconds, among them 22 (SSH)"), "{popup:?}");
+        ensure!(popup.body.ends_with("Look at &lt;b&gt;this&lt;/b&gt; &amp; that."), "{popup:?}");
+        ensure!((popup.app.as_str(), popup.icon.as_str(), popup.urgency) == ("Firebell", "dialog-warning", Some(1)), "{popup:?}");
+        ensure!((popup.category.as_str(), popup.desktop_entry.as_str(), popup.timeout) == ("network", "firebell", 0), "{popup:?}");
+        Ok(())
+    })
+}
+
+#[test]
+fn a_body_is_plain_where_the_server_reads_no_markup_and_only_bad_ones_stay() -> Result<()> {
+    with_rigs("the agent: plain body", || {
+        let stage = Stage::new()?;
+        let config = stage.home.path().join(".config/firebell");
+        std::fs::create_dir_all(&config)?;
+        std::fs::write(config.join("notifier.toml"), "stay-from-severity = 4\n")?;
+        let collector = FakeCollector::start(&stage.system.address(), "a")?;
+        let server = FakeServer::start(&stage.session, false, 0)?;
+        let _agent = stage.listening()?;
+        let mut alert = scan(1, 1);
+        alert.details.advice = "a < b & c".to_owned();
+        collector.tell(&alert)?;
+        let popup = server.call(1)?;
+        ensure!(popup.body.ends_with("a < b & c.") && popup.timeout == -1, "{popup:?}");
+        collector.tell(&later(&alert, 2, Phase::Escalated, Severity::BROAD))?;
+        let popup = server.call(2)?;
+        ensure!((popup.timeout, popup.urgency, popup.replaces, popup.id) == (0, Some(2), 1, 1), "{popup:?}");
+        Ok(())
+    })
+}
+
+#[test]
+fn one_incident_is_one_popup_from_its_beginning_to_its_end() -> Result<()> {
+    with_rigs("the agent: one popup", || {
+        let stage = Stage::new()?;
+        let collector = FakeCollector::start(&stage.system.address(), "a")?;
+        let server = FakeServer::start(&stage.session, true, 100)?;
+        let _agent = stage.listening()?;
+        let first = scan(1, 1);
+        collector.tell(&first)?;
+        server.call(1)?;
+        let mut worse = first.clone();
+        for n in 2..500 {
+            worse = later(
+                &worse,
+                n,
+                if n == 200 { Phase::Escalated } else { Phase::Updated },
+                Severity::try_from(if n < 200 { 3 } else { 4 })?,
+            );
+            worse.details.contacts += 1;
+            collector.tell(&worse)?;
+        }
+        server.call(2)?;
+        collector.tell(&later(&worse, 500, Phase::Closed, Severity::BROAD))?;
+        let last = server.call(3)?;
+        ensure!(last.summary == "Port scan from 198.51.100.1 (ended)" && last.replaces == 101, "{last:?}");
+        ensure!(server.calls().len() == 3 && server.screen().len() == 1, "{:#?}", server.calls());
+        Ok(())
+    })
+}
+
+#[test]
+fn a_popup_that_was_closed_comes_back_only_when_it_becomes_worse() -> Result<()> {
+    with_rigs("the agent: dismissed", || {
+        let stage = Stage::new()?;
+        let collector = FakeCollector::start(&stage.system.address(), "a")?;
+        let server = FakeServer::start(&stage.session, true, 0)?;
+        let agent = stage.listening()?;
+        let first = scan(1, 1);
+        collector.tell(&first)?;
+        // Signals that mean nothing to us, and one that is not even one.
+        server.call(1)?;
+        server.say_closed(4711, 2)?;
+        server.say_nonsense()?;
+        server.dismiss(1)?;
+        thread::sleep(NOTHING);
+        collector.tell(&later(&first, 2, Phase::Reopened, Severity::AIMED))?;
+        collector.tell(&later(&first, 3, Phase::Closed, Severity::AIMED))?;
+        collector.tell(&scan(2, 4))?;
+        server.call(2)?;
+        ensure!(server.calls().iter().all(|popup| popup.replaces == 0) && server.screen().len() == 1, "{:#?}", server.calls());
+        let second = scan(2, 4);
+        server.dismiss(2)?;
+        thread::sleep(NOTHING);
+        collector.tell(&later(&second, 5, Phase::Escalated, Severity::BROAD))?;
+        ensure!(server.call(3)?.replaces == 0);
+        drop(agent);
+        Ok(())
+    })
+}
+
+#[test]
+fn a_merged_incident_takes_its_popup_along() -> Result<()> {
+    with_rigs("the agent: merged", || {
+        let stage = Stage::new()?;
+        let collector = FakeCollector::start(&stage.system.address(), "a")?;
+        let server = FakeServer::start(&stage.session, true, 0)?;
+        let _agent = stage.listening()?;
+        let first = scan(1, 1);
+        collector.tell(&first)?;
+        server.call(1)?;
+        let mut merged = later(&first, 2, Phase::Merged, Severity::AIMED);
+        merged.details.merged_into = Some(9);
+        collector.tell(&merged)?;
+        until(SOON, || server.screen().is_empty().then_some(())).context("the popup is still there")
+    })
+}
+
+#[test]
+fn every_alert_is_acknowledged_in_time_and_not_one_by_one() -> Result<()> {
+    with_rigs("the agent: acknowledgements", || {
+        let stage = Stage::new()?;
+        let collector = FakeCollector::start(&stage.system.address(), "a")?;
+        let _server = FakeServer::start(&stage.session, true, 0)?;
+        let _agent = stage.listening()?;
+        let before = collector.acknowledgements();
+        for n in 1..=400 {
+            collector.tell(&scan(n, n))?;
+            // The real one sends at most 20 a second; this is ten times as fast.
+            thread::sleep(Duration::from_millis(5));
+        }
+        until(SOON, || (collector.acknowledged() == 400).then_some(())).context("not everything is acknowledged")?;
+        let calls = collector.acknowledgements() - before;
+        ensure!(calls <= 60 && collector.held_back() == 0, "{calls} calls, {} held back", collector.held_back());
+        Ok(())
+    })
+}
+
+#[test]
+fn a_burst_beyond_every_queue_is_caught_up_with() -> Result<()> {
+    with_rigs("the agent: burst", || {
+        let stage = Stage::new()?;
+        let collector = FakeCollector::start(&stage.system.address(), "a")?;
+        let server = FakeServer::start(&stage.session, true, 0)?;
+        let _agent = stage.listening()?;
+        for n in 1..=1000 {
+            collector.tell(&scan(n, n))?;
+        }
+        until(SOON, || (collector.acknowledged() == 1000).then_some(())).context("not everything was heard of")?;
+        ensure!(collector.held_back() > 0, "the burst was no burst");
+        until(Duration::from_secs(15), || server.screen().iter().any(|popup| popup.summary == "995 more firewall incidents").then_some(()))
+            .with_context(|| format!("{:#?}", server.screen()))?;
+        ensure!(server.screen().len() == 6, "{:#?}", server.screen());
+        Ok(())
+    })
+}
+
+#[test]
+fn alerts_that_were_held_back_are_fetched() -> Result<()> {
+    with_rigs("the agent: suppressed", || {
+        let stage = Stage::new()?;
+        let collector = FakeCollector::start(&stage.system.address(), "a")?;
+        let server = FakeServer::start(&stage.session, true, 0)?;
+        let _agent = stage.listening()?;
+        collector.tell(&scan(1, 1))?;
+        collector.keep(&scan(2, 2));
+        collector.say_suppressed(2, 2, 1)?;
+        ensure!(server.call(2)?.summary.ends_with(".2"));
+        ensure!(collector.lists().last() == Some(&1), "{:?}", collector.lists());
+        Ok(())
+    })
+}
+
+#[test]
+fn a_collector_that_restarts_is_found_again_and_nothing_is_missed_or_told_twice() -> Result<()> {
+    with_rigs("the agent: collector restarts", || {
+        let stage = Stage::new()?;
+        let collector = FakeCollector::start(&stage.system.address(), "a")?;
+        let server = FakeServer::start(&stage.session, true, 0)?;
+        let agent = stage.listening()?;
+        let first = scan(1, 1);
+        collector.tell(&first)?;
+        server.call(1)?;
+        let mut history = collector.stop()?;
+        agent.wait_for(SOON, says("not on the system bus; waiting"))?;
+        history.push(scan(2, 2));
+        let collector = FakeCollector::resume(&stage.system.address(), "a", history)?;
+        ensure!(server.call(2)?.summary.ends_with(".2"));
+        collector.tell(&later(&first, 3, Phase::Escalated, Severity::BROAD))?;
+        let update = server.call(3)?;
+        ensure!((update.replaces, update.id) == (1, 1), "the popup of before is still known: {update:?}");
+        // Now one whose ids mean something else.
+        collector.stop()?;
+        let collector = FakeCollector::resume(&stage.system.address(), "b", vec![scan(1, 1)])?;
+        ensure!(server.call(4)?.replaces == 0, "another incident 1 is another popup");
+        collector.tell(&scan(3, 2))?;
+        server.call(5)?;
+        ensure!(server.calls().len() == 5, "{:#?}", server.calls());
+        Ok(())
+    })
+}
+
+#[test]
+fn what_was_told_before_the_agent_restarted_is_not_told_again_and_the_rest_is() -> Result<()> {
+    with_rigs("the agent: agent restarts", || {
+        let stage = Stage::new()?;
+        let over = later(&scan(8, 1), 2, Phase::Closed, Severity::AIMED);
+        let collector = FakeCollector::resume(&stage.system.address(), "a", vec![over, scan(1, 3)])?;
+        let server = FakeServer::start(&stage.session, true, 0)?;
+        let agent = stage.listening()?;
+        // The very first start: what goes on is told, what is over is not.
+        ensure!(server.call(1)?.summary == "Port scan from 198.51.100.1");
+        until(SOON, || (collector.acknowledged() == 3).then_some(()))?;
+        agent.stop()?;
+        // While nobody listened, one came and ended, and one came.
+        collector.keep(&later(&scan(2, 4), 5, Phase::Closed, Severity::AIMED));
+        collector.keep(&scan(3, 6));
+        let _agent = stage.listening()?;
+        let titles = [server.call(2)?.summary, server.call(3)?.summary];
+        ensure!(titles == ["Port scan from 198.51.100.2 (ended)", "Port scan from 198.51.100.3"], "{titles:?}");
+        thread::sleep(NOTHING);
+        ensure!(server.calls().len() == 3, "{:#?}", server.calls());
+        Ok(())
+    })
+}
+
+#[test]
+fn a_long_history_is_read_page_by_page() -> Result<()> {
+    with_rigs("the agent: long history", || {
+        let stage = Stage::new()?;
+        let collector = FakeCollector::start(&stage.system.address(), "a")?;
+        let _server = FakeServer::start(&stage.session, true, 0)?;
+        let agent = stage.listening()?;
+        let mut history = collector.stop()?;
+        history.extend((1..=950).map(|n| scan(n % 7 + 1, n)));
+        let collector = FakeCollector::resume(&stage.system.address(), "a", history)?;
+        until(SOON, || (collector.acknowledged() == 950).then_some(())).with_context(|| format!("{:?}", collector.lists()))?;
+        ensure!(collector.lists() == [0, 200, 400, 600, 800], "{:?}", collector.lists());
+        drop(agent);
+        Ok(())
+    })
+}
+
+#[test]
+fn a_system_bus_that_restarts_is_found_again() -> Result<()> {
+    with_rigs("the agent: system bus restarts", || {
+        let stage = Stage::new()?;
+        let collector = FakeCollector::start(&stage.system.address(), "a")?;
+        let server = FakeServer::start(&stage.session, true, 0)?;
+        let agent = stage.listening()?;
+        collector.tell(&scan(1, 1))?;
+        server.call(1)?;
+        stage.system.stop()?;
+        drop(collector);
+        agent.wait_for(SOON, says("no connection to the system bus"))?;
+        stage.system.resume()?;
+        let _collector = FakeCollector::resume(&stage.system.address(), "a", vec![scan(1, 1), scan(2, 2)])?;
+        ensure!(server.call(2)?.summary.ends_with(".2"));
+        ensure!(server.calls().len() == 2 && count(&agent, "no connection to the system bus") == 1, "{:?}", agent.lines());
+        Ok(())
+    })
+}
+
+#[test]
+fn without_a_notification_server_it_says_so_once_and_waits() -> Result<()> {
+    with_rigs("the agent: no server", || {
+        let stage = Stage::new()?;
+        let collector = FakeCollector::start(&stage.system.address(), "a")?;
+        let agent = stage.listening()?;
+        let first = scan(1, 1);
+        collector.tell(&first)?;
+        collector.tell(&scan(2, 2))?;
+        collector.tell(&later(&first, 3, Phase::Escalated, Severity::BROAD))?;
+        agent.wait_for(SOON, says("no notification server in this session"))?;
+        thread::sleep(NOTHING);
+        ensure!(count(&agent, "no notification server") == 1, "{:?}", agent.lines());
+        let server = FakeServer::start(&stage.session, true, 0)?;
+        let popups = [server.call(1)?, server.call(2)?];
+        ensure!(popups.iter().map(|popup| popup.urgency).max() == Some(Some(2)), "as it is by then: {popups:?}");
+        thread::sleep(NOTHING);
+        ensure!(server.calls().len() == 2, "{:#?}", server.calls());
+        Ok(())
+    })
+}
+
+#[test]
+fn a_notification_server_that_restarts_shows_the_popups_again() -> Result<()> {
+    with_rigs("the agent: server restarts", || {
+        let stage = Stage::new()?;
+        let collector = FakeCollector::start(&stage.system.address(), "a")?;
+        let server = FakeServer::start(&stage.session, true, 0)?;
+        let agent = stage.start(&["--log-level", "debug"])?;
+        agent.wait_for(SOON, says("listening to the collector"))?;
+        let first = scan(1, 1);
+        collector.tell(&first)?;
+        collector.tell(&scan(2, 2))?;
+        server.call(2)?;
+        server.dismiss(2)?;
+        thread::sleep(NOTHING);
+        server.stop()?;
+        // Its ids overlap with those of before and mean other popups now.
+        let server = FakeServer::start(&stage.session, false, 40)?;
+        let again = server.call(1)?;
+        ensure!((again.replaces, again.id) == (0, 41) && again.summary.ends_with(".1"), "{again:?}");
+        collector.tell(&later(&first, 3, Phase::Escalated, Severity::BROAD))?;
+        ensure!(server.call(2)?.replaces == 41, "{:#?}\n{:#?}", server.calls(), agent.lines());
+        thread::sleep(NOTHING);
+        ensure!(server.calls().len() == 2, "{:#?}", server.calls());
+        Ok(())
+    })
+}
+
+#[test]
+fn a_server_that_refuses_or_is_silent_does_no_harm() -> Result<()> {
+    with_rigs("the agent: bad server", || {
+        let stage = Stage::new()?;
+        let collector = FakeCollector::start(&stage.system.address(), "a")?;
+        let server = FakeServer::start(&stage.session, true, 0)?;
+        let mut agent = stage.listening()?;
+        server.set_mood(Mood::Excess);
+        collector.tell(&scan(1, 1))?;
+        agent.wait_for(SOON, says("ExcessNotificationGeneration"))?;
+        server.set_mood(Mood::Silent);
+        let second = scan(2, 2);
+        collector.tell(&second)?;
+        until(SOON, || (server.asked() == 2).then_some(()))?;
+        // While it waits for the answer, popups come and go on that server, more than any queue takes.
+        for id in 0..2000 {
+            server.say_closed(10_000 + id, 1)?;
+        }
+        collector.tell(&later(&second, 3, Phase::Escalated, Severity::BROAD))?;
+        server.set_mood(Mood::Good);
+        let popup = until(Duration::from_secs(20), || server.calls().into_iter().next()).context("it does not try again")?;
+        ensure!(popup.summary.ends_with(".2") && popup.urgency == Some(2), "{popup:?}");
+        ensure!(agent.is_running());
+        Ok(())
+    })
+}
+
+#[test]
+fn forged_alerts_give_no_popup_however_they_are_sent() -> Result<()> {
+    with_rigs("the agent: forgeries", || {
+        let stage = Stage::new()?;
+        let collector = FakeCollector::start(&stage.system.address(), "a")?;
+        let server = FakeServer::start(&stage.session, true, 0)?;
+        let _agent = stage.listening()?;
+        let agent_name = collector.subscribers().first().cloned().context("nobody subscribed")?;
+        let forger = stage.system.connect()?;
+        let me = forger.unique_name().context("no name")?.to_string();
+        let forge = |to: Option<&str>, path: &str, interface: &str, member: &str, body: &dyn Fn() -> Vec<Variant<'static>>| {
+            // The signature of a structure's fields is that of the arguments.
+            let mut fields = zbus::wire::StructureBuilder::new();
+            for value in body() {
+                fields.push_value(value);
+            }
+            wait(forger.emit_signal(to, path, interface, member, &fields.build()?))?;
+            anyhow::Ok(())
+        };
+        let alert = || -> Vec<Variant<'static>> {
+            let wire = scan(66, 99).to_wire();
+            vec![wire.0.into(), wire.1.into(), wire.2.into(), wire.3.into(), wire.4.into(), wire.5.into(), Variant::from(wire.6)]
+        };
+        let steal = || -> Vec<Variant<'static>> { vec![names::COLLECTOR_NAME.into(), String::new().into(), Variant::from(me.clone())] };
+        let rubbish = || -> Vec<Variant<'static>> { vec![names::COLLECTOR_NAME.into(), 7_u32.into(), Variant::from(vec![1_u8, 2])] };
+        let (path, interface) = (names::COLLECTOR_PATH, names::COLLECTOR_INTERFACE);
+        let (bus_path, bus) = ("/org/freedesktop/DBus", "org.freedesktop.DBus");
+        for _ in 0..3 {
+            forge(None, path, interface, "Alert", &alert)?;
+            forge(Some(&agent_name), path, interface, "Alert", &alert)?;
+            // As if the collector's name had a new owner: the forger. And the next alert from that one.
+            forge(Some(&agent_name), bus_path, bus, "NameOwnerChanged", &steal)?;
+            forge(Some(&agent_name), bus_path, bus, "NameOwnerChanged", &rubbish)?;
+        }
+        // More than any queue takes, while the collector speaks as well.
+        for _ in 0..500 {
+            forge(Some(&agent_name), path, interface, "Alert", &alert)?;
+        }
+        collector.tell(&scan(1, 1))?;
+        ensure!(server.call(1)?.summary == "Port scan from 198.51.100.1");
+        thread::sleep(NOTHING);
+        ensure!(server.calls().len() == 1, "{:#?}", server.calls());
+        // Without an owner nobody is believed either.
+        collector.stop()?;
+        forge(Some(&agent_name), path, interface, "Alert", &alert)?;
+        thread::sleep(NOTHING);
+        ensure!(server.calls().len() == 1, "{:#?}", server.calls());
+        Ok(())
+    })
+}
+
+#[test]
+fn messages_that_break_the_contract_are_counted_and_dropped() -> Result<()> {
+    with_rigs("the agent: broken messages", || {
+        let stage = Stage::new()?;
+        let collector = FakeCollector::start(&stage.system.address(), "a")?;
+        let server = FakeServer::start(&stage.session, true, 0)?;
+        let mut agent = stage.listening()?;
+        collector.send_raw("Alert", &("not", 1_u8))?;
+        collector.send_raw("Alert", &())?;
+        collector.send_raw("AlertsSuppressed", &"x")?;
+        let mut wire = scan(1, 1).to_wire();
+        wire.2 = 200;
+        collector.send_raw("Alert", &wire)?;
+        let mut wire = scan(1, 1).to_wire();
+        wire.6.insert("packets".to_owned(), Variant::from(vec!["many"]).try_to_owned()?);
+        for _ in 0..200 {
+            collector.send_raw("Alert", &wire)?;
+        }
+        let mut wire = scan(1, u64::MAX).to_wire();
+        wire.0 = u64::MAX;
+        collector.send_raw("Alert", &wire)?;
+        let mut huge = scan(5, 5).to_wire();
+        huge.4 = "\u{202e}<b>".repeat(50_000);
+        huge.5 = "x".repeat(500_000);
+        huge.6.insert("unknown".to_owned(), Variant::from(HashMap::from([("a", 1_u32)])).try_to_owned()?);
+        huge.6.insert("sources".to_owned(), Variant::from(vec!["1.2.3.4"; 10_000]).try_to_owned()?);
+        collector.send_raw("Alert", &huge)?;
+        let popup = server.call(1)?;
+        ensure!(popup.summary.len() < 200 && popup.body.len() < 2000 && !popup.summary.contains('\u{202e}'), "{popup:?}");
+        let said = count(&agent, "dropped messages of the collector");
+        ensure!((1..=12).contains(&said) && agent.is_running(), "said {said} times: {:?}", agent.lines());
+        collector.tell(&scan(6, 6))?;
+        server.call(2)?;
+        Ok(())
+    })
+}
+
+#[test]
+fn somebody_who_may_not_see_alerts_is_told_what_to_do_once() -> Result<()> {
+    with_rigs("the agent: refused", || {
+        let stage = Stage::new()?;
+        let collector = FakeCollector::start(&stage.system.address(), "a")?;
+        collector.refuse(true);
+        let server = FakeServer::start(&stage.session, true, 0)?;
+        let agent = stage.start(&[])?;
+        agent.wait_for(SOON, says("add the user to `viewers`"))?;
+        thread::sleep(Duration::from_secs(2));
+        ensure!(count(&agent, "does not show alerts to this user") == 1, "{:?}", agent.lines());
+        collector.refuse(false);
+        agent.wait_for(SOON, says("listening to the collector"))?;
+        collector.tell(&scan(1, 1))?;
+        server.call(1)?;
+        Ok(())
+    })
+}
+
+#[test]
+fn a_session_has_one_agent() -> Result<()> {
+    with_rigs("the agent: single instance", || {
+        let stage = Stage::new()?;
+        let _collector = FakeCollector::start(&stage.system.address(), "a")?;
+        let _first = stage.listening()?;
+        let (code, said) = stage.run(&[])?;
+        ensure!(code == Some(0) && said.contains("another firebell-notifier serves this session"), "{code:?}: {said}");
+        Ok(())
+    })
+}
+
+#[test]
+fn a_session_bus_that_comes_back_is_found_again_and_one_that_is_gone_ends_the_agent() -> Result<()> {
+    with_rigs("the agent: session bus", || {
+        let stage = Stage::new()?;
+        let collector = FakeCollector::start(&stage.system.address(), "a")?;
+        let server = FakeServer::start(&stage.session, true, 0)?;
+        let mut agent = stage.listening()?;
+        collector.tell(&scan(1, 1))?;
+        server.call(1)?;
+        stage.session.stop()?;
+        agent.wait_for(SOON, says("the session bus closed the connection"))?;
+        stage.session.resume()?;
+        let server = FakeServer::start(&stage.session, true, 0)?;
+        ensure!(server.call(1)?.summary.ends_with(".1"), "what was on the screen is there again");
+        collector.tell(&scan(2, 2))?;
+        server.call(2)?;
+        stage.session.stop()?;
+        until(Duration::from_secs(20), || (!agent.is_running()).then_some(())).context("it does not end")?;
+        let (status, said) = agent.stop()?;
+        ensure!(status.success() && said.contains("the session is over"), "{status}: {said}");
+        Ok(())
+    })
+}
+
+#[test]
+fn without_a_session_bus_it_says_so_and_print_needs_none() -> Result<()> {
+    with_rigs("the agent: no session bus", || {
+        let stage = Stage::new()?;
+        stage.session.stop()?;
+        let (code, said) = stage.run(&[])?;
+        ensure!(code == Some(69) && said.contains("--print"), "{code:?}: {said}");
+
+        let collector = FakeCollector::start(&stage.system.address(), "a")?;
+        let agent = stage.start(&["--print"])?;
+        agent.wait_for(SOON, says("listening to the collector"))?;
+        let mut first = scan(1, 1);
+        first.details.advice = "\x1b[31mred\x1b[0m\nsecond line".to_owned();
+        collector.tell(&first)?;
+        collector.tell(&later(&first, 2, Phase::Escalated, Severity::BROAD))?;
+        agent.wait_for(SOON, |line| line.text == "severity 4 (update), Port scan from 198.51.100.1")?;
+        let out: Vec<String> = agent.lines().into_iter().filter(|line| !line.is_stderr).map(|line| line.text).collect();
+        ensure!(out.first().is_some_and(|line| line == "severity 3, Port scan from 198.51.100.1"), "{out:#?}");
+        ensure!(out.iter().skip(1).take(3).all(|line| line.starts_with("    ")) && !out.concat().contains('\x1b'), "{out:#?}");
+        Ok(())
+    })
+}
+
+#[test]
+fn once_shows_a_popup_through_another_client() -> Result<()> {
+    with_rigs("the agent: once", || {
+        let stage = Stage::new()?;
+        let (code, said) = stage.run(&["--once", "A title", "a body"])?;
+        ensure!(code == Some(69) && said.contains("the popup was not shown"), "{code:?}: {said}");
+        let server = FakeServer::start(&stage.session, true, 0)?;
+        let (code, said) = stage.run(&["--once", "A title", "a <body>\nof \x1btwo"])?;
+        ensure!(code == Some(0), "{code:?}: {said}");
+        let popup = server.call(1)?;
+        ensure!((popup.summary.as_str(), popup.body.as_str()) == ("A title", "a &lt;body&gt;\nof \\x1btwo"), "{popup:?}");
+        Ok(())
+    })
+}
+
+#[test]
+fn check_says_where_the_mistake_is() -> Result<()> {
+    let file = tempfile::NamedTempFile::new()?;
+    std::fs::write(file.path(), "popups-per-hour = 6\nstay-form-severity = 3\n")?;
+    let check = |file: &std::path::Path| -> Result<_> {
+        Ok(Command::new(built()?.join("firebell-notifier")).arg("--check").arg("--config").arg(file).output()?)
+    };
+    let output = check(file.path())?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let place = format!("{}:2:1: unknown field `stay-form-severity`", file.path().display());
+    ensure!(output.status.code() == Some(78) && said.contains(&place) && said.contains("^^^"), "{}: {said}", output.status);
+    std::fs::write(file.path(), "popups-per-hour = 6\n")?;
+    ensure!(check(file.path())?.status.success());
+    Ok(())
+}
+
+#[test]
+fn an_idle_agent_does_not_wake_up() -> Result<()> {
+    with_rigs("the agent: idle", || {
+        let stage = Stage::new()?;
+        let collector = FakeCollector::start(&stage.system.address(), "a")?;
+        let server = FakeServer::start(&stage.session, true, 0)?;
+        let agent = stage.listening()?;
+        collector.tell(&scan(1, 1))?;
+        server.call(1)?;
+        // The acknowledgement comes a second later; after that there is nothing to do.
+        until(SOON, || (collector.acknowledged() == 1).then_some(()))?;
+        thread::sleep(NOTHING);
+        let before = wakeups(agent.pid())?;
+        let start = Instant::now();
+        thread::sleep(Duration::from_secs(4));
+        let woke = wakeups(agent.pid())? - before;
+        ensure!(woke == 0, "woke up {woke} times in {:?}", start.elapsed());
+        Ok(())
+    })
+}
+
+/// How often the threads of a process gave up the processor by themselves: each wake-up ends with it.
+fn wakeups(pid: u32) -> Result<u64> {
+    let mut sum = 0;
+    for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+        let status = std::fs::read_to_string(thread?.path().join("status"))?;
+        let line = status.lines().find(|line| line.starts_with("voluntary_ctxt_switches")).context("no counter")?;
+        sum += line.split_whitespace().nth(1).context("no number")?.parse::<u64>()?;
+    }
+    Ok(sum)
+}
