@@ -1,0 +1,38 @@
+//! Any `firebell.toml` and any `notifier.toml`: an error names a place in the file, and prints in bounded space.
+#![no_main]
+
+use firebell_shared::config::{ConfigError, parse};
+use libfuzzer_sys::fuzz_target;
+use std::path::Path;
+
+// The files themselves rather than their crates, which would bring the bus along.
+#[allow(dead_code)]
+#[path = "../../../collector/src/config.rs"]
+mod collector;
+#[allow(dead_code)]
+#[path = "../../../notifier/src/config.rs"]
+mod notifier;
+
+/// What `notifier/src/config.rs` hands to its ledger.
+#[allow(dead_code)]
+mod ledger {
+    pub(crate) struct Rules {
+        pub(crate) stay_from: firebell_shared::severity::Severity,
+        pub(crate) popup_from: Option<firebell_shared::severity::Severity>,
+        pub(crate) per_hour: u32,
+    }
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    check(text, collector::Config::parse(Path::new("firebell.toml"), text).err());
+    check(text, parse::<notifier::Config>(Path::new("notifier.toml"), text).err());
+});
+
+fn check(text: &str, error: Option<ConfigError>) {
+    let Some(error) = error else { return };
+    let (line, column) = error.position();
+    assert!(line >= 1 && line <= text.matches('\n').count() + 1 && column >= 1, "{line}:{column}");
+    let printed = error.to_string();
+    assert!(printed.len() < 16_384 && !printed.bytes().any(|byte| byte < b' ' && byte != b'\n'), "{printed:?}");
+}
