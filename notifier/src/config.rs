@@ -13,6 +13,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// For `--help`: every key with its default.
+pub(crate) const HELP: &str = "\
+Configuration: $XDG_CONFIG_HOME/firebell/notifier.toml (~/.config/firebell/notifier.toml). No file is needed; the defaults are
+
+  stay-from-severity = 3    # popups from this severity on stay until you close them
+  popups-per-hour = 6       # new ones; the last gathers all further incidents, severity 5 is not counted
+  # popup-from-severity = 3 # popups from this severity on; not given: as the collector advises
+
+Severities: 1 background, 2 notable, 3 aimed at you, 4 broad or intrusive, 5 act now.";
+
 /// The file, key by key.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
@@ -106,6 +116,18 @@ mod tests {
     #[test]
     fn an_empty_file_is_the_default() {
         assert_eq!(load_text(b"").unwrap(), Config::default());
+    }
+
+    #[test]
+    fn the_help_names_every_key_with_its_default() {
+        let keys: Vec<&str> = HELP.lines().filter_map(|line| line.strip_prefix("  ")).collect();
+        assert_eq!(load_text(keys.join("\n").as_bytes()).unwrap(), Config::default());
+        let all = keys.join("\n").replace("# popup-from", "popup-from");
+        assert_eq!(load_text(all.as_bytes()).unwrap().popup_from_severity, Some(Severity::AIMED));
+        let valid = load_text(b"x = 1").unwrap_err().to_string();
+        let valid: Vec<&str> = valid.lines().next().unwrap().split('`').skip(3).step_by(2).collect();
+        assert_eq!(valid.len(), keys.len());
+        assert!(valid.iter().all(|key| HELP.contains(&format!("{key} ="))), "{valid:?}");
     }
 
     #[test]

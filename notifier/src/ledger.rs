@@ -794,6 +794,18 @@ mod tests {
     }
 
     #[test]
+    fn with_one_popup_an_hour_everything_shares_it() {
+        let mut desk = Desk::new(Rules { per_hour: 1, ..RULES });
+        desk.see(&opened(1, 3));
+        assert_eq!(desk.titles(), ["Port scan from 198.51.100.1"]);
+        desk.see(&opened(2, 3)).see(&opened(3, 3)).wait(MINUTE);
+        assert_eq!(desk.titles(), ["3 more firewall incidents"]);
+        // Closed, it stays closed: worse would be a new popup, and there is none left.
+        desk.close(1).see(&opened(4, 4)).wait(MINUTE);
+        assert!(desk.screen.is_empty());
+    }
+
+    #[test]
     fn severity_five_is_never_held_back() {
         let mut desk = Desk::new(Rules { per_hour: 0, ..RULES });
         desk.see(&opened(1, 4));

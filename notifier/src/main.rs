@@ -34,7 +34,7 @@ const BAD_CONFIG: u8 = 78;
 
 /// Shows what the firewall saw as notifications on your desktop. Needs the collector, firebelld, on the system bus.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, after_help = config::HELP)]
 struct Args {
     /// Read this file instead of $XDG_CONFIG_HOME/firebell/notifier.toml.
     #[arg(long, value_name = "FILE")]

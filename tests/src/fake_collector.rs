@@ -244,10 +244,10 @@ impl Service {
         Ok((page, last, after.len() > limit))
     }
 
-    fn get_alert(&self, id: u64) -> Result<Wire, Error> {
+    fn get_alert(&self, id: u64) -> Result<(Wire,), Error> {
         let books = lock(&self.books);
         let newest = books.alerts.iter().filter(|alert| alert.id == id).max_by_key(|alert| alert.details.revision);
-        newest.map(Alert::to_wire).ok_or_else(|| Error::NotFound(format!("no alert {id}")))
+        newest.map(|alert| (alert.to_wire(),)).ok_or_else(|| Error::NotFound(format!("no alert {id}")))
     }
 
     fn status(&self) -> HashMap<String, OwnedVariant> {
