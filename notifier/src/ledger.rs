@@ -775,7 +775,7 @@ mod tests {
             desk.screen[&6].body.contains(
                 "Port scan from 198.51.100.6
 "
-            ) && desk.screen[&6].body.contains("and 10 more.")
+            ) && desk.screen[&6].body.contains("And 10 more.")
         );
         assert!(desk.updated <= 8, "{} updates of the gathering", desk.updated);
         desk.wait(HOUR).see(&opened(21, 3));

@@ -84,10 +84,11 @@ pub(crate) fn incident(alert: &Alert, stay_from: Severity) -> Popup {
 
 /// Writes several incidents that share one popup: how many, the titles of the first ones.
 pub(crate) fn several(count: u64, first: &[String], worst: Severity, stay_from: Severity) -> Popup {
-    let mut body: Vec<String> = first.to_vec();
+    // Full stops, because GNOME shows the lines of a body in one.
+    let mut body: Vec<String> = first.iter().map(|title| format!("{title}.")).collect();
     let rest = count.saturating_sub(first.len() as u64);
     if rest > 0 {
-        body.push(format!("and {} more.", number(rest)));
+        body.push(format!("And {} more.", number(rest)));
     }
     body.push("Shown together, so that they do not fill your screen.".to_owned());
     Popup {
