@@ -190,7 +190,8 @@ pub fn wait_until(what: &str, limit: Duration, mut wanted: impl FnMut() -> Resul
         if Instant::now() > end {
             bail!("not within {limit:?}: {what}");
         }
-        std::thread::sleep(Duration::from_millis(20));
+        // The collector answers twenty calls a second.
+        std::thread::sleep(Duration::from_millis(100));
     }
     Ok(())
 }

@@ -126,6 +126,9 @@ fn forge(with_policy: bool) -> Result<Heard> {
         let mut believed = proxy.receive_alert().await?;
         let rule = MatchRule::builder().msg_type(Type::Signal).path(names::COLLECTOR_PATH).build()?;
         let mut naive = MessageStream::for_match_rule(rule, &connection, Some(64.try_into()?)).await?;
+        let owner =
+            connection.call_method(Some("org.freedesktop.DBus"), "/", Some("org.freedesktop.DBus"), "GetNameOwner", &names::COLLECTOR_NAME);
+        let owner = if with_policy { Some(owner.await?.body().deserialize::<String>()?) } else { None };
         let us = connection.unique_name().context("no name")?.to_string();
         let forged = ["uint64:1", "uint64:1", "byte:5", "string:syn-scan", "string:1.2.3.4", "string:forged", "dict:string:string:"];
         for destination in [None, Some(us.as_str())] {
@@ -162,12 +165,10 @@ fn forge(with_policy: bool) -> Result<Heard> {
                 heard.naive += 1;
             } else if header.member().is_some_and(|name| name == "Alert") {
                 break;
-            } else if with_policy {
+            } else {
                 // The collector's own announcement of its health may come as well.
-                let owner =
-                    connection.call_method(Some("org.freedesktop.DBus"), "/", None::<&str>, "GetNameOwner", &names::COLLECTOR_NAME).await?;
-                let owner: String = owner.body().deserialize()?;
-                ensure!(header.sender().is_some_and(|sender| **sender == *owner), "forged properties came through");
+                let is_real = owner.is_some() && header.sender().map(ToString::to_string) == owner;
+                ensure!(is_real || !with_policy, "forged properties came through");
             }
         }
         while let Ok(alert) = tokio::time::timeout(Duration::from_millis(300), believed.next()).await {
@@ -363,7 +364,7 @@ fn twenty_calls_in_a_second_are_answered_and_others_are_not_held_by_them() -> Re
             let connection = connect(&bus).await?;
             let proxy = CollectorProxy::new(&connection).await?;
             let mut calls = Vec::new();
-            for task in (0..200)
+            for task in (0..100)
                 .map(|_| {
                     tokio::spawn({
                         let proxy = proxy.clone();
@@ -375,8 +376,10 @@ fn twenty_calls_in_a_second_are_answered_and_others_are_not_held_by_them() -> Re
                 calls.push(task.await?);
             }
             let answered = calls.iter().filter(|call| call.is_ok()).count();
-            ensure!((20..=30).contains(&answered), "{answered} of 200 were answered");
-            ensure!(calls.iter().all(|call| call.is_ok() || is_error(call, "LimitExceeded")), "{calls:?}");
+            ensure!((20..=30).contains(&answered), "{answered} of 100 were answered");
+            // The bus itself lets 128 calls of one connection wait.
+            let other = calls.iter().find(|call| call.is_err() && !is_error(call, "LimitExceeded"));
+            ensure!(other.is_none(), "{other:?}");
             Ok(())
         })?;
         if is_root() {
@@ -469,6 +472,28 @@ fn root_sees_alerts_in_a_monitor_even_when_nobody_is_subscribed() -> Result<()> 
         let line = monitor.wait_for(SECONDS, |line| line.text.contains("\"member\":\"Alert\""))?;
         ensure!(line.text.contains("198.51.100.66") && line.text.contains("\"type\":\"ttysssa{sv}\""), "{}", line.text);
         Ok(())
+    })
+}
+
+#[test]
+fn a_change_of_health_is_announced() -> Result<()> {
+    with_rigs("health", || {
+        need_root()?;
+        let bus = Bus::up(true)?;
+        let mut monitor = Command::new("busctl");
+        monitor.arg(format!("--address={}", bus.address())).args(["--json=short", "monitor", "--match=member='PropertiesChanged'"]);
+        let monitor = Program::start("busctl", &mut monitor)?;
+        monitor.wait_for(SECONDS, |line| line.is_stderr && line.text.contains("Monitoring"))?;
+        // Nobody vouches for the lines of this one.
+        let _collector = bus.collector("", &["--replay", "/dev/null"], Stdio::null())?;
+        let line = monitor.wait_for(SECONDS, |line| line.text.contains("\"Health\""))?;
+        ensure!(line.text.contains("org.firebell.Collector1") && line.text.contains("\"degraded\""), "{}", line.text);
+        block_on(async {
+            let connection = connect(&bus).await?;
+            let (state, reason) = CollectorProxy::new(&connection).await?.health().await?;
+            ensure!(state == "degraded" && reason.contains("let firebelld read /dev/kmsg"), "{state}: {reason}");
+            Ok(())
+        })
     })
 }
 

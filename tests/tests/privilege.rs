@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use firebell_tests::{
-    bus::{Bus, collector_command, collector_user, is_root, need_root, scan_lines, wait_until},
+    bus::{Bus, collector_command, collector_user, need_root, scan_lines, wait_until},
     program::{Program, as_user, run},
     rig::with_rigs,
 };
@@ -10,7 +10,6 @@ use std::{
     collections::HashMap,
     fs,
     io::Write as _,
-    path::Path,
     process::{Command, Output, Stdio},
     time::Duration,
 };
@@ -129,6 +128,49 @@ fn the_collector_is_poor_on_the_live_kernel_log_and_believes_no_program_in_it() 
 }
 
 #[test]
+fn records_that_the_kernel_overwrote_before_we_came_are_counted_and_said() -> Result<()> {
+    with_rigs("lost records", || {
+        need_root()?;
+        let bus = Bus::up(true)?;
+        let config = "[intake]\nsource = \"kmsg\"\nprefixes = [\"FBLOST\"]";
+        let collector = bus.collector(config, &[], Stdio::null())?;
+        ensure!(property(&bus, "Health")?.contains("ok"), "{}", property(&bus, "Health")?);
+        let pid = rustix::process::Pid::from_raw(i32::try_from(collector.pid())?).context("no pid")?;
+        rustix::process::kill_process(pid, rustix::process::Signal::STOP)?;
+        let last: u64 = {
+            let mut kmsg = fs::File::options().write(true).open("/dev/kmsg")?;
+            // Larger than any usual ring, slowly enough for other readers.
+            let size = 256 << 10;
+            let filler = "x".repeat(900);
+            let count = size / 900 + 1;
+            for number in 0..count {
+                kmsg.write_all(format!("<7>firebell test of lost records {number} {filler}").as_bytes())?;
+                if number % 8 == 7 {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            }
+            count
+        };
+        rustix::process::kill_process(pid, rustix::process::Signal::CONT)?;
+        wait_until("the loss in Status", SECONDS, || Ok(counter(&bus, "lines_lost")? > 0))?;
+        let (lost, overruns) = (counter(&bus, "lines_lost")?, counter(&bus, "intake_overruns")?);
+        ensure!(overruns >= 1 && lost <= last + 1000, "{lost} lost in {overruns} overruns");
+        ensure!(property(&bus, "Health")?.contains("log records were lost in the last ten minutes"), "{}", property(&bus, "Health")?);
+        Ok(())
+    })
+}
+
+fn property(bus: &Bus, name: &str) -> Result<String> {
+    busctl(bus, &["get-property", "org.firebell.Collector1", "/org/firebell/Collector1", "org.firebell.Collector1", name])
+}
+
+fn counter(bus: &Bus, name: &str) -> Result<u64> {
+    let status = busctl(bus, &["call", "org.firebell.Collector1", "/org/firebell/Collector1", "org.firebell.Collector1", "Status"])?;
+    let status: serde_json::Value = serde_json::from_str(&status)?;
+    status.pointer(&format!("/data/0/{name}/data")).and_then(serde_json::Value::as_u64).with_context(|| format!("no {name} in {status}"))
+}
+
+#[test]
 fn a_log_file_is_followed_from_its_end_with_the_group_that_may_read_it() -> Result<()> {
     with_rigs("a log file", || {
         need_root()?;
@@ -239,12 +281,10 @@ fn said(output: &Output) -> String {
 
 /// Everything in the history, as JSON.
 fn list(bus: &Bus) -> Result<String> {
-    let mut command = as_user(if is_root() { "root" } else { "" }, Path::new("busctl"))?;
-    command.arg(format!("--address={}", bus.address())).args([
-        "--json=short",
-        "call",
-        "org.firebell.Collector1",
-        "/org/firebell/Collector1",
-    ]);
-    run(command.args(["org.firebell.Collector1", "ListAlerts", "tua{sv}", "0", "1000", "0"]))
+    let object = ["call", "org.firebell.Collector1", "/org/firebell/Collector1", "org.firebell.Collector1"];
+    busctl(bus, &[&object[..], &["ListAlerts", "tua{sv}", "0", "1000", "0"]].concat())
+}
+
+fn busctl(bus: &Bus, arguments: &[&str]) -> Result<String> {
+    run(Command::new("busctl").arg(format!("--address={}", bus.address())).arg("--json=short").args(arguments))
 }

@@ -49,6 +49,11 @@ impl Callers {
         self.0.retain(|caller| caller.name != *name);
     }
 
+    /// Is somebody waiting for the end of `name`?
+    pub(super) fn are_watching(&self, name: &OwnedUniqueName) -> bool {
+        self.0.iter().any(|caller| caller.name == *name && caller.who.initialized())
+    }
+
     /// The place of `name`, the newest from now on. Another one makes room unless `keep` wants it.
     fn place(&mut self, name: &OwnedUniqueName, keep: impl Fn(&OwnedUniqueName) -> bool) -> Arc<OnceCell<Known>> {
         let known = self.0.iter().position(|caller| caller.name == *name).and_then(|at| self.0.remove(at));

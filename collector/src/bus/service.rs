@@ -59,6 +59,10 @@ impl Collector {
         let call = self.begin(&header, connection).await?;
         self.may_view(&call, &header, connection).await?;
         let mut state = self.board.lock();
+        // Whoever left while polkit was asked would be a subscriber for ever: its end has been heard already.
+        if !state.callers.are_watching(&call.name) {
+            return Err(Error::NotReady("the caller was lost sight of; call again".into()));
+        }
         if !state.subscribers.add(call.name.clone()) {
             return Err(Error::LimitExceeded("there are 32 subscriptions already".into()));
         }
