@@ -98,8 +98,12 @@ impl Kmsg {
                     continue;
                 }
                 Err(Errno::AGAIN) => return Ok(Drained::Empty),
-                // Records were overwritten; the next one's number says how many.
-                Err(Errno::PIPE) => counters.add_overrun(),
+                // Records were overwritten; the next one's number says how many. Before the first record nobody knows
+                // where we were, so it is at least one.
+                Err(Errno::PIPE) => {
+                    counters.add_overrun();
+                    counters.add_lost(u64::from(self.place.next.is_none()), now);
+                }
                 // A record that does not fit. The kernel has moved on (devkmsg_read() in kernel/printk/printk.c).
                 Err(Errno::INVAL) => counters.add_too_long(1),
                 Err(Errno::INTR) => {}
