@@ -766,6 +766,14 @@ mod tests {
     }
 
     #[test]
+    fn the_documented_file_says_the_defaults() {
+        let text = include_str!("../../docs/BUS.md").split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+        let documented = Config::parse(Path::new("docs/BUS.md"), text).unwrap();
+        assert_eq!(documented.engine.parameters(true), Config::default().engine.parameters(true));
+        assert_eq!(Config { engine: Engine::default(), ..documented }, Config::default());
+    }
+
+    #[test]
     fn times_are_read_and_nonsense_is_not() {
         for (text, secs) in [("1s", 1), ("90s", 90), ("10m", 600), ("2h", 7200), ("30d", 2_592_000)] {
             let time = Time::try_from(text).unwrap();
