@@ -36,6 +36,20 @@ impl Key {
         self.origin
     }
 
+    /// The network that it rolls up to, /24 or /48, and who vouches, as words to hash.
+    pub(crate) const fn network_words(self) -> (u64, u8) {
+        let bits = if self.is_v6 { self.bits >> 16 } else { self.bits >> 8 };
+        (bits, (self.is_v6 as u8) << 1 | matches!(self.origin, Origin::Kernel) as u8)
+    }
+
+    /// The network that it rolls up to.
+    pub(crate) fn network(self) -> (IpAddr, u8) {
+        match self.v4() {
+            Some(bits) => (Ipv4Addr::from_bits(bits & !0xff).into(), 24),
+            None => (Ipv6Addr::from_bits(u128::from(self.bits & !0xffff) << 64).into(), 48),
+        }
+    }
+
     /// The network that may hold only a part of probation: /16 or /32.
     pub(crate) const fn group(self) -> u32 {
         #[allow(clippy::cast_possible_truncation, reason = "the upper 16 of 32 bits, the upper 32 of 64")]

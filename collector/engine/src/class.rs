@@ -119,7 +119,7 @@ pub(crate) enum Layer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Classified {
     pub(crate) class: Class,
-    /// For classes that count towards a scan.
+    /// For classes that count towards a scan, and late replies, which may turn out to.
     pub(crate) probe: Option<(Probe, Service)>,
 }
 
@@ -213,7 +213,7 @@ fn tcp(header: &Header<'_>) -> Classified {
     }
     // Every TCP segment after the SYN carries ACK (RFC 9293, 3.10.7.4), so a reply without it is none.
     if has(ACK) && !has(SYN | RST) && is_tcp_service(sport) && dport >= 1024 {
-        return Classified { class: Class::LateReply, probe: None };
+        return probe(Class::LateReply, if has(FIN) && !has(PSH | URG) { Probe::Maimon } else { Probe::Ack });
     }
     match bits {
         0 => probe(Class::IllegalFlags, Probe::Null),
@@ -249,10 +249,8 @@ fn udp(header: &Header<'_>, home: &Home) -> Classified {
         let probe = (!is_chatter_port(sport)).then_some((Probe::Udp, Service { layer: Layer::Udp, number: dport }));
         return Classified { class: Class::Housekeeping, probe };
     }
-    if is_udp_service(sport) && dport >= 1024 {
-        return Classified { class: Class::LateReply, probe: None };
-    }
-    Classified { class: Class::Udp, probe: Some((Probe::Udp, Service { layer: Layer::Udp, number: dport })) }
+    let class = if is_udp_service(sport) && dport >= 1024 { Class::LateReply } else { Class::Udp };
+    Classified { class, probe: Some((Probe::Udp, Service { layer: Layer::Udp, number: dport })) }
 }
 
 fn icmp(header: &Header<'_>) -> Classified {
@@ -286,6 +284,8 @@ pub(crate) struct Verdicts {
     last: [u8; MAX_PREFIX],
     last_len: usize,
     last_action: Action,
+    /// Tells prefixes apart (FNV-1a; an administrator writes them, not an attacker).
+    last_number: u64,
 }
 
 /// The kernel's own bound on a prefix (`NF_LOG_PREFIXLEN` in `include/net/netfilter/nf_log.h`).
@@ -295,7 +295,7 @@ impl Verdicts {
     pub(crate) fn new(accepted_words: &[String]) -> Self {
         let accepted_words =
             accepted_words.iter().map(|word| word.to_ascii_uppercase().into_bytes()).filter(|word| !word.is_empty()).collect();
-        Self { accepted_words, last: [0; MAX_PREFIX], last_len: 0, last_action: Action::Unknown }
+        Self { accepted_words, last: [0; MAX_PREFIX], last_len: 0, last_action: Action::Unknown, last_number: 0 }
     }
 
     /// What the firewall did with a packet that was logged with `prefix`.
@@ -309,7 +309,13 @@ impl Verdicts {
         slot.copy_from_slice(prefix);
         self.last_len = prefix.len();
         self.last_action = self.read(prefix);
+        self.last_number = prefix.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
         self.last_action
+    }
+
+    /// A number for the prefix seen last.
+    pub(crate) const fn prefix_number(&self) -> u64 {
+        self.last_number
     }
 
     fn read(&self, prefix: &[u8]) -> Action {

@@ -4,20 +4,33 @@ use crate::{
     address::{self, Home, Key},
     class::{self, Class, Classified, Layer, Probe, Service, Verdicts},
     contacts::{self, Contact, ONE, Targets},
-    detect::{self, Evidence, Limits, Verdict, fast_scan, sweep},
+    detect::{
+        self, Detector, Evidence, Limits, Verdict,
+        decoy::{self, Decoys},
+        distributed::Distributed,
+        egress::Egress,
+        fast_scan,
+        flood::Floods,
+        reply::{Replies, Reply},
+        sweep,
+        tool::{Sure, Tool},
+        tries::{self, Tries},
+        visibility::Visibility,
+    },
     finding::{Action, Finding, Kind},
     hash::Hasher,
-    incident::{Dossier, Incident, Incidents, Sighting},
+    incident::{Dossier, Incident, Sighting, Subject, Who},
+    incidents::{Group, Incidents, Member},
     origin::Origin,
-    packet::Packet,
+    packet::{Packet, TcpFlags},
     ports::PortSet,
     score::{HalfLife, Weight},
-    table::{Membership, Place, Table},
+    table::{self, Place, Table},
     tick::Tick,
 };
 use std::net::IpAddr;
 
-pub use crate::{config::Config, incident::IncidentStatus, table::TableStatus};
+pub use crate::{config::Config, incidents::IncidentStatus, table::TableStatus};
 
 /// Turns packets into findings. Bounded whatever comes; the same packets with the same key give the same findings.
 #[derive(Debug)]
@@ -31,9 +44,41 @@ pub struct Engine {
     far: Table,
     /// Private and on-link sources, which outside traffic cannot push out.
     near: Table,
+    replies: Replies,
+    tries: Tries,
+    decoys: Decoys,
+    distributed: Distributed,
+    floods: Floods,
+    egress: Egress,
+    visibility: Visibility,
     incidents: Incidents,
+    hasher: Hasher,
     classes: [u64; Class::ALL.len()],
     now: Tick,
+}
+
+/// What is known of the packet at hand.
+#[derive(Clone, Copy, Debug)]
+struct Facts {
+    class: Class,
+    action: Action,
+    key: Key,
+    is_near: bool,
+    /// Number of the destination.
+    target: u64,
+    /// Hash of the source.
+    source: u64,
+    tick: Tick,
+}
+
+impl Facts {
+    fn sighting<'p, 'a>(&self, packet: &'p Packet<'a>) -> Sighting<'p, 'a> {
+        Sighting { packet, probe: None, action: self.action, new_contacts: 0, tool: None, tick: self.tick }
+    }
+}
+
+fn worse(verdict: Option<Verdict>, other: Verdict) -> Option<Verdict> {
+    verdict.into_iter().chain([other]).max_by_key(|verdict| (verdict.severity, verdict.detector))
 }
 
 /// What the engine holds and has counted.
@@ -74,6 +119,8 @@ pub struct SourceReport {
     pub last: Tick,
     /// What its incident is.
     pub kinds: Vec<Kind>,
+    /// The scanner that was recognised.
+    pub tool: Option<Tool>,
 }
 
 /// Large contact memories of 8 KiB: 4 MiB for the Internet, 1 MiB for the neighbours.
@@ -97,7 +144,15 @@ impl Engine {
             targets: Targets::new(hasher),
             far: Table::new(config.max_sources, FAR_BITMAPS, hasher, hasher.hash(1, 0)),
             near: Table::new(config.max_near_sources, NEAR_BITMAPS, hasher, hasher.hash(2, 0)),
+            replies: Replies::new(),
+            tries: Tries::new(),
+            decoys: Decoys::new(),
+            distributed: Distributed::new(),
+            floods: Floods::new(),
+            egress: Egress::new(),
+            visibility: Visibility::default(),
             incidents: Incidents::new(config, limits, hasher),
+            hasher,
             classes: [0; Class::ALL.len()],
             now: Tick::ZERO,
         }
@@ -117,44 +172,35 @@ impl Engine {
         if let Some(count) = self.classes.get_mut(class as usize) {
             *count += 1;
         }
-        let Some((probe, service)) = probe else { return };
-        let address = packet.header.src;
-        let key = Key::new(address, origin);
-        let is_near = self.home.is_near(address);
-        let table = if is_near { &mut self.near } else { &mut self.far };
-        let contact = Contact::new(self.targets.id(packet.header.dst), service, tick);
-        let (place, novelty) = table.note(key, address, contact, probe, tick);
-        let Some(brief) = table.brief_mut(place) else { return };
-        let mut verdict = None;
-        if novelty.contacts > 0 {
-            let step = self.half_life.step(tick);
-            brief.score.add(step, fast_scan::weight(class, novelty.is_sweep, is_near, &self.limits));
-            brief.illegal = brief.illegal.saturating_add(u8::from(class == Class::IllegalFlags));
-            let (score, illegal) = (brief.score.at(step), u32::from(brief.illegal));
-            let kept = if let Place::Kept(slot) = place { table.kept(slot) } else { None };
-            let evidence = Evidence { score, illegal, is_near, minute: contacts::minute(tick), kept };
-            verdict = detect::judge(&evidence, &self.limits).map(|verdict| (verdict, score, kept.is_some_and(sweep::is_sweep)));
-        }
-        let sighting = Sighting { packet, probe, service, action, new_contacts: novelty.contacts, tick };
-        match table.brief_mut(place).map(|brief| brief.in_incident) {
-            Some(Membership::Own) => {
-                if !self.incidents.add(key, &sighting, verdict)
-                    && let Some(verdict) = verdict
-                {
-                    self.open(place, key, is_near, verdict, &sighting);
-                }
+        let target = self.targets.id(packet.header.dst);
+        let key = Key::new(packet.header.src, origin);
+        let (source_bits, source_tag) = key.to_words();
+        let facts = Facts {
+            class,
+            action,
+            key,
+            is_near: self.home.is_near(packet.header.src),
+            target: u64::from(target.number()),
+            source: self.hasher.hash(source_bits, u64::from(source_tag)),
+            tick,
+        };
+        self.watch_the_log(&facts);
+        match (class, probe) {
+            (Class::Outbound, _) => self.watch_ourselves(packet, &facts),
+            (Class::Backscatter, _) => self.watch_answers(packet, &facts),
+            (Class::LateReply, Some((probe, service))) => self.watch_replies(packet, &facts, probe, Contact::new(target, service, tick)),
+            (_, Some((probe, service))) => {
+                self.watch_source(packet, &facts, probe, Contact::new(target, service, tick), true);
+                self.watch_target(packet, &facts, probe, service);
             }
-            Some(Membership::Folded) => match verdict {
-                // One that is broad on its own does not hide among many small ones.
-                Some(verdict) if self.is_broad(place, is_near) => self.open(place, key, is_near, verdict, &sighting),
-                _ => self.incidents.add_to_fold(&sighting),
-            },
-            _ => {
-                if let Some(verdict) = verdict {
-                    self.open(place, key, is_near, verdict, &sighting);
-                }
-            }
+            _ => {}
         }
+    }
+
+    /// Says that `records` of the log were lost on the way to us: what we say is incomplete (D18).
+    pub fn note_loss(&mut self, records: u64, tick: Tick) {
+        self.advance(tick);
+        self.incidents.note_log(records, Origin::Kernel, self.now);
     }
 
     /// When [`Engine::advance`] has something to do next, if it ever has.
@@ -210,9 +256,179 @@ impl Engine {
         self.incidents.check_invariants()
     }
 
-    fn is_broad(&self, place: Place, is_near: bool) -> bool {
-        let table = if is_near { &self.near } else { &self.far };
-        matches!(place, Place::Kept(slot) if table.kept(slot).is_some_and(|kept| kept.contact_count() >= self.limits.broad_contacts))
+    /// One source: what it asked before, and whether that is bad (D2 to D9, D13, D15). `is_whole`: the packet is the contact.
+    fn watch_source(&mut self, packet: &Packet<'_>, facts: &Facts, probe: Probe, contact: Contact, is_whole: bool) {
+        let Facts { class, action, key, is_near, tick, .. } = *facts;
+        let table = if is_near { &mut self.near } else { &mut self.far };
+        let (place, novelty) = table.note(key, packet.header.src, contact, probe, tick);
+        let (mut tool, mut sure) = (None, None);
+        if is_whole
+            && let Place::Kept(slot) = place
+            && let Some(kept) = table.kept_mut(slot)
+        {
+            sure = kept.tool.note(packet, tick);
+            tool = kept.tool.tool();
+        }
+        let Some(brief) = table.brief_mut(place) else { return };
+        let step = self.half_life.step(tick);
+        let is_first_illegal = class == Class::IllegalFlags && brief.illegal == 0;
+        if novelty.contacts > 0 {
+            brief.score.add(step, fast_scan::weight(class, novelty.is_sweep, is_near, &self.limits));
+        }
+        if class == Class::IllegalFlags && (novelty.contacts > 0 || is_first_illegal) {
+            brief.illegal = brief.illegal.saturating_add(1);
+        }
+        let (score, illegal, has_incident) = (brief.score.at(step), u32::from(brief.illegal), brief.has_incident);
+        let kept = if let Place::Kept(slot) = place { table.kept(slot) } else { None };
+        let contacts = kept.map_or(1, table::Kept::contact_count);
+        let is_sweep = kept.is_some_and(sweep::is_sweep);
+        let mut verdict = None;
+        if is_whole && (novelty.contacts > 0 || is_first_illegal) {
+            let evidence = Evidence { score, illegal, is_near, minute: contacts::minute(tick), kept };
+            verdict = detect::judge(&evidence, &self.limits);
+        }
+        verdict = match sure {
+            Some(Sure::OsDetection) => worse(verdict, Verdict { severity: 4, detector: Detector::OsDetection }),
+            Some(Sure::Discovery) => worse(verdict, Verdict { severity: if is_near { 3 } else { 2 }, detector: Detector::Discovery }),
+            None => verdict,
+        };
+        if let Some(tries) = self.count_try(packet, facts) {
+            verdict = worse(verdict, tries);
+        }
+        let verdict = verdict.map(|verdict| (verdict, score, is_sweep));
+        let sighting = Sighting { packet, probe: Some((probe, contact.service())), action, new_contacts: novelty.contacts, tool, tick };
+        let is_counted = has_incident && self.incidents.add(key, &sighting, verdict, contacts);
+        if !is_counted && let Some(verdict) = verdict {
+            self.open(place, key, is_near, verdict, &sighting);
+        }
+        if is_whole && matches!(packet.header.proto.number, Some(6 | 17)) {
+            self.watch_decoys(facts, &sighting);
+            if novelty.contacts > 0 && contact.service().layer == Layer::Tcp {
+                self.watch_shares(facts, &sighting, contact.service().number);
+            }
+        }
+    }
+
+    /// One more attempt at a service that people guess passwords of (D13).
+    fn count_try(&mut self, packet: &Packet<'_>, facts: &Facts) -> Option<Verdict> {
+        let dport = packet.header.dport.filter(|port| facts.class == Class::Syn && tries::is_listed(*port))?;
+        let attempt = packet.header.tcp_seq.unwrap_or(0) ^ u32::from(packet.header.sport.unwrap_or(0));
+        let hash = self.hasher.hash(facts.source, facts.target << 16 | u64::from(dport));
+        self.tries.note(hash, self.hasher.hash(u64::from(attempt), 6), facts.tick)
+    }
+
+    /// The same probe from several sources (D10).
+    fn watch_decoys(&mut self, facts: &Facts, sighting: &Sighting<'_, '_>) {
+        let header = &sighting.packet.header;
+        let subject = self.hasher.hash(facts.target << 16 | u64::from(header.sport.unwrap_or(0)), 7);
+        let Some(set) = self.decoys.note(subject, facts.key, sighting.packet, facts.tick) else { return };
+        let mut members = [(facts.key, header.src); decoy::SOURCES];
+        let mut count = 0;
+        for (slot, member) in members.iter_mut().zip(set.iter().flatten()) {
+            *slot = *member;
+            count += 1;
+        }
+        let verdict = Verdict { severity: 3, detector: Detector::Decoys };
+        self.group(facts, Subject::Group(subject), Who::Many, verdict, members.get(..count).unwrap_or_default(), sighting);
+    }
+
+    /// One scan shared between several sources (D10).
+    fn watch_shares(&mut self, facts: &Facts, sighting: &Sighting<'_, '_>, port: u16) {
+        let header = &sighting.packet.header;
+        let flags = header.flags.map_or(0, TcpFlags::bits);
+        let shape = u64::from(header.window.unwrap_or(0)) << 32 | u64::from(header.len.unwrap_or(0)) << 8 | u64::from(flags);
+        let subject = self.hasher.hash(facts.target << 1 | facts.key.origin() as u64, 8);
+        let Some(members) = self.distributed.note(subject, (facts.key, header.src), port, shape, facts.tick) else { return };
+        let members = members.to_vec();
+        let verdict = Verdict { severity: 3, detector: Detector::Distributed };
+        self.group(facts, Subject::Group(subject), Who::Many, verdict, &members, sighting);
+    }
+
+    /// One of our services: how many packets it gets (D11).
+    fn watch_target(&mut self, packet: &Packet<'_>, facts: &Facts, probe: Probe, service: Service) {
+        let subject = self.hasher.hash(facts.target << 24 | (service.layer as u64) << 16 | u64::from(service.number), 10);
+        let Some(alarm) = self.floods.note(subject, facts.source, facts.tick) else { return };
+        let who = if alarm.is_single { Who::One(packet.header.src) } else { Who::Many };
+        let sighting =
+            Sighting { packet, probe: Some((probe, service)), action: facts.action, new_contacts: 0, tool: None, tick: facts.tick };
+        self.group(facts, Subject::Group(subject), who, Verdict { severity: 4, detector: Detector::Flood }, &[], &sighting);
+    }
+
+    /// Answers to packets that we did not send (D12).
+    fn watch_answers(&mut self, packet: &Packet<'_>, facts: &Facts) {
+        let (Some(sport), Some(6)) = (packet.header.sport, packet.header.proto.number) else { return };
+        let subject = self.hasher.hash(facts.source, 1 << 20 | u64::from(sport));
+        if self.replies.answer(subject, facts.tick) {
+            let who = Who::One(packet.header.src);
+            let verdict = Verdict { severity: 1, detector: Detector::Backscatter };
+            self.group(facts, Subject::Group(subject), who, verdict, &[], &facts.sighting(packet));
+        }
+    }
+
+    /// What looks like late replies (D5).
+    fn watch_replies(&mut self, packet: &Packet<'_>, facts: &Facts, probe: Probe, contact: Contact) {
+        let header = &packet.header;
+        let is_plain = !header.ip_flags.df && header.flags.is_none_or(|flags| flags.bits() & TcpFlags::PSH == 0);
+        let hash = self.hasher.hash(facts.source, 2 << 20 | u64::from(header.sport.unwrap_or(0)));
+        match self.replies.late_reply(hash, contact, is_plain, facts.tick) {
+            Reply::Real => {}
+            Reply::Probe => self.watch_source(packet, facts, probe, contact, true),
+            Reply::Scan(contacts) => {
+                for (n, earlier) in contacts.iter().enumerate() {
+                    self.watch_source(packet, facts, probe, *earlier, n + 1 == contacts.len());
+                }
+            }
+        }
+    }
+
+    /// Our own refused packets (D17).
+    fn watch_ourselves(&mut self, packet: &Packet<'_>, facts: &Facts) {
+        let is_loopback = packet.out_iface == Some(b"lo");
+        if is_loopback || facts.action == Action::Accepted || address::is_for_many(packet.header.dst) {
+            return;
+        }
+        if self.egress.note(packet, &self.hasher, facts.target, facts.tick) {
+            let mut sighting = facts.sighting(packet);
+            if let Some(dport) = packet.header.dport {
+                let (layer, probe) =
+                    if packet.header.proto.number == Some(17) { (Layer::Udp, Probe::Udp) } else { (Layer::Tcp, Probe::Connect) };
+                sighting.probe = Some((probe, Service { layer, number: dport }));
+                sighting.new_contacts = ONE;
+            }
+            self.group(facts, Subject::Own, Who::Own, Verdict { severity: 5, detector: Detector::Egress }, &[], &sighting);
+        }
+    }
+
+    /// The log itself (D18).
+    fn watch_the_log(&mut self, facts: &Facts) {
+        if self.visibility.note(self.verdicts.prefix_number(), facts.source, facts.tick) {
+            self.incidents.note_log(0, facts.key.origin(), facts.tick);
+        }
+    }
+
+    fn group(
+        &mut self,
+        facts: &Facts,
+        subject: Subject,
+        who: Who,
+        verdict: Verdict,
+        members: &[(Key, IpAddr)],
+        sighting: &Sighting<'_, '_>,
+    ) {
+        let members: Vec<Member> = members.iter().map(|(key, address)| self.member(*key, *address)).collect();
+        let group = Group { subject, who, verdict, is_near: facts.is_near, origin: facts.key.origin(), members: &members };
+        self.incidents.group(&group, sighting);
+        for Member { key, .. } in &members {
+            self.far.mark_incident(*key);
+            self.near.mark_incident(*key);
+        }
+        self.forget_what_is_over();
+    }
+
+    /// A source, with what it has done so far.
+    fn member(&self, key: Key, address: IpAddr) -> Member {
+        let (packets, contacts, first) = self.far.totals(key).or_else(|| self.near.totals(key)).unwrap_or((0, 0, self.now));
+        Member { key, address, packets, contacts, first }
     }
 
     fn open(
@@ -245,6 +461,7 @@ impl Engine {
             Place::Refused => return,
         };
         let Some(brief) = table.brief_mut(place) else { return };
+        brief.has_incident = true;
         let dossier = Dossier {
             key,
             address: brief.address(),
@@ -257,7 +474,7 @@ impl Engine {
             services,
             score,
         };
-        brief.in_incident = if self.incidents.open(&dossier, verdict, sighting) { Membership::Own } else { Membership::Folded };
+        self.incidents.open(&dossier, verdict, sighting);
         self.forget_what_is_over();
     }
 
@@ -268,7 +485,7 @@ impl Engine {
         }
     }
 
-    fn report(&self, view: &crate::table::SourceView<'_>) -> SourceReport {
+    fn report(&self, view: &table::SourceView<'_>) -> SourceReport {
         let incident = self.incidents.of(view.brief.key);
         let (mut tcp, mut udp) = (PortSet::default(), PortSet::default());
         let (mut protocols, mut targets) = (Vec::new(), Vec::new());
@@ -306,6 +523,7 @@ impl Engine {
             first: view.brief.first,
             last: view.brief.last,
             kinds: incident.map(Incident::kind).into_iter().collect(),
+            tool: view.tool.or(incident.and_then(|incident| incident.tool)),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What the engine says.
 
+pub use crate::detect::tool::Tool;
 use crate::{origin::Origin, tick::Tick};
 use std::net::IpAddr;
 
@@ -49,8 +50,8 @@ pub struct Finding {
     pub origin: Origin,
     /// How sure the source is.
     pub attribution: Attribution,
-    /// The scanner that was recognised.
-    pub tool: Option<&'static str>,
+    /// The scanner that was recognised, and how sure that is.
+    pub tool: Option<Tool>,
     /// Interface the packets came in by.
     pub interface: Vec<u8>,
     /// Log prefix of the last packet.

@@ -19,10 +19,12 @@ pub mod stamp;
 pub mod tick;
 
 mod address;
+mod cache;
 mod contacts;
 mod detect;
 mod hash;
 mod incident;
+mod incidents;
 mod ports;
 mod score;
 mod table;

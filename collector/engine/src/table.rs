@@ -11,6 +11,7 @@ use crate::{
     address::Key,
     class::{Probe, Service},
     contacts::{self, Bitmap, Contact, ONE, Recent},
+    detect::tool::{Marks, Tool},
     hash::{Hasher, Random},
     score::Score,
     tick::Tick,
@@ -32,20 +33,8 @@ pub(crate) struct Brief {
     pub(crate) score: Score,
     /// Contacts that were made with illegal flags (D4), saturating.
     pub(crate) illegal: u8,
-    /// There is an incident about it.
-    pub(crate) in_incident: Membership,
-}
-
-/// How a source is tied to an incident.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Membership {
-    /// Not at all.
-    #[default]
-    None,
-    /// It has one of its own.
-    Own,
-    /// It is one of many in a folded one.
-    Folded,
+    /// It belongs, or lately belonged, to an incident.
+    pub(crate) has_incident: bool,
 }
 
 impl Brief {
@@ -77,6 +66,8 @@ pub(crate) struct Kept {
     pub(crate) recent: Recent,
     /// Packets by way of asking, saturating.
     pub(crate) probes: [u8; Probe::COUNT],
+    /// What its packets say about the tool.
+    pub(crate) tool: Marks,
     /// Minute in which the current day began.
     since: u16,
     bitmap: u16,
@@ -217,6 +208,10 @@ impl Table {
         self.kept.get(slot as usize)
     }
 
+    pub(crate) fn kept_mut(&mut self, slot: u32) -> Option<&mut Kept> {
+        self.kept.get_mut(slot as usize)
+    }
+
     pub(crate) fn brief_mut(&mut self, place: Place) -> Option<&mut Brief> {
         match place {
             Place::Fresh(slot) => self.fresh.get_mut(slot as usize).map(|fresh| &mut fresh.brief),
@@ -230,6 +225,27 @@ impl Table {
         self.fresh.get(slot as usize).map(|fresh| (fresh.contact, fresh.probe))
     }
 
+    /// Packets, contacts (times [`ONE`]) and first packet of a source.
+    pub(crate) fn totals(&self, key: Key) -> Option<(u32, u32, Tick)> {
+        let slot = self.find(key)?;
+        let of = |brief: &Brief, contacts| (brief.packets, contacts, brief.first);
+        if slot & KEPT == 0 {
+            self.fresh.get(slot as usize).map(|fresh| of(&fresh.brief, ONE))
+        } else {
+            self.kept.get((slot & !KEPT) as usize).map(|kept| of(&kept.brief, kept.contacts))
+        }
+    }
+
+    /// The source belongs to an incident.
+    pub(crate) fn mark_incident(&mut self, key: Key) {
+        if let Some(slot) = self.find(key) {
+            let place = if slot & KEPT == 0 { Place::Fresh(slot) } else { Place::Kept(slot & !KEPT) };
+            if let Some(brief) = self.brief_mut(place) {
+                brief.has_incident = true;
+            }
+        }
+    }
+
     /// Forgets what a source has asked, as its incident is over: the next scan is a new one.
     pub(crate) fn forget_contacts(&mut self, key: Key) {
         let Some(slot) = self.find(key) else { return };
@@ -239,7 +255,7 @@ impl Table {
         }
         let slot = slot & !KEPT;
         if let Some(kept) = self.kept.get_mut(slot as usize) {
-            kept.brief.in_incident = Membership::None;
+            kept.brief.has_incident = false;
             kept.brief.score = Score::default();
             kept.brief.illegal = 0;
             kept.recent = Recent::default();
@@ -255,11 +271,17 @@ impl Table {
 
     /// Every source, in no order that means anything.
     pub(crate) fn briefs(&self) -> impl Iterator<Item = SourceView<'_>> {
-        let fresh =
-            self.fresh.iter().map(|fresh| SourceView { brief: &fresh.brief, contacts: 1, first: Some(fresh.contact), recent: None });
+        let fresh = self.fresh.iter().map(|fresh| SourceView {
+            brief: &fresh.brief,
+            contacts: 1,
+            tool: None,
+            first: Some(fresh.contact),
+            recent: None,
+        });
         let kept = self.kept.iter().map(|kept| SourceView {
             brief: &kept.brief,
             contacts: kept.contact_count(),
+            tool: kept.tool.tool(),
             first: None,
             recent: Some(&kept.recent),
         });
@@ -330,8 +352,7 @@ impl Table {
             #[allow(clippy::cast_possible_truncation, reason = "the lower half")]
             IpAddr::V6(a) => a.to_bits() as u64,
         };
-        let brief =
-            Brief { key, host, first: tick, last: tick, packets: 1, score: Score::default(), illegal: 0, in_incident: Membership::None };
+        let brief = Brief { key, host, first: tick, last: tick, packets: 1, score: Score::default(), illegal: 0, has_incident: false };
         self.fresh.push(Fresh { brief, contact, probe });
         self.insert(key, slot);
         self.count_group(key.group(), 1);
@@ -395,6 +416,7 @@ impl Table {
             targets: ONE,
             recent: Recent::default(),
             probes: [0; Probe::COUNT],
+            tool: Marks::default(),
             since: fresh.contact.minute(),
             bitmap: NO_BITMAP,
             newer: NONE,
@@ -588,6 +610,7 @@ impl Table {
 pub(crate) struct SourceView<'a> {
     pub(crate) brief: &'a Brief,
     pub(crate) contacts: u32,
+    pub(crate) tool: Option<Tool>,
     first: Option<Contact>,
     recent: Option<&'a Recent>,
 }
@@ -599,17 +622,17 @@ impl SourceView<'_> {
     }
 }
 
-struct Marks {
+struct New {
     contact: Option<u32>,
     service: Option<u32>,
     target: Option<u32>,
 }
 
-fn bitmap_mark(bitmap: &mut Bitmap, hasher: &Hasher, contact: Contact) -> Marks {
+fn bitmap_mark(bitmap: &mut Bitmap, hasher: &Hasher, contact: Contact) -> New {
     let Service { layer, number } = contact.service();
     let service = u64::from(layer as u8) << 16 | u64::from(number);
     let target = u64::from(contact.target().number());
-    Marks {
+    New {
         contact: bitmap.mark(hasher.hash(service | target << 32, 1)),
         service: bitmap.mark(hasher.hash(service, 2)),
         target: bitmap.mark(hasher.hash(target, 3)),

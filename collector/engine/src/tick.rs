@@ -30,6 +30,12 @@ impl Tick {
         self.0
     }
 
+    /// Whole seconds since the beginning.
+    #[must_use]
+    pub const fn as_secs(self) -> u64 {
+        self.0 / 1_000_000
+    }
+
     /// The time since `earlier`; zero when that is later.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {

@@ -6,7 +6,7 @@ use crate::{
     contacts::ONE,
     detect::{Detector, Limits},
     finding::{Action, Kind},
-    incident::{Incident, Who},
+    incident::{Incident, Subject, Who},
     origin::Origin,
 };
 use std::{fmt::Write as _, time::Duration};
@@ -15,17 +15,39 @@ use std::{fmt::Write as _, time::Duration};
 pub(crate) fn summary(incident: &Incident) -> String {
     let mut out = String::new();
     let kind = incident.kind();
-    if let Who::Many(_, sources) = incident.who {
-        let _ = write!(out, "{sources} sources at once: ");
+    if matches!(incident.subject, Subject::Fold(_)) {
+        let _ = write!(out, "{} at once: ", plural(incident.source_count, "source", "sources"));
     }
-    out.push_str(name(kind));
+    let (things, whom) = (things(incident), whom(incident));
+    // Writing to a String cannot fail.
     let _ = match kind {
-        Kind::PortSweep | Kind::PingSweep => write!(out, " over {}", plural(targets(incident), "address", "addresses")),
-        Kind::ProtocolScan => write!(out, " of {} on {}", plural(incident.contact_count(), "protocol", "protocols"), whom(incident)),
-        _ => write!(out, " of {} on {}", things(incident), whom(incident)),
+        Kind::PortSweep | Kind::PingSweep => write!(out, "{} over {}", name(kind), plural(targets(incident), "address", "addresses")),
+        Kind::ProtocolScan => write!(out, "protocol scan of {} on {whom}", plural(incident.contact_count(), "protocol", "protocols")),
+        Kind::Flood => write!(out, "flood of {} packets to {} on {whom}{}", incident.packets, port(incident), from(incident)),
+        Kind::Backscatter => {
+            write!(out, "{} answers to packets that somebody else sent in our name; this source is the victim", incident.packets)
+        }
+        Kind::InsistentTries => write!(out, "{} connection attempts to {} on {whom}", incident.packets, port(incident)),
+        Kind::DecoyScan => {
+            write!(out, "scan of {things} on {whom} from {} addresses at once, of which at most one is real", incident.source_count)
+        }
+        Kind::DistributedScan => write!(out, "one scan of {things} on {whom}, shared between {} sources", incident.source_count),
+        Kind::EgressScan => write!(out, "this machine tries {things} on {whom}; its firewall refused it"),
+        Kind::Visibility => {
+            let _ = match incident.lost {
+                0 => write!(out, "the limit of the firewall's log rule is used up all the time: most packets are not logged"),
+                lost => write!(out, "{lost} log records were lost before they could be read: what is shown is incomplete"),
+            };
+            return out;
+        }
+        _ => write!(out, "{} of {things} on {whom}", name(kind)),
     };
+    if matches!(incident.who, Who::Network(..)) {
+        let _ = write!(out, " by {} sources in one network", incident.source_count);
+    }
     let _ = write!(out, " in {}", duration(incident.duration()));
     out.push_str(match incident.action {
+        _ if matches!(kind, Kind::EgressScan | Kind::Backscatter) => "",
         Action::Dropped => "; the firewall dropped the packets",
         Action::Rejected => "; the firewall rejected the packets",
         Action::Accepted => "; the firewall let them through",
@@ -38,28 +60,44 @@ pub(crate) fn summary(incident: &Incident) -> String {
 pub(crate) fn why(incident: &Incident, limits: &Limits) -> String {
     let mut out = String::new();
     let contacts = incident.contact_count();
+    let (id, sources) = (incident.detector.id(), incident.source_count);
     let _ = match incident.detector {
         Detector::FastScan => write!(
             out,
-            "fast scan ({}): {contacts} distinct contacts in quick succession; suspicion passed the threshold of {:.1} with {:.1}",
-            Detector::FastScan.id(),
+            "fast scan ({id}): {contacts} distinct contacts in quick succession; suspicion passed the threshold of {:.1} with {:.1}",
             limits.scan_threshold.as_f64(),
             incident.score.as_f64(),
         ),
-        Detector::IllegalFlags => {
-            write!(out, "illegal flags ({}): TCP flags that no operating system sends, on {contacts} contacts", Detector::IllegalFlags.id())
+        Detector::IllegalFlags => write!(out, "illegal flags ({id}): TCP flags that no operating system sends, on {contacts} contacts"),
+        Detector::SlowScan => write!(out, "slow scan ({id}): {contacts} distinct ports on one of our addresses within a day"),
+        Detector::Discovery => {
+            write!(out, "host discovery ({id}): the four packets by which nmap asks whether a host is up, within a second")
         }
-        Detector::SlowScan => {
-            write!(out, "slow scan ({}): {contacts} distinct ports on one of our addresses within a day", Detector::SlowScan.id())
+        Detector::Sweep => write!(out, "sweep ({id}): the same services on {} of our addresses", targets(incident)),
+        Detector::InsistentTries => {
+            write!(out, "insistent tries ({id}): at least 10 attempts at one service in ten minutes, or 30 in a day")
         }
-        Detector::Sweep => write!(out, "sweep ({}): the same services on {} of our addresses", Detector::Sweep.id(), targets(incident)),
+        Detector::OsDetection => write!(out, "OS detection ({id}): packets that only nmap's OS detection sends"),
+        Detector::Flood => write!(out, "flood ({id}): far more packets a second to one service than is usual here"),
+        Detector::Backscatter => write!(out, "backscatter ({id}): at least 20 unasked answers from one port in ten minutes"),
+        Detector::Decoys => {
+            write!(out, "decoys ({id}): equal IP ID, source port and destination port from {sources} sources within a second")
+        }
+        Detector::Distributed => {
+            write!(out, "distributed scan ({id}): {sources} sources ask different ports of one address with the same kind of packet")
+        }
+        Detector::Egress => write!(out, "egress ({id}): refused packets of our own to many destinations or ports within ten minutes"),
+        Detector::Visibility if incident.lost > 0 => write!(out, "visibility ({id}): the numbers of the log's records have gaps"),
+        Detector::Visibility => {
+            write!(out, "visibility ({id}): one line in 20 seconds, many times in a row, as a limit of 3 a minute lets them through")
+        }
     };
-    if contacts >= limits.broad_contacts && incident.severity >= 4 {
-        let _ = write!(
-            out,
-            "; broad: {} contacts and more",
-            if contacts >= limits.critical_contacts { limits.critical_contacts } else { limits.broad_contacts }
-        );
+    if incident.breadth() >= limits.broad_contacts && incident.severity >= 4 {
+        let broad = if incident.breadth() >= limits.critical_contacts { limits.critical_contacts } else { limits.broad_contacts };
+        let _ = write!(out, "; broad: {broad} contacts and more");
+    }
+    if let Some(tool) = incident.tool {
+        let _ = write!(out, "; the packets are {}'s", tool.name);
     }
     if incident.origin == Origin::Unverified {
         out.push_str("; nobody vouches for these log lines, any user of this machine may have written them");
@@ -69,26 +107,39 @@ pub(crate) fn why(incident: &Incident, limits: &Limits) -> String {
 
 /// What to do.
 pub(crate) fn advice(incident: &Incident) -> String {
-    let refused = matches!(incident.action, Action::Dropped | Action::Rejected);
-    let text = match (incident.is_near, refused) {
-        (true, true) => {
-            "The source is in your own network: find out which device it is, and what runs on it. Your firewall refused the packets."
+    let is_refused = matches!(incident.action, Action::Dropped | Action::Rejected);
+    let text = match incident.detector {
+        Detector::Egress => {
+            "A program on this machine attacks others: find it (the user is named where the firewall logs it), and take the machine off the network meanwhile."
         }
-        (true, false) => {
-            "The source is in your own network: find out which device it is, and what runs on it. Check that no service here answers it."
+        Detector::Visibility if incident.lost > 0 => {
+            "Make the kernel's log larger (boot option log_buf_len=4M), or limit the firewall's log rule per source."
         }
-        (false, true) => {
-            "Your firewall refused the packets; nothing needs to be done unless a service listens on one of these ports on purpose."
-        }
-        (false, false) => "Check that the firewall refuses these ports, and that no service listens there without need.",
+        Detector::Visibility => "Raise or remove the limit of the firewall's log rule; with ufw: the limit of 3/min in its logging chains.",
+        Detector::Backscatter => "Nothing to do: somebody forges your address to attack this source.",
+        Detector::Flood => "If a service stops answering, ask your provider for help; the addresses of the senders may be forged.",
+        Detector::Decoys => "Do not block these addresses without looking: all but one are innocent.",
+        _ => match (incident.is_near, is_refused) {
+            (true, true) => "The source is in your own network: find out which device it is, and what runs on it.",
+            (true, false) => {
+                "The source is in your own network: find out which device it is, and what runs on it. Check that no service here answers it."
+            }
+            (false, true) => "Nothing needs to be done, unless a service listens on one of these ports on purpose.",
+            (false, false) => "Check that the firewall refuses these ports, and that no service listens there without need.",
+        },
     };
     text.to_owned()
 }
 
-/// MITRE ATT&CK techniques: T1046 Network Service Discovery, T1595 Active Scanning (.001 of address blocks),
-/// T1018 Remote System Discovery. Source: attack.mitre.org, version 17.
+/// MITRE ATT&CK techniques: T1046 Network Service Discovery, T1595 Active Scanning (.001 of address blocks, .002 for vulnerabilities),
+/// T1018 Remote System Discovery, T1498 Network Denial of Service, T1110 Brute Force. Source: attack.mitre.org, version 17.
 pub(crate) fn attack(incident: &Incident) -> Vec<&'static str> {
     match (incident.kind(), incident.is_near) {
+        (Kind::Visibility | Kind::Backscatter, _) => vec![],
+        (Kind::Flood, _) => vec!["T1498"],
+        (Kind::InsistentTries, _) => vec!["T1110"],
+        (Kind::EgressScan, _) => vec!["T1046"],
+        (Kind::OsDetection, _) => vec!["T1595.002", "T1046"],
         (Kind::PingSweep, true) => vec!["T1018"],
         (Kind::PingSweep | Kind::PortSweep, false) => vec!["T1595.001"],
         (_, true) => vec!["T1046"],
@@ -133,15 +184,34 @@ fn things(incident: &Incident) -> String {
     }
 }
 
+/// The one port that it is about.
+fn port(incident: &Incident) -> String {
+    match (incident.tcp.iter().next(), incident.udp.iter().next()) {
+        (Some(port), None) => format!("TCP port {port}"),
+        (None, Some(port)) => format!("UDP port {port}"),
+        (None, None) => "ICMP".to_owned(),
+        _ => "several ports".to_owned(),
+    }
+}
+
+fn from(incident: &Incident) -> &'static str {
+    match incident.who {
+        Who::Many => " from many sources, whose addresses may be forged",
+        _ => "",
+    }
+}
+
 fn targets(incident: &Incident) -> u32 {
     u32::try_from(incident.targets.len()).unwrap_or(u32::MAX)
 }
 
 fn whom(incident: &Incident) -> String {
+    let ours = if incident.who == Who::Own { "addresses" } else { "of our addresses" };
     match incident.targets.as_slice() {
+        [] => "this machine".to_owned(),
         [one] => one.to_string(),
-        _ if incident.more_targets => format!("more than {} of our addresses", incident.targets.len()),
-        several => format!("{} of our addresses", several.len()),
+        _ if incident.more_targets => format!("more than {} {ours}", incident.targets.len()),
+        several => format!("{} {ours}", several.len()),
     }
 }
 

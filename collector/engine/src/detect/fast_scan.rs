@@ -23,10 +23,10 @@ pub(crate) fn weight(class: Class, is_sweep: bool, is_near: bool, limits: &Limit
     let full = match class {
         Class::IllegalFlags => w.scaled(2, 1),
         Class::Syn | Class::AckFamily | Class::OtherProtocol => w,
-        // Housekeeping counts only where it asks from a foreign port.
-        Class::Udp | Class::Housekeeping => w.scaled(3, 4),
+        // Housekeeping counts only where it asks from a foreign port, a late reply only once it is known to be none.
+        Class::Udp | Class::Housekeeping | Class::LateReply => w.scaled(3, 4),
         Class::IcmpRequest => w.scaled(1, 2),
-        Class::Accepted | Class::Outbound | Class::Backscatter | Class::LateReply | Class::Other => Weight(0),
+        Class::Accepted | Class::Outbound | Class::Backscatter | Class::Other => Weight(0),
     };
     if is_sweep && !is_near { full.scaled(12, 100) } else { full }
 }

@@ -4,11 +4,19 @@
 
 use crate::{config::Config, finding::Kind, score::Weight, table::Kept};
 
+pub(crate) mod decoy;
+pub(crate) mod distributed;
+pub(crate) mod egress;
 pub(crate) mod fast_scan;
+pub(crate) mod flood;
 pub(crate) mod illegal_flags;
+pub(crate) mod reply;
 pub(crate) mod scan_kind;
 pub(crate) mod slow_scan;
 pub(crate) mod sweep;
+pub(crate) mod tool;
+pub(crate) mod tries;
+pub(crate) mod visibility;
 
 /// What a detector has to go by.
 #[derive(Clone, Copy, Debug)]
@@ -36,10 +44,19 @@ pub(crate) struct Verdict {
 /// Who spoke. Ordered: among equal severities the later one names the reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Detector {
+    Backscatter,
     IllegalFlags,
+    InsistentTries,
+    Discovery,
     Sweep,
     SlowScan,
     FastScan,
+    OsDetection,
+    Flood,
+    Distributed,
+    Decoys,
+    Egress,
+    Visibility,
 }
 
 impl Detector {
@@ -49,16 +66,38 @@ impl Detector {
             Self::FastScan => "D2",
             Self::SlowScan => "D3",
             Self::IllegalFlags => "D4",
+            Self::Discovery => "D9",
             Self::Sweep => "D8, D9",
+            Self::Decoys | Self::Distributed => "D10",
+            Self::Flood => "D11",
+            Self::Backscatter => "D12",
+            Self::InsistentTries => "D13",
+            Self::OsDetection => "D15",
+            Self::Egress => "D17",
+            Self::Visibility => "D18",
         }
     }
 
     /// What it says of a source beyond the way of asking.
     pub(crate) const fn names(self) -> Option<Kind> {
         match self {
+            Self::Discovery => Some(Kind::PingSweep),
             Self::SlowScan => Some(Kind::SlowScan),
-            _ => None,
+            Self::Backscatter => Some(Kind::Backscatter),
+            Self::InsistentTries => Some(Kind::InsistentTries),
+            Self::OsDetection => Some(Kind::OsDetection),
+            Self::Flood => Some(Kind::Flood),
+            Self::Distributed => Some(Kind::DistributedScan),
+            Self::Decoys => Some(Kind::DecoyScan),
+            Self::Egress => Some(Kind::EgressScan),
+            Self::Visibility => Some(Kind::Visibility),
+            Self::FastScan | Self::IllegalFlags | Self::Sweep => None,
         }
+    }
+
+    /// Contacts say nothing about the size of what it finds.
+    pub(crate) const fn counts_packets(self) -> bool {
+        matches!(self, Self::Flood | Self::Backscatter | Self::InsistentTries)
     }
 }
 

@@ -1,0 +1,106 @@
+//! Decoys (D10): the same probe from several addresses, of which at most one is real.
+//!
+//! nmap -D sends each probe once for every decoy with the same IP ID, source port and destination port. Two sources that
+//! agree in all three within a second are a coincidence of 1 in 4 billion; twice is a decoy scan. IDs that tools keep
+//! constant (0, 256, 54321) do not count. IPv6 has no ID: there the sequence number stands in, where it is logged.
+//!
+//! It misses decoys whose real address alone is logged.
+
+use crate::{address::Key, cache::Cache, packet::Packet, tick::Tick};
+use std::{net::IpAddr, time::Duration};
+
+/// Pairs of destination and source port that are watched.
+const ENTRIES: usize = 256;
+/// Probes of one pair that are remembered.
+const PROBES: usize = 24;
+/// Sources that agree.
+pub(crate) const SOURCES: usize = 16;
+/// Probes in which sources must agree.
+const AGREED: u8 = 2;
+const SECOND: Duration = Duration::from_secs(1);
+/// A set is forgotten after this much quiet.
+const FORGET: Duration = Duration::from_secs(600);
+
+#[derive(Debug)]
+pub(crate) struct Decoys {
+    pairs: Cache<Pair>,
+}
+
+#[derive(Clone, Debug)]
+struct Pair {
+    probes: [Option<Seen>; PROBES],
+    next: usize,
+    sources: Set,
+    agreed: u8,
+    last: Tick,
+}
+
+/// A probe, and who sent it first.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    mark: u16,
+    dport: u16,
+    tick: Tick,
+    source: (Key, IpAddr),
+    is_shared: bool,
+}
+
+/// The sources that sent the same probes.
+pub(crate) type Set = [Option<(Key, IpAddr)>; SOURCES];
+
+impl Decoys {
+    pub(crate) fn new() -> Self {
+        Self { pairs: Cache::new(ENTRIES) }
+    }
+
+    /// One probe; `hash` is of destination and source port. The set it belongs to, once there is one.
+    pub(crate) fn note(&mut self, hash: u64, key: Key, packet: &Packet<'_>, tick: Tick) -> Option<Set> {
+        let header = &packet.header;
+        let mark = match header.id {
+            Some(0 | 256 | 54_321) => return None,
+            Some(id) => id,
+            #[allow(clippy::cast_possible_truncation, reason = "half of a random number marks a probe as well")]
+            None => header.tcp_seq.filter(|seq| *seq != 0)? as u16,
+        };
+        let dport = header.dport?;
+        let pair = self.pairs.get_or_insert_with(hash, tick, || Pair {
+            probes: [None; PROBES],
+            next: 0,
+            sources: [None; SOURCES],
+            agreed: 0,
+            last: tick,
+        });
+        if tick.since(pair.last) > FORGET {
+            (pair.sources, pair.agreed) = ([None; SOURCES], 0);
+        }
+        let source = (key, header.src);
+        let is_same = |seen: &Seen| seen.mark == mark && seen.dport == dport && tick.since(seen.tick) <= SECOND;
+        match pair.probes.iter_mut().flatten().find(|seen| is_same(seen)) {
+            Some(seen) if seen.source.0 != key => {
+                pair.agreed = pair.agreed.saturating_add(u8::from(!seen.is_shared));
+                seen.is_shared = true;
+                pair.last = tick;
+                let first = seen.source;
+                join(&mut pair.sources, first);
+                join(&mut pair.sources, source);
+            }
+            Some(_) => {}
+            None => {
+                if let Some(slot) = pair.probes.get_mut(pair.next) {
+                    *slot = Some(Seen { mark, dport, tick, source, is_shared: false });
+                }
+                pair.next = (pair.next + 1) % PROBES;
+            }
+        }
+        let is_member = pair.sources.iter().flatten().any(|(known, _)| *known == key);
+        (pair.agreed >= AGREED && is_member).then_some(pair.sources)
+    }
+}
+
+fn join(set: &mut Set, source: (Key, IpAddr)) {
+    if !set.iter().flatten().any(|(known, _)| *known == source.0)
+        && let Some(slot) = set.iter_mut().find(|slot| slot.is_none())
+    {
+        *slot = Some(source);
+    }
+}

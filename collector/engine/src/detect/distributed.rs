@@ -1,0 +1,129 @@
+//! Distributed scans (D10): one scan shared between several sources.
+//!
+//! For each of our addresses, the distinct ports that all sources together asked in ten minutes. More than
+//! `max(20, 4 times the usual)` of them, from at least three sources that share fewer than a fifth of their ports and
+//! most of which send the same kind of packet, are one scan. What is usual is learned: the largest ordinary count, fading by
+//! 2 % in ten minutes. Until a day has been learned, the sources must also ask more than one port each on average: on an exposed
+//! host hundreds of unrelated scanners ask one port each.
+//!
+//! It misses distributed scans of an address that is under constant fire.
+
+use crate::{address::Key, cache::Cache, tick::Tick};
+use std::{net::IpAddr, time::Duration};
+
+/// Addresses of ours that are watched.
+const ENTRIES: usize = 16;
+/// Distinct ports that are always too few.
+const FEWEST: u32 = 20;
+/// Sources that are listed; more are counted.
+const SOURCES: usize = 64;
+const FEWEST_SOURCES: u32 = 3;
+const WINDOW: Duration = Duration::from_secs(600);
+/// Windows of a day.
+const LEARNED: u32 = 144;
+
+#[derive(Debug)]
+pub(crate) struct Distributed {
+    targets: Cache<Window>,
+}
+
+/// What one of our addresses was asked in ten minutes.
+#[derive(Clone, Debug)]
+struct Window {
+    since: Tick,
+    ports: Box<[u64]>,
+    distinct: u32,
+    /// (source, port) pairs.
+    pairs: u32,
+    /// How many pairs were sent with the commonest kind of packet (majority vote of Boyer and Moore, and a count).
+    shape: u64,
+    votes: u32,
+    alike: u32,
+    sources: Vec<(Key, IpAddr)>,
+    more_sources: u32,
+    usual: u32,
+    windows: u32,
+    is_alarmed: bool,
+}
+
+impl Window {
+    fn new(since: Tick) -> Self {
+        Self {
+            since,
+            ports: vec![0; 1024].into_boxed_slice(),
+            distinct: 0,
+            pairs: 0,
+            shape: 0,
+            votes: 0,
+            alike: 0,
+            sources: Vec::with_capacity(SOURCES),
+            more_sources: 0,
+            usual: 0,
+            windows: 0,
+            is_alarmed: false,
+        }
+    }
+
+    fn start_anew(&mut self, now: Tick) {
+        let passed = u32::try_from(now.since(self.since).as_secs() / WINDOW.as_secs()).unwrap_or(u32::MAX);
+        if !self.is_alarmed {
+            self.usual = self.usual.max(self.distinct);
+        }
+        for _ in 0..passed.min(500) {
+            self.usual -= self.usual.div_ceil(50);
+        }
+        self.windows = self.windows.saturating_add(passed.max(1));
+        self.since = now;
+        self.ports.fill(0);
+        (self.distinct, self.pairs, self.votes, self.alike, self.more_sources) = (0, 0, 0, 0, 0);
+        self.sources.clear();
+        self.is_alarmed = false;
+    }
+
+    fn source_count(&self) -> u32 {
+        u32::try_from(self.sources.len()).unwrap_or(u32::MAX).saturating_add(self.more_sources)
+    }
+}
+
+impl Distributed {
+    pub(crate) fn new() -> Self {
+        Self { targets: Cache::new(ENTRIES) }
+    }
+
+    /// A contact that is new for its source. `hash` is of the destination; `shape` tells kinds of packet apart. The sources, when they are one scan.
+    pub(crate) fn note(&mut self, hash: u64, source: (Key, IpAddr), port: u16, shape: u64, tick: Tick) -> Option<&[(Key, IpAddr)]> {
+        let window = self.targets.get_or_insert_with(hash, tick, || Window::new(tick));
+        if tick.since(window.since) > WINDOW {
+            window.start_anew(tick);
+        }
+        window.pairs += 1;
+        if let Some(word) = window.ports.get_mut(usize::from(port / 64)) {
+            let mark = 1 << (port % 64);
+            window.distinct += u32::from(*word & mark == 0);
+            *word |= mark;
+        }
+        if window.votes == 0 {
+            (window.shape, window.votes, window.alike) = (shape, 1, window.alike.min(1));
+        } else if window.shape == shape {
+            window.votes += 1;
+        } else {
+            window.votes -= 1;
+        }
+        window.alike += u32::from(window.shape == shape);
+        if !window.sources.iter().any(|(known, _)| *known == source.0) {
+            if window.sources.len() < SOURCES {
+                window.sources.push(source);
+            } else {
+                window.more_sources = window.more_sources.saturating_add(1);
+            }
+        }
+        let is_apart = window.distinct * 5 > window.pairs * 4;
+        let is_alike = window.alike * 5 >= window.pairs * 4;
+        let is_more_than_one_each = window.windows >= LEARNED || window.pairs * 2 >= window.source_count() * 3;
+        let is_unusual = window.distinct > FEWEST.max(window.usual.saturating_mul(4));
+        if is_unusual && is_apart && is_alike && is_more_than_one_each && window.source_count() >= FEWEST_SOURCES {
+            window.is_alarmed = true;
+        }
+        window.is_alarmed.then_some(window.sources.as_slice())
+    }
+}

@@ -1,0 +1,152 @@
+//! Floods (D11).
+//!
+//! For each (destination, service), in bins of a second: `C = max(0, C + x - mu - k)` with x the packets of the second, mu
+//! their running mean over ten minutes and `k = max(20, 3 sqrt(mu))`; alarm at `C > 10 k` (CUSUM: Page, Biometrika 1954).
+//! Where nearly every packet has a source of its own, the sources are forged.
+//!
+//! It misses floods that grow slower than the mean learns, and those that a rate limit keeps out of the log (D18).
+
+use crate::{cache::Cache, tick::Tick};
+
+/// Pairs of destination and service that are watched.
+const ENTRIES: usize = 1024;
+/// The mean moves by this part of the difference each second: ten minutes.
+const LEARN: u64 = 600;
+/// Smallest allowance, packets a second.
+const SMALLEST_K: u64 = 20;
+/// The alarm is at so many allowances.
+const ALARM: u64 = 10;
+/// An alarm is over after so many quiet seconds.
+const CALM: u64 = 60;
+
+#[derive(Debug)]
+pub(crate) struct Floods {
+    rates: Cache<Rate>,
+}
+
+/// The rate of packets to one service.
+#[derive(Clone, Copy, Debug)]
+struct Rate {
+    second: u64,
+    in_second: u64,
+    /// Mean, packets a second, times 1024.
+    mean: u64,
+    /// Cumulative sum of what was above mean and allowance.
+    sum: u64,
+    /// The last second of the alarm, 0 for none.
+    alarm: u64,
+    packets: u32,
+    /// Marks of sources, by hash, to tell one from many.
+    sources: [u64; 4],
+}
+
+/// A service that is being flooded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Alarm {
+    /// Nearly every packet has a source of its own.
+    pub(crate) is_spoofed: bool,
+    /// One source sends nearly all of it.
+    pub(crate) is_single: bool,
+}
+
+impl Floods {
+    pub(crate) fn new() -> Self {
+        Self { rates: Cache::new(ENTRIES) }
+    }
+
+    /// One packet. `hash` is of destination and service, `source` of the source.
+    pub(crate) fn note(&mut self, hash: u64, source: u64, tick: Tick) -> Option<Alarm> {
+        let second = tick.as_secs();
+        let fresh = Rate { second, in_second: 0, mean: 0, sum: 0, alarm: 0, packets: 0, sources: [0; 4] };
+        let rate = self.rates.get_or_insert_with(hash, tick, || fresh);
+        if second > rate.second {
+            rate.close_second(second);
+        }
+        rate.in_second += 1;
+        if rate.packets < 256 {
+            rate.packets += 1;
+            if let Some(word) = rate.sources.get_mut((source >> 6 & 3) as usize) {
+                *word |= 1 << (source & 63);
+            }
+        }
+        let k = rate.allowance();
+        if (rate.sum + rate.in_second).saturating_sub(rate.mean / 1024 + k) > ALARM * k {
+            rate.alarm = second;
+        }
+        if rate.alarm == 0 || second > rate.alarm + CALM {
+            rate.alarm = 0;
+            return None;
+        }
+        Some(rate.judge())
+    }
+}
+
+impl Rate {
+    fn allowance(&self) -> u64 {
+        SMALLEST_K.max(3 * (self.mean / 1024).isqrt())
+    }
+
+    fn close_second(&mut self, now: u64) {
+        self.sum = (self.sum + self.in_second).saturating_sub(self.mean / 1024 + self.allowance());
+        self.learn(self.in_second);
+        let quiet = now - self.second - 1;
+        if quiet > 0 {
+            self.sum = self.sum.saturating_sub(quiet.saturating_mul(self.mean / 1024 + self.allowance()));
+            // Many quiet seconds at once; after two hours nothing is left of any mean.
+            for _ in 0..quiet.min(12 * LEARN) {
+                if self.mean == 0 {
+                    break;
+                }
+                self.learn(0);
+            }
+        }
+        if self.alarm == 0 {
+            self.packets = 0;
+            self.sources = [0; 4];
+        }
+        (self.second, self.in_second) = (now, 0);
+    }
+
+    fn learn(&mut self, packets: u64) {
+        let sample = packets * 1024;
+        self.mean =
+            if sample > self.mean { self.mean + (sample - self.mean) / LEARN } else { self.mean - (self.mean - sample).div_ceil(LEARN) };
+    }
+
+    fn judge(&self) -> Alarm {
+        let marks: u32 = self.sources.iter().map(|word| word.count_ones()).sum();
+        // n distinct sources set 256 (1 - e^(-n/256)) marks: 162 for 256, 101 for 128. More than 0.9 sources a packet set nine
+        // tenths of that.
+        let expected = 256.0 * (1.0 - (-f64::from(self.packets) / 256.0).exp());
+        Alarm { is_spoofed: f64::from(marks) > 0.9 * expected, is_single: marks <= 2 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thousand_packets_a_second_are_a_flood_and_ten_a_second_are_not() {
+        let mut floods = Floods::new();
+        for n in 0..36_000_u64 {
+            assert_eq!(floods.note(1, n % 5, Tick::from_micros(1_000_000_000 + n * 100_000)), None);
+        }
+        let alarms = (0..1_000_u64)
+            .filter_map(|n| floods.note(2, n.wrapping_mul(0x9e37_79b9), Tick::from_micros(2_000_000_000 + n * 1_000)))
+            .collect::<Vec<_>>();
+        assert!(alarms.len() > 700, "{}", alarms.len());
+        assert!(alarms.iter().all(|alarm| alarm.is_spoofed && !alarm.is_single));
+    }
+
+    #[test]
+    fn a_rate_that_was_always_there_is_no_flood() {
+        let mut floods = Floods::new();
+        let mut late = 0;
+        for n in 0..100_000_u64 {
+            let alarm = floods.note(1, 0, Tick::from_micros(1_000_000_000 + n * 20_000));
+            late += u32::from(n > 50_000 && alarm.is_some());
+        }
+        assert_eq!(late, 0);
+    }
+}
