@@ -39,7 +39,7 @@ pub fn alert(finding: &Finding) -> Alert {
                 Origin::Unverified => OriginWord::Unverified,
             },
             attribution: attribution(finding.attribution),
-            tool: finding.tool.unwrap_or_default().to_owned(),
+            tool: finding.tool.map(|tool| tool.name.to_owned()).unwrap_or_default(),
             signatures: Vec::new(),
             attack: finding.attack.iter().take(MAX_ENTRIES).map(|id| (*id).to_owned()).collect(),
             interface: safe(&finding.interface, MAX_FIELD),
