@@ -253,8 +253,9 @@ impl Loop {
 
     /// Publishes alerts, and health when it has changed. Gives the time until something is to be done without being told.
     fn report(&mut self) -> Option<Duration> {
-        self.publish();
         let now = self.clock.now();
+        self.watch.notice_losses(now);
+        self.publish();
         let (health, recheck) = self.watch.health(now);
         if self.health.replace(health) != Some(health) {
             self.board.set_health(health);

@@ -36,6 +36,8 @@ pub struct Watch {
     /// After this much quiet an incident is told its last state.
     settle: Duration,
     unreadable_since: Option<Tick>,
+    /// Lost records that the engine knows of.
+    told_lost: u64,
     counts: Counts,
 }
 
@@ -96,6 +98,7 @@ impl Watch {
             is_replay,
             ended: None,
             unreadable_since: None,
+            told_lost: 0,
             counts: Counts::default(),
         }
     }
@@ -138,6 +141,16 @@ impl Watch {
     fn is_kernels(&mut self, priority: Option<u32>, prefix: &[u8]) -> bool {
         priority.is_some_and(|priority| priority >> 3 == 0)
             && (self.all_netns.is_on(self.last) != Some(true) || self.vouched_prefixes.iter().any(|vouched| vouched.is(prefix)))
+    }
+
+    /// Tells the engine what the intakes have lost since it was last told: its verdicts rest on an incomplete log.
+    pub fn notice_losses(&mut self, now: Tick) {
+        let lost = self.intakes.iter().map(|intake| intake.counters.lost()).sum();
+        let news = u64::saturating_sub(lost, self.told_lost);
+        if news > 0 {
+            self.told_lost = lost;
+            self.engine.note_loss(news, now);
+        }
     }
 
     /// Lets time pass. In a replay it does so only after the end.
@@ -268,6 +281,19 @@ mod tests {
             watch.line(next, lines.clone(), Tick::from_secs(2_000_000_000));
         }
         std::iter::from_fn(|| watch.next_alert()).collect()
+    }
+
+    #[test]
+    fn lost_records_are_one_alert_however_many_follow() {
+        let (info, now) = (info(true, true), Tick::from_secs(1_763_800_000));
+        let mut watch = watch("", Arc::clone(&info), "0\n", false);
+        for n in 1..=5 {
+            info.counters.add_lost(10, now);
+            watch.notice_losses(Tick::from_secs(1_763_800_000 + n));
+        }
+        let alerts: Vec<Alert> = std::iter::from_fn(|| watch.next_alert()).collect();
+        assert_eq!(alerts.len(), 1);
+        assert_eq!((alerts[0].kind.as_str(), alerts[0].severity.get(), alerts[0].source.as_str()), ("visibility", 2, ""));
     }
 
     fn live(port: u64) -> Time {

@@ -135,7 +135,7 @@ impl Counters {
         self.is_readable.load(Relaxed)
     }
 
-    fn add_lost(&self, count: u64, now: Tick) {
+    pub(crate) fn add_lost(&self, count: u64, now: Tick) {
         if count > 0 {
             self.lost.fetch_add(count, Relaxed);
             self.last_loss.store(now.as_micros(), Relaxed);
