@@ -152,7 +152,7 @@ pub(crate) mod tests {
             action: finding::Action::Dropped,
             origin: Origin::Kernel,
             attribution: finding::Attribution::Plausible,
-            tool: Some(firebell_engine::finding::Tool { name: "nmap", is_sure: true }),
+            tool: Some(finding::Tool { name: "nmap", is_sure: true }),
             interface: b"eth0".to_vec(),
             prefix: b"DROP \x1b[2J".to_vec(),
             mac: b"52:54:00:00:00:0a:52:54:00:00:00:42:08:00".to_vec(),
