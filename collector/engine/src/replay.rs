@@ -107,6 +107,12 @@ impl ReplayClock {
         self.tick
     }
 
+    /// A stamp was accepted. Before that, ticks mean nothing.
+    #[must_use]
+    pub const fn has_begun(&self) -> bool {
+        self.last.is_some()
+    }
+
     /// The year of the last accepted stamp, or the one given for the first.
     #[must_use]
     pub const fn year(&self) -> i32 {

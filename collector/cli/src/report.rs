@@ -1,0 +1,382 @@
+//! What an analysis found, as JSON and as text.
+
+use crate::times;
+use firebell_collector::convert;
+use firebell_engine::{
+    class::Class,
+    engine::Engine,
+    finding::{Finding, Phase},
+    tick::Tick,
+};
+use serde::Serialize;
+use serde_json::Value;
+use std::{collections::BTreeMap, fmt::Display, io::Write as _};
+
+/// Alerts of one report. A log that holds more than that is under a flood, and the first ones tell.
+const MAX_ALERTS: usize = 65_536;
+/// Lines of a table in text.
+const SHOWN: usize = 20;
+
+/// What was read.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) lines: u64,
+    pub(crate) packets: u64,
+    pub(crate) not_netfilter: u64,
+    pub(crate) malformed: u64,
+    first: Option<Tick>,
+    last: Option<Tick>,
+}
+
+impl Counts {
+    pub(crate) fn seen(&mut self, tick: Option<Tick>) {
+        self.first = self.first.or(tick);
+        self.last = tick.or(self.last);
+    }
+}
+
+/// The incidents so far, by id.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    incidents: BTreeMap<u64, Incident>,
+    left_out: u64,
+}
+
+#[derive(Debug)]
+struct Incident {
+    opened: Tick,
+    closed: Option<Tick>,
+    updates: u32,
+    latest: Finding,
+}
+
+impl Report {
+    /// Takes one revision of an incident.
+    pub(crate) fn note(&mut self, finding: Finding) {
+        if finding.phase == Phase::Merged {
+            // It is told by the one that it became part of.
+            self.incidents.remove(&finding.id);
+            return;
+        }
+        let is_full = self.incidents.len() >= MAX_ALERTS;
+        match self.incidents.get_mut(&finding.id) {
+            Some(incident) => {
+                match finding.phase {
+                    Phase::Closed => incident.closed = Some(finding.at),
+                    Phase::Opened | Phase::Updated | Phase::Escalated | Phase::Reopened | Phase::Merged => {
+                        incident.closed = None;
+                        incident.updates += 1;
+                    }
+                }
+                incident.latest = finding;
+            }
+            None if is_full => self.left_out += u64::from(finding.phase == Phase::Opened),
+            None => {
+                self.incidents.insert(finding.id, Incident { opened: finding.at, closed: None, updates: 0, latest: finding });
+            }
+        }
+    }
+
+    /// Ends what is still going on, and gives everything, ready to be printed.
+    pub(crate) fn finish(mut self, files: Vec<String>, counts: &Counts, engine: &mut Engine) -> Document {
+        // An incident that has ended forgets its ports: the sources come first.
+        let sources = engine.sources();
+        engine.close_all();
+        while let Some(finding) = engine.next_finding() {
+            self.note(finding);
+        }
+        let sources = sources.into_iter().filter(|source| source.severity >= 1).map(|source| Source {
+            source: source.source.to_string(),
+            severity: source.severity,
+            packets: source.packets,
+            contacts: source.contacts,
+            targets: source.targets.len(),
+            ports: Ports { tcp: source.tcp_ports, udp: source.udp_ports },
+            protocols: source.protocols,
+            first: Time(source.first),
+            last: Time(source.last),
+            kinds: source.kinds.iter().map(|kind| kind.as_str()).collect(),
+            signatures: Vec::new(),
+            tool: None,
+        });
+        Document {
+            schema: 1,
+            input: Input {
+                files,
+                lines: counts.lines,
+                packets: counts.packets,
+                not_netfilter: counts.not_netfilter,
+                malformed: counts.malformed,
+                first: counts.first.map(Time),
+                last: counts.last.map(Time),
+            },
+            classes: Classes(engine.status().classes),
+            sources: sources.collect(),
+            alerts: self.incidents.values().map(Incident::alert).collect(),
+            left_out: self.left_out,
+        }
+    }
+}
+
+impl Incident {
+    fn alert(&self) -> Alert {
+        let told = convert::alert(&self.latest);
+        Alert {
+            id: self.latest.id,
+            severity: self.latest.severity,
+            kind: self.latest.kind.as_str(),
+            source: told.source,
+            sources: told.details.sources,
+            delivery: self.latest.delivery.as_str(),
+            opened: Time(self.opened),
+            closed: self.closed.map(Time),
+            packet_at_open: self.latest.packet_at_open,
+            contacts_at_open: self.latest.contacts_at_open,
+            updates: self.updates,
+            summary: told.summary,
+        }
+    }
+}
+
+/// The report, in the words of the bus.
+#[derive(Debug, Serialize)]
+pub(crate) struct Document {
+    schema: u32,
+    input: Input,
+    classes: Classes,
+    sources: Vec<Source>,
+    alerts: Vec<Alert>,
+    /// Alerts behind the first [`MAX_ALERTS`]: no part of the document, so that its shape stays.
+    #[serde(skip)]
+    pub(crate) left_out: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Input {
+    files: Vec<String>,
+    lines: u64,
+    packets: u64,
+    not_netfilter: u64,
+    malformed: u64,
+    first: Option<Time>,
+    last: Option<Time>,
+}
+
+#[derive(Debug, Serialize)]
+struct Source {
+    source: String,
+    severity: u8,
+    packets: u64,
+    contacts: u32,
+    targets: usize,
+    ports: Ports,
+    protocols: Vec<u8>,
+    first: Time,
+    last: Time,
+    kinds: Vec<&'static str>,
+    signatures: Vec<Value>,
+    tool: Option<Value>,
+}
+
+#[derive(Debug, Serialize)]
+struct Ports {
+    tcp: String,
+    udp: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Alert {
+    id: u64,
+    severity: u8,
+    kind: &'static str,
+    source: String,
+    sources: Vec<String>,
+    delivery: &'static str,
+    opened: Time,
+    closed: Option<Time>,
+    packet_at_open: u64,
+    contacts_at_open: u32,
+    updates: u32,
+    summary: String,
+}
+
+/// Packets by class, in the order of [`Class::ALL`].
+#[derive(Debug)]
+struct Classes([u64; Class::ALL.len()]);
+
+impl Classes {
+    fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        Class::ALL.iter().map(|class| class.as_str()).zip(self.0)
+    }
+}
+
+impl Serialize for Classes {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Time(Tick);
+
+impl Serialize for Time {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&times::rfc3339(self.0))
+    }
+}
+
+/// One document. Writing into memory does not fail, neither here nor below.
+pub(crate) fn json(into: &mut Vec<u8>, document: &Document) {
+    let _ = serde_json::to_writer_pretty(&mut *into, document);
+    into.push(b'\n');
+}
+
+/// One alert a line.
+pub(crate) fn json_lines(into: &mut Vec<u8>, document: &Document) {
+    for alert in &document.alerts {
+        let _ = serde_json::to_writer(&mut *into, alert);
+        into.push(b'\n');
+    }
+}
+
+/// One problem a line.
+pub(crate) fn list(problems: &[impl Display]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// For people.
+pub(crate) fn text(into: &mut Vec<u8>, document: &Document) {
+    let Document { input, classes, sources, alerts, .. } = document;
+    let other = if input.malformed == 0 { String::new() } else { format!(", {} broken", thousands(input.malformed)) };
+    let (records, lines) = (thousands(input.packets), thousands(input.lines));
+    let _ = writeln!(into, "{records} firewall records in {lines} lines{other}");
+    if input.packets == 0 {
+        let _ = writeln!(into, "\nThis is no log of a netfilter firewall, or the firewall logs nothing. Its records look like this:");
+        let _ = writeln!(into, "    … kernel: DROP IN=eth0 OUT= MAC=… SRC=203.0.113.9 DST=192.0.2.1 LEN=60 … PROTO=TCP SPT=40000 DPT=22 …");
+        return;
+    }
+    if let (Some(Time(first)), Some(Time(last))) = (input.first, input.last) {
+        let zone = if times::is_uptime(first) { "" } else { " UTC" };
+        let _ = writeln!(into, "from {} to {}{zone} ({})", times::plain(first), times::plain(last), times::span(last.since(first)));
+    }
+    let _ = writeln!(into, "\n{}", title(alerts.len(), "alert"));
+    let mut ranked: Vec<&Alert> = alerts.iter().collect();
+    ranked.sort_by_key(|alert| (std::cmp::Reverse(alert.severity), alert.id));
+    for alert in ranked.iter().take(SHOWN) {
+        let _ = writeln!(into, "  {}  {}  {}", alert.severity, times::plain(alert.opened.0), alert.summary);
+    }
+    more(into, alerts.len());
+    let notable: Vec<&Source> = sources.iter().filter(|source| source.severity > 1).collect();
+    let _ = writeln!(into, "\n{}", title(notable.len(), "suspect"));
+    let rows = notable.iter().take(SHOWN).map(|source| {
+        let kinds = if source.kinds.is_empty() { "-".to_owned() } else { source.kinds.join(" ") };
+        [
+            source.severity.to_string(),
+            source.source.clone(),
+            thousands(source.packets),
+            thousands(source.contacts.into()),
+            kinds,
+            ports(&source.ports),
+        ]
+    });
+    table(into, ["severity", "source", "packets", "contacts", "what", "ports"], &rows.collect::<Vec<_>>());
+    more(into, notable.len());
+    let background = sources.len() - notable.len();
+    if background > 0 {
+        let plural = if background == 1 { "source" } else { "sources" };
+        let _ = writeln!(
+            into,
+            "{}{} {plural} of no more than the usual background",
+            if notable.is_empty() { "" } else { "  and " },
+            thousands(background as u64)
+        );
+    }
+    let _ = writeln!(into, "\nRecords by class");
+    for (class, count) in classes.iter().filter(|(_, count)| *count > 0) {
+        let _ = writeln!(into, "  {:<15} {:>12}", class.replace('_', " "), thousands(count));
+    }
+}
+
+fn title(count: usize, what: &str) -> String {
+    match count {
+        0 => format!("No {what}s"),
+        1 => format!("1 {what}"),
+        _ => format!("{} {what}s, worst first", thousands(count as u64)),
+    }
+}
+
+fn more(into: &mut Vec<u8>, count: usize) {
+    if count > SHOWN {
+        let _ = writeln!(into, "  and {} more: -o json has them all", thousands((count - SHOWN) as u64));
+    }
+}
+
+/// `tcp 22-25,80  udp 53`, as far as a line of a terminal goes.
+fn ports(ports: &Ports) -> String {
+    let mut text = String::new();
+    for (name, list) in [("tcp", &ports.tcp), ("udp", &ports.udp)] {
+        if !list.is_empty() {
+            let gap = if text.is_empty() { "" } else { "  " };
+            let shown: String = list.chars().take(32).collect();
+            let cut = if shown.len() < list.len() { "…" } else { "" };
+            text.push_str(&format!("{gap}{name} {shown}{cut}"));
+        }
+    }
+    text
+}
+
+/// Columns as wide as they must be; the first, third and fourth are numbers and stand right.
+fn table<const N: usize>(into: &mut Vec<u8>, head: [&str; N], rows: &[[String; N]]) {
+    if rows.is_empty() {
+        return;
+    }
+    let head = head.map(str::to_owned);
+    let width = |column: usize| {
+        let cells = std::iter::once(&head).chain(rows).filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or_default()
+    };
+    let widths: Vec<usize> = (0..N).map(width).collect();
+    for row in std::iter::once(&head).chain(rows) {
+        let mut line = String::new();
+        for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
+            let cell = if matches!(column, 0 | 2 | 3) { format!("{cell:>width$}") } else { format!("{cell:<width$}") };
+            line.push_str("  ");
+            line.push_str(&cell);
+        }
+        let _ = writeln!(into, "{}", line.trim_end());
+    }
+}
+
+/// `1996` as `1,996`.
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (n, digit) in digits.chars().enumerate() {
+        if n > 0 && (digits.len() - n).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_numbers_are_grouped() {
+        assert_eq!([0, 999, 1000, 34_115, 1_234_567].map(thousands), ["0", "999", "1,000", "34,115", "1,234,567"]);
+    }
+
+    #[test]
+    fn columns_line_up() {
+        let mut out = Vec::new();
+        table(
+            &mut out,
+            ["n", "source", "x", "y"],
+            &[["3", "192.0.2.1", "10", "-"], ["12", "a", "5", ""]].map(|row| row.map(str::to_owned)),
+        );
+        assert_eq!(String::from_utf8(out).unwrap(), "   n  source      x  y\n   3  192.0.2.1  10  -\n  12  a           5\n");
+    }
+}

@@ -1,0 +1,121 @@
+//! Moments and spans, as people and JSON write them.
+
+use firebell_engine::tick::Tick;
+use jiff::{SignedDuration, Timestamp, civil, tz::TimeZone};
+use std::time::Duration;
+
+/// Uptime is no calendar: what lies before 1980 was counted from boot. No netfilter log is that old (Linux 2.4 is of 2001).
+const FIRST_CALENDAR: Tick = Tick::from_secs(10 * 365 * 86_400);
+
+/// RFC 3339 in UTC, with microseconds: `2026-11-22T07:36:51.192320Z`.
+pub(crate) fn rfc3339(tick: Tick) -> String {
+    let timestamp =
+        i64::try_from(tick.as_micros()).ok().and_then(|micros| Timestamp::from_microsecond(micros).ok()).unwrap_or(Timestamp::MAX);
+    format!("{timestamp:.6}")
+}
+
+/// Whether a moment was counted from boot.
+pub(crate) fn is_uptime(tick: Tick) -> bool {
+    tick < FIRST_CALENDAR
+}
+
+/// For people: `2026-11-22 07:36:51`, or `2451.192 s after boot`.
+pub(crate) fn plain(tick: Tick) -> String {
+    if is_uptime(tick) {
+        let secs = Duration::from_micros(tick.as_micros()).as_secs_f64();
+        return format!("{secs:.3} s after boot");
+    }
+    let text = rfc3339(tick);
+    text.get(..19).unwrap_or(&text).replace('T', " ")
+}
+
+/// For people, two units at most: `4 s`, `3 min 22 s`, `5 h 1 min`, `12 d 3 h`.
+pub(crate) fn span(span: Duration) -> String {
+    let secs = span.as_secs();
+    let two = |large: u64, large_unit: &str, small: u64, small_unit: &str| {
+        if small == 0 { format!("{large} {large_unit}") } else { format!("{large} {large_unit} {small} {small_unit}") }
+    };
+    match secs {
+        0..60 => format!("{secs} s"),
+        60..3600 => two(secs / 60, "min", secs % 60, "s"),
+        3600..86_400 => two(secs / 3600, "h", secs / 60 % 60, "min"),
+        _ => two(secs / 86_400, "d", secs / 3600 % 24, "h"),
+    }
+}
+
+/// A time zone for stamps that name none: `UTC`, `local`, `Europe/Berlin`, `+01:00`.
+///
+/// # Errors
+/// What was expected.
+pub(crate) fn zone(text: &str) -> Result<TimeZone, String> {
+    if text == "local" {
+        return Ok(TimeZone::system());
+    }
+    if let Some(offset) = offset(text) {
+        return Ok(offset.to_time_zone());
+    }
+    TimeZone::get(text)
+        .map_err(|_| format!("'{text}' is no time zone here; use local, UTC, an offset such as +01:00 or a name such as Europe/Berlin"))
+}
+
+/// `+01:00`, `-0530`, `+2`.
+fn offset(text: &str) -> Option<jiff::tz::Offset> {
+    let (sign, digits) = match text.split_at_checked(1)? {
+        ("+", digits) => (1, digits),
+        ("-", digits) => (-1, digits),
+        _ => return None,
+    };
+    let (hours, minutes) = match digits.split_once(':') {
+        Some(parts) => parts,
+        None if digits.len() == 4 => digits.split_at_checked(2)?,
+        None => (digits, "0"),
+    };
+    let number =
+        |digits: &str| digits.parse::<i32>().ok().filter(|_| digits.len() <= 2 && digits.bytes().all(|byte| byte.is_ascii_digit()));
+    let secs = number(hours)? * 3600 + number(minutes).filter(|minutes| *minutes < 60)? * 60;
+    jiff::tz::Offset::from_seconds(sign * secs).ok()
+}
+
+/// How many seconds east of UTC a zone is at a local time; where a clock was turned, by the rule before.
+pub(crate) fn offset_at(zone: &TimeZone, local: civil::DateTime) -> i32 {
+    zone.to_ambiguous_zoned_datetime(local).compatible().map_or(0, |zoned| zoned.offset().seconds())
+}
+
+/// The year of a moment since the Unix epoch.
+pub(crate) fn year_of(moment: Duration) -> i32 {
+    SignedDuration::try_from(moment)
+        .and_then(Timestamp::from_duration)
+        .map_or(1970, |moment| i32::from(TimeZone::UTC.to_datetime(moment).year()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_written_in_utc_with_microseconds() {
+        assert_eq!(rfc3339(Tick::from_micros(1_795_331_461_000_500)), "2026-11-22T07:11:01.000500Z");
+        assert_eq!(rfc3339(Tick::ZERO), "1970-01-01T00:00:00.000000Z");
+        assert!(rfc3339(Tick::from_micros(u64::MAX)).starts_with("9999-"));
+        assert_eq!(plain(Tick::from_secs(1_795_331_461)), "2026-11-22 07:11:01");
+        assert_eq!(plain(Tick::from_micros(2_451_192_320)), "2451.192 s after boot");
+    }
+
+    #[test]
+    fn spans_have_two_units_at_most() {
+        for (secs, text) in [(0, "0 s"), (59, "59 s"), (60, "1 min"), (202, "3 min 22 s"), (18_060, "5 h 1 min"), (1_047_600, "12 d 3 h")] {
+            assert_eq!(span(Duration::from_secs(secs)), text);
+        }
+    }
+
+    #[test]
+    fn zones_are_names_or_offsets() {
+        let july = civil::date(2026, 7, 1).at(12, 0, 0, 0);
+        for (text, secs) in [("UTC", 0), ("+01:00", 3600), ("-0530", -19_800), ("+2", 7200), ("Europe/Berlin", 7200)] {
+            assert_eq!(offset_at(&zone(text).unwrap(), july), secs, "{text}");
+        }
+        for bad in ["", "Mars/Olympus", "+99:00", "+1:60", "+x", "+01:+1"] {
+            assert!(zone(bad).is_err(), "{bad}");
+        }
+    }
+}
