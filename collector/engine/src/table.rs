@@ -416,7 +416,7 @@ impl Table {
             targets: ONE,
             recent: Recent::default(),
             probes: [0; Probe::COUNT],
-            tool: Marks::default(),
+            tool: Marks::after(fresh.probe, fresh.contact.service(), fresh.brief.last),
             since: fresh.contact.minute(),
             bitmap: NO_BITMAP,
             newer: NONE,

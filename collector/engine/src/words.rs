@@ -71,7 +71,7 @@ pub(crate) fn why(incident: &Incident, limits: &Limits) -> String {
         Detector::IllegalFlags => write!(out, "illegal flags ({id}): TCP flags that no operating system sends, on {contacts} contacts"),
         Detector::SlowScan => write!(out, "slow scan ({id}): {contacts} distinct ports on one of our addresses within a day"),
         Detector::Discovery => {
-            write!(out, "host discovery ({id}): the four packets by which nmap asks whether a host is up, within a second")
+            write!(out, "host discovery ({id}): several kinds of packets that ask whether a host is up, within a second")
         }
         Detector::Sweep => write!(out, "sweep ({id}): the same services on {} of our addresses", targets(incident)),
         Detector::InsistentTries => {

@@ -393,6 +393,39 @@ fn nmaps_os_detection_and_host_discovery_are_known() {
 }
 
 #[test]
+fn a_host_discovery_needs_no_second_round() {
+    let lines = [
+        "LEN=28 TOS=0x00 PREC=0x00 TTL=50 ID=41698 PROTO=ICMP TYPE=8 CODE=0 ID=4050 SEQ=0 ",
+        "LEN=44 TOS=0x00 PREC=0x00 TTL=44 ID=56098 PROTO=TCP SPT=53259 DPT=443 WINDOW=1024 RES=0x00 SYN URGP=0 ",
+        "LEN=40 TOS=0x00 PREC=0x00 TTL=43 ID=19378 PROTO=TCP SPT=53259 DPT=80 WINDOW=1024 RES=0x00 ACK URGP=0 ",
+        "LEN=40 TOS=0x00 PREC=0x00 TTL=45 ID=23660 PROTO=ICMP TYPE=13 CODE=0 ID=45969 SEQ=0 ",
+    ];
+    for first in 0..lines.len() {
+        let mut bench = Bench::new();
+        for n in 0..lines.len() {
+            assert_eq!(bench.said, []);
+            bench.see(&format!("DROP IN=eth0 OUT= SRC={ATTACKER} DST={US} {}", lines[(first + n) % lines.len()]));
+        }
+        assert_eq!((bench.last().kind, bench.last().severity), (Kind::PingSweep, 2));
+    }
+}
+
+#[test]
+fn three_icmp_requests_at_once_ask_whether_a_host_is_up() {
+    for (source, severity) in [(ATTACKER, 2), (NEIGHBOUR, 3)] {
+        let mut bench = Bench::new();
+        for kind in [17, 8, 13] {
+            assert_eq!(bench.said, []);
+            let len = if kind == 8 { 28 } else { 40 };
+            bench.see(&format!(
+                "DROP IN=eth0 OUT= SRC={source} DST={US} LEN={len} TOS=0x00 PREC=0x00 TTL=50 ID=1 PROTO=ICMP TYPE={kind} CODE=0 "
+            ));
+        }
+        assert_eq!((bench.last().kind, bench.last().severity, bench.last().tool), (Kind::PingSweep, severity, None));
+    }
+}
+
+#[test]
 fn decoys_are_one_incident_with_a_list_of_sources() {
     let said = replay("nmap_D.log");
     assert!(said.iter().all(|finding| finding.id == 1));

@@ -15,6 +15,7 @@
 //! A label needs the same mark twice, but for nmap's OS detection, whose packets nobody else sends.
 
 use crate::{
+    class::{Probe, Service},
     packet::{Packet, TcpFlags},
     tick::Tick,
 };
@@ -29,12 +30,12 @@ pub struct Tool {
     pub is_sure: bool,
 }
 
-/// What nobody but nmap sends.
+/// What no program sends but to scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sure {
     /// Probes that identify the operating system.
     OsDetection,
-    /// The four packets by which it asks whether a host is up.
+    /// Several kinds of packets at once that ask whether a host is up.
     Discovery,
 }
 
@@ -74,14 +75,40 @@ const ZMAP: u16 = 2;
 const MIRAI: u16 = 3;
 const HPING: u16 = 4;
 const SAME_SEQ: u16 = 5;
-const ALL_STEPS: u8 = 0b1111;
+
+/// Packets that ask whether a host is up, as bits: echo, timestamp, SYN to 443, ACK to 80, address mask.
+const ECHO: u8 = 1;
+const TIMESTAMP: u8 = 2;
+const SYN_443: u8 = 4;
+const ACK_80: u8 = 8;
+const MASK: u8 = 16;
+/// nmap's host discovery.
+const NMAP_STEPS: u8 = ECHO | TIMESTAMP | SYN_443 | ACK_80;
+/// All three ICMP requests (nmap -PE -PP -PM, and others): nobody needs more than one of them.
+const ICMP_STEPS: u8 = ECHO | TIMESTAMP | MASK;
+
+const fn asks_whether_up(steps: u8) -> bool {
+    steps & NMAP_STEPS == NMAP_STEPS || steps & ICMP_STEPS == ICMP_STEPS
+}
 
 impl Marks {
+    /// The marks of a source whose first packet, at `tick`, asked `service` by way of `probe`: of that no more is known.
+    pub(crate) fn after(probe: Probe, service: Service, tick: Tick) -> Self {
+        let discovery = match (probe, service.number) {
+            (Probe::Icmp, 8) => ECHO,
+            (Probe::Icmp, 13) => TIMESTAMP,
+            (Probe::Icmp, 17) => MASK,
+            (Probe::Syn, 443) => SYN_443,
+            (Probe::Ack, 80) => ACK_80,
+            _ => 0,
+        };
+        Self { discovery, second: second_of(tick), ..Self::default() }
+    }
+
     /// Looks at one packet of the source. Says what only nmap's OS detection or host discovery can be.
     pub(crate) fn note(&mut self, packet: &Packet<'_>, tick: Tick) -> Option<Sure> {
         let header = &packet.header;
-        #[allow(clippy::cast_possible_truncation, reason = "differences of seconds wrap as they should")]
-        let second = tick.as_secs() as u16;
+        let second = second_of(tick);
         if let Some(ttl) = header.ttl.or(header.hop_limit) {
             self.ttl.note(ttl, second);
         }
@@ -93,13 +120,13 @@ impl Marks {
         }
         let step = discovery_step(packet);
         let mut is_discovery = false;
-        if step != 0 && self.discovery != ALL_STEPS {
+        if step != 0 && !asks_whether_up(self.discovery) {
             if second.wrapping_sub(self.second) > 1 {
                 self.discovery = 0;
             }
             self.discovery |= step;
             self.second = second;
-            is_discovery = self.discovery == ALL_STEPS;
+            is_discovery = asks_whether_up(self.discovery);
         }
         match header.proto.number {
             Some(6) => self.note_tcp(packet),
@@ -145,7 +172,7 @@ impl Marks {
 
     /// The tool, if the marks say one.
     pub(crate) fn tool(&self) -> Option<Tool> {
-        let is_nmap = self.discovery == ALL_STEPS || self.ttl.is_drawn || self.bare_protocols >= 5;
+        let is_nmap = self.discovery & NMAP_STEPS == NMAP_STEPS || self.ttl.is_drawn || self.bare_protocols >= 5;
         let twice = SEEN_TWICE.iter().find(|(tool, _)| self.seen & 2 << (2 * tool) != 0).map(|(_, name)| *name);
         twice.or(is_nmap.then_some("nmap")).map(|name| Tool { name, is_sure: true })
     }
@@ -182,15 +209,21 @@ fn is_os_probe(packet: &Packet<'_>) -> bool {
     }
 }
 
-/// Which of the four packets of nmap's host discovery this is, as a bit.
+#[allow(clippy::cast_possible_truncation, reason = "differences of seconds wrap as they should")]
+const fn second_of(tick: Tick) -> u16 {
+    tick.as_secs() as u16
+}
+
+/// Which of the packets that ask whether a host is up this is, as a bit.
 fn discovery_step(packet: &Packet<'_>) -> u8 {
     let header = &packet.header;
     let tcp = |port, flags| header.dport == Some(port) && header.flags.is_some_and(|seen| seen.bits() == flags);
     match header.proto.number {
-        Some(1) if header.icmp_type == Some(8) && header.len == Some(28) => 1,
-        Some(1) if header.icmp_type == Some(13) && header.len == Some(40) => 2,
-        Some(6) if tcp(443, TcpFlags::SYN) => 4,
-        Some(6) if tcp(80, TcpFlags::ACK) => 8,
+        Some(1) if header.icmp_type == Some(8) && header.len == Some(28) => ECHO,
+        Some(1) if header.icmp_type == Some(13) && header.len == Some(40) => TIMESTAMP,
+        Some(1) if header.icmp_type == Some(17) => MASK,
+        Some(6) if tcp(443, TcpFlags::SYN) => SYN_443,
+        Some(6) if tcp(80, TcpFlags::ACK) => ACK_80,
         _ => 0,
     }
 }
