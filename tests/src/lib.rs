@@ -6,4 +6,5 @@ pub mod fake_collector;
 pub mod fake_server;
 pub mod private_bus;
 pub mod program;
+pub mod replay;
 pub mod rig;

@@ -1,0 +1,227 @@
+//! Every recorded scan gets the verdict that a person should see, and nothing harmless gets one.
+//!
+//! `corpus/expected.tsv` holds the verdicts. `FIREBELL_BLESS=1 cargo test -p firebell-tests --test captures` writes it anew;
+//! read the difference against `corpus/dev/labels.tsv`. What must hold whatever the table says is asserted here.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+use firebell_engine::finding::{Delivery, Finding, Kind, Source};
+use firebell_tests::{
+    corpus,
+    replay::{Story, findings, stories},
+};
+use std::{collections::BTreeMap, env, fmt::Write as _, fs, sync::LazyLock};
+
+/// Verdicts on each capture, by name.
+static VERDICTS: LazyLock<BTreeMap<String, Vec<Story>>> = LazyLock::new(|| {
+    let read = |capture: String| {
+        let lines = corpus::lines(&capture, "kmsg").unwrap().unwrap();
+        let stories = stories(&findings(&lines));
+        (capture, stories)
+    };
+    corpus::captures().unwrap().into_iter().filter(|capture| capture != "edge").map(read).collect()
+});
+
+/// (capture, scan type, expectation) of every label.
+fn labels() -> Vec<(String, String, String)> {
+    let table = fs::read_to_string(corpus::directory().join("dev/labels.tsv")).unwrap();
+    let label = |line: &str| {
+        let columns: Vec<&str> = line.split('\t').collect();
+        (columns[0].strip_suffix(".kmsg.log").unwrap().to_owned(), columns[3].to_owned(), columns[11].to_owned())
+    };
+    table.lines().skip(1).map(label).collect()
+}
+
+fn source(finding: &Finding) -> String {
+    match finding.source {
+        Source::Address(address) => address.to_string(),
+        Source::Network(address, length) => format!("{address}/{length}"),
+        Source::Set => format!("{} sources", finding.sources.len()),
+        Source::Own => "this host".to_owned(),
+    }
+}
+
+/// One line of the table.
+fn row(out: &mut String, capture: &str, expect: &str, story: &Story) {
+    let last = &story.last;
+    let tool = last.tool.map_or("-", |tool| tool.name);
+    let opened = story.popup.as_ref().map_or("-".to_owned(), |popup| popup.contacts.to_string());
+    let _ = writeln!(
+        out,
+        "{capture}\t{expect}\t{}\t{}\t{}\t{}\t{tool}\t{}\t{}\t{opened}\t{}\t{}",
+        last.kind.as_str(),
+        last.severity,
+        last.delivery.as_str(),
+        source(last),
+        last.attribution.as_str(),
+        last.packets,
+        last.contacts,
+        story.updates,
+    );
+}
+
+const HEADER: &str =
+    "capture\texpect\tkind\tseverity\tdelivery\tsource\ttool\tattribution\tpackets\tcontacts_at_popup\tcontacts\tupdates\n";
+
+fn table() -> String {
+    let expectations: BTreeMap<_, _> = labels().into_iter().map(|(capture, _, expect)| (capture, expect)).collect();
+    let mut out = HEADER.to_owned();
+    for (capture, stories) in &*VERDICTS {
+        let expect = &expectations[capture];
+        if stories.is_empty() {
+            let _ = writeln!(out, "{capture}\t{expect}{}", "\t-".repeat(10));
+        }
+        for story in stories {
+            row(&mut out, capture, expect, story);
+        }
+    }
+    out
+}
+
+#[test]
+fn the_verdicts_are_those_in_the_table() {
+    let path = corpus::directory().join("expected.tsv");
+    let table = table();
+    if env::var_os("FIREBELL_BLESS").is_some() {
+        fs::write(&path, &table).unwrap();
+    }
+    let kept = fs::read_to_string(&path).unwrap_or_default();
+    for (kept, now) in kept.lines().zip(table.lines()) {
+        assert_eq!(kept, now, "a verdict has changed; if it is better: FIREBELL_BLESS=1 cargo test -p firebell-tests --test captures");
+    }
+    assert_eq!(kept.lines().count(), table.lines().count());
+}
+
+/// The kind that each type of scan must be called, whatever the table says.
+fn kind(scan_type: &str) -> Option<Kind> {
+    Some(match scan_type {
+        "tcp-syn"
+        | "tcp-syn-slow"
+        | "tcp-syn-no-options"
+        | "tcp-syn-fragments"
+        | "tcp-syn-source-port-53"
+        | "tcp-syn-low-ttl"
+        | "tcp-syn-data"
+        | "tcp-syn-forward"
+        | "tcp-syn-masscan"
+        | "tcp-syn-ipv6-extension-headers"
+        | "tcp-syn-fin"
+        | "tcp-odd-flags"
+        | "version"
+        | "backdoor-probes" => Kind::SynScan,
+        "tcp-connect" => Kind::ConnectScan,
+        "tcp-fin" => Kind::FinScan,
+        "tcp-xmas" => Kind::XmasScan,
+        "tcp-null" => Kind::NullScan,
+        "tcp-ack" | "tcp-window" => Kind::AckScan,
+        "tcp-maimon" => Kind::MaimonScan,
+        "udp" => Kind::UdpScan,
+        "ip-protocol" => Kind::ProtocolScan,
+        "os-detection" => Kind::OsDetection,
+        "tcp-syn-decoys" => Kind::DecoyScan,
+        "tcp-syn-distributed" => Kind::DistributedScan,
+        "icmp-sweep" | "icmp-types" => Kind::PingSweep,
+        "tcp-port-sweep" | "tcp-syn-zmap" => Kind::PortSweep,
+        "tcp-syn-flood" => Kind::Flood,
+        "mirai-like" => Kind::InsistentTries,
+        _ => return None,
+    })
+}
+
+/// Scans that are told in the digest: sweeps from the Internet, which every host sees all day, and insistent knocking.
+const DIGESTED: [&str; 5] = ["icmp-sweep", "icmp-types", "tcp-port-sweep", "tcp-syn-zmap", "mirai-like"];
+/// Attacks of a packet or two, which only signatures can tell.
+const FOR_SIGNATURES: [&str; 1] = ["land"];
+
+#[test]
+fn every_scan_is_one_incident_of_its_kind() {
+    for (capture, scan_type, expect) in labels() {
+        if expect != "alert" || FOR_SIGNATURES.contains(&scan_type.as_str()) {
+            continue;
+        }
+        let [story] = VERDICTS[&capture].as_slice() else { panic!("{capture}: not one incident: {:#?}", VERDICTS[&capture]) };
+        let last = &story.last;
+        if let Some(kind) = kind(&scan_type) {
+            assert_eq!(last.kind, kind, "{capture}");
+        }
+        let is_digested = DIGESTED.contains(&scan_type.as_str());
+        assert!(last.delivery == Delivery::Popup || (is_digested && last.delivery == Delivery::Digest), "{capture}");
+    }
+}
+
+/// DETECTION targets: distinct contacts at the first popup.
+#[test]
+fn a_scan_is_told_at_its_seventh_contact_and_an_illegal_one_at_its_second() {
+    for (capture, scan_type, _) in labels() {
+        let most = match kind(&scan_type) {
+            _ if matches!(scan_type.as_str(), "tcp-syn-fin" | "tcp-odd-flags") => 2,
+            Some(Kind::FinScan | Kind::NullScan | Kind::XmasScan | Kind::OsDetection) => 2,
+            Some(Kind::SynScan | Kind::ConnectScan | Kind::AckScan | Kind::MaimonScan | Kind::ProtocolScan) => 7,
+            Some(Kind::UdpScan) => 9,
+            _ => continue,
+        };
+        let [story] = VERDICTS[&capture].as_slice() else { panic!("{capture}") };
+        let popup = story.popup.as_ref().unwrap_or_else(|| panic!("{capture}: no popup"));
+        assert!(popup.contacts <= most, "{capture}: {} contacts at the popup", popup.contacts);
+        assert!(story.updates <= 3, "{capture}: {} updates", story.updates);
+    }
+}
+
+#[test]
+fn nothing_harmless_is_told() {
+    let mut quiet = 0;
+    for (capture, _, expect) in labels() {
+        if expect == "quiet" {
+            quiet += 1;
+            assert!(VERDICTS[&capture].iter().all(|story| story.last.severity < 2), "{capture}: {:#?}", VERDICTS[&capture]);
+        }
+    }
+    assert!(quiet >= 11, "{quiet}");
+}
+
+/// The command in `labels.tsv` says which tool it was.
+#[test]
+fn no_tool_is_named_that_did_not_send() {
+    let table = fs::read_to_string(corpus::directory().join("dev/labels.tsv")).unwrap();
+    let mut named = 0;
+    for line in table.lines().skip(1) {
+        let columns: Vec<&str> = line.split('\t').collect();
+        for story in &VERDICTS[columns[0].strip_suffix(".kmsg.log").unwrap()] {
+            if let Some(tool) = story.last.tool {
+                assert_eq!(tool.name, columns[1], "{}", columns[0]);
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 40, "{named}");
+}
+
+/// By name, what does not hang on how exactly a form keeps the time.
+fn essence(story: &Story) -> (Kind, u8, Delivery, String, Option<&'static str>, u32, Option<u32>) {
+    let last = &story.last;
+    let popup = story.popup.as_ref().map(|popup| popup.contacts);
+    (last.kind, last.severity, last.delivery, source(last), last.tool.map(|tool| tool.name), last.contacts, popup)
+}
+
+#[test]
+fn the_four_forms_of_a_capture_get_the_same_verdict() {
+    let mut compared = 0;
+    for (capture, kmsg) in &*VERDICTS {
+        for form in &corpus::FORMS[1..] {
+            let Some(lines) = corpus::lines(capture, form).unwrap() else { continue };
+            let other = stories(&findings(&lines));
+            let kmsg: Vec<_> = kmsg.iter().map(essence).collect();
+            assert_eq!(kmsg, other.iter().map(essence).collect::<Vec<_>>(), "{capture}.{form}");
+            compared += 1;
+        }
+    }
+    assert!(compared > 240, "{compared}");
+}
+
+#[test]
+fn the_same_lines_give_the_same_findings() {
+    for capture in ["syn", "decoys", "distributed", "synflood"] {
+        let lines = corpus::lines(capture, "kmsg").unwrap().unwrap();
+        assert_eq!(format!("{:?}", findings(&lines)), format!("{:?}", findings(&lines)), "{capture}");
+    }
+}
