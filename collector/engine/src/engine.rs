@@ -3,6 +3,7 @@
 use crate::{
     address::{self, Home, Key},
     class::{self, Class, Classified, Layer, Probe, Service, Verdicts},
+    config::{Network, Scanner},
     contacts::{self, Contact, ONE, Targets},
     detect::{
         self, Detector, Evidence, Limits, Verdict,
@@ -21,6 +22,7 @@ use crate::{
     hash::Hasher,
     incident::{Dossier, Incident, Sighting, Subject, Who},
     incidents::{Group, Incidents, Member},
+    lists::{Mute, Muted},
     origin::Origin,
     packet::{Packet, TcpFlags},
     ports::PortSet,
@@ -39,6 +41,7 @@ pub struct Engine {
     half_life: HalfLife,
     verdicts: Verdicts,
     home: Home,
+    mute: Mute,
     targets: Targets,
     /// Sources on the Internet.
     far: Table,
@@ -54,6 +57,8 @@ pub struct Engine {
     incidents: Incidents,
     hasher: Hasher,
     classes: [u64; Class::ALL.len()],
+    trusted: u64,
+    ignored: u64,
     now: Tick,
 }
 
@@ -86,6 +91,10 @@ fn worse(verdict: Option<Verdict>, other: Verdict) -> Option<Verdict> {
 pub struct Status {
     /// Packets by class, in the order of [`Class::ALL`].
     pub classes: [u64; Class::ALL.len()],
+    /// Packets of trusted sources.
+    pub trusted: u64,
+    /// Packets that the configuration says to ignore.
+    pub ignored: u64,
     /// Sources on the Internet.
     pub far: TableStatus,
     /// Private and on-link sources.
@@ -141,6 +150,7 @@ impl Engine {
             half_life: HalfLife::new(config.half_life),
             verdicts: Verdicts::new(&config.accepted_words),
             home: Home::new(&config.home),
+            mute: Mute::new(&config.lists),
             targets: Targets::new(hasher),
             far: Table::new(config.max_sources, FAR_BITMAPS, hasher, hasher.hash(1, 0)),
             near: Table::new(config.max_near_sources, NEAR_BITMAPS, hasher, hasher.hash(2, 0)),
@@ -154,6 +164,8 @@ impl Engine {
             incidents: Incidents::new(config, limits, hasher),
             hasher,
             classes: [0; Class::ALL.len()],
+            trusted: 0,
+            ignored: 0,
             now: Tick::ZERO,
         }
     }
@@ -171,6 +183,17 @@ impl Engine {
         let Classified { class, probe } = class::classify(packet, action == Action::Accepted, &self.home);
         if let Some(count) = self.classes.get_mut(class as usize) {
             *count += 1;
+        }
+        match self.mute.covers(packet, class) {
+            None => {}
+            Some(Muted::Trusted) => {
+                self.trusted += 1;
+                return;
+            }
+            Some(Muted::Ignored) => {
+                self.ignored += 1;
+                return;
+            }
         }
         let target = self.targets.id(packet.header.dst);
         let key = Key::new(packet.header.src, origin);
@@ -203,6 +226,12 @@ impl Engine {
         self.incidents.note_log(records, Origin::Kernel, self.now);
     }
 
+    /// Takes new lists of bad and of research addresses for those of [`Config`]: their files have changed. Incidents that are
+    /// open follow.
+    pub fn replace_lists(&mut self, reputation: &[Network], scanners: Vec<Scanner>) {
+        self.incidents.replace_lists(reputation, scanners, self.now);
+    }
+
     /// When [`Engine::advance`] has something to do next, if it ever has.
     #[must_use]
     pub fn deadline(&self) -> Option<Tick> {
@@ -233,7 +262,14 @@ impl Engine {
     /// Counters and sizes.
     #[must_use]
     pub fn status(&self) -> Status {
-        Status { classes: self.classes, far: self.far.status(), near: self.near.status(), incidents: self.incidents.status() }
+        Status {
+            classes: self.classes,
+            trusted: self.trusted,
+            ignored: self.ignored,
+            far: self.far.status(),
+            near: self.near.status(),
+            incidents: self.incidents.status(),
+        }
     }
 
     /// Every source that is remembered, most severe first, then by packets and address.
@@ -294,6 +330,9 @@ impl Engine {
         };
         if let Some(tries) = self.count_try(packet, facts) {
             verdict = worse(verdict, tries);
+        }
+        if self.incidents.grades().waits_for(packet) {
+            verdict = worse(verdict, Verdict { severity: 1, detector: Detector::Listed });
         }
         let verdict = verdict.map(|verdict| (verdict, score, is_sweep));
         let sighting = Sighting { packet, probe: Some((probe, contact.service())), action, new_contacts: novelty.contacts, tool, tick };
@@ -513,7 +552,7 @@ impl Engine {
         };
         SourceReport {
             source: view.brief.address(),
-            severity: incident.map_or(1, |incident| incident.severity),
+            severity: incident.map_or(1, |incident| incident.shown),
             packets: u64::from(view.brief.packets),
             contacts: view.contacts.max(incident.map_or(0, Incident::contact_count)),
             targets,

@@ -6,6 +6,7 @@ use crate::{
     contacts::ONE,
     detect::{Detector, Verdict, scan_kind, tool::Tool},
     finding::{Action, Attribution, Delivery, Kind},
+    lists::Standing,
     origin::Origin,
     packet::Packet,
     ports::PortSet,
@@ -95,7 +96,12 @@ pub(crate) struct Incident {
     pub(crate) sources: Vec<IpAddr>,
     pub(crate) source_count: u32,
     pub(crate) is_open: bool,
+    /// How bad it is by what was seen.
     pub(crate) severity: u8,
+    /// How bad it is said to be: see `Incidents::settle`.
+    pub(crate) shown: u8,
+    /// What the lists say of its sources.
+    pub(crate) standing: Standing,
     pub(crate) detector: Detector,
     pub(crate) is_near: bool,
     pub(crate) origin: Origin,
@@ -158,6 +164,8 @@ impl Incident {
             source_count: 0,
             is_open: true,
             severity: 0,
+            shown: 0,
+            standing: Standing::default(),
             detector,
             is_near,
             origin,
@@ -388,7 +396,9 @@ impl Incident {
 
     /// A verdict makes an incident worse, never better. What a group is, is said by whoever found the group.
     pub(crate) fn raise(&mut self, verdict: Verdict, score: Weight, is_sweep: bool) {
-        let names = matches!(self.subject, Subject::Source(_)) && (verdict.severity, verdict.detector) > (self.severity, self.detector);
+        // That a source is listed is the reason only as long as there is no other.
+        let is_better = self.detector == Detector::Listed || (verdict.severity, verdict.detector) > (self.severity, self.detector);
+        let names = matches!(self.subject, Subject::Source(_)) && is_better;
         if names || self.severity == 0 {
             if matches!(self.subject, Subject::Source(_)) {
                 self.detector = verdict.detector;

@@ -8,19 +8,20 @@
 
 use crate::{
     address::Key,
-    config::Config,
+    config::{Config, Network, Scanner},
     contacts::ONE,
     detect::{Detector, Limits, Verdict},
     finding::{Finding, Phase, Source},
     hash::Hasher,
     incident::{Dossier, Incident, NEVER, Sighting, Subject, Told, Who},
+    lists::Grades,
     origin::Origin,
     score::Weight,
     tick::Tick,
     words,
 };
 use hashbrown::HashTable;
-use std::{collections::VecDeque, net::IpAddr, time::Duration};
+use std::{collections::VecDeque, mem, net::IpAddr, time::Duration};
 
 /// Exact port sets of 8 KiB that may exist at a time: 4 MiB.
 const MAX_PORT_SETS: usize = 512;
@@ -78,6 +79,7 @@ pub(crate) struct Member {
 pub(crate) struct Incidents {
     hasher: Hasher,
     limits: Limits,
+    grades: Grades,
     config: Config,
     all: Vec<Incident>,
     /// Slots by what an incident is about and by whom.
@@ -97,10 +99,11 @@ pub(crate) struct Incidents {
 }
 
 impl Incidents {
-    pub(crate) fn new(config: Config, limits: Limits, hasher: Hasher) -> Self {
+    pub(crate) fn new(mut config: Config, limits: Limits, hasher: Hasher) -> Self {
         Self {
             hasher,
             limits,
+            grades: Grades::new(mem::take(&mut config.lists)),
             config,
             all: Vec::new(),
             index: HashTable::new(),
@@ -114,6 +117,23 @@ impl Incidents {
             folded: 0,
             evicted: 0,
             lost_findings: 0,
+        }
+    }
+
+    /// The sources whose severity is the administrator's.
+    pub(crate) fn grades(&self) -> &Grades {
+        &self.grades
+    }
+
+    /// Takes new lists of addresses; open incidents that are worse by them are told with the next [`Incidents::advance`].
+    pub(crate) fn replace_lists(&mut self, reputation: &[Network], scanners: Vec<Scanner>, now: Tick) {
+        self.grades.replace(reputation, scanners);
+        for incident in self.all.iter_mut().filter(|incident| incident.is_open) {
+            settle(incident, &self.grades, &self.config);
+            if incident.shown > incident.told.severity {
+                incident.due = incident.due.min(incident.told.at.after(self.config.update_every).max(now));
+                self.earliest = self.earliest.min(incident.due);
+            }
         }
     }
 
@@ -176,7 +196,8 @@ impl Incidents {
             return;
         }
         let severity = self.limits.broaden(verdict.severity, dossier.contacts / ONE);
-        if severity < 4 && !self.may_open(tick) {
+        // Whom the administrator waits for does not hide among many.
+        if severity < 4 && verdict.detector != Detector::Listed && !self.may_open(tick) {
             self.fold_in(dossier, verdict, sighting);
             return;
         }
@@ -313,7 +334,11 @@ impl Incidents {
             {
                 return fail("an incident is not found by what it is about");
             }
-            if !(1..=5).contains(&incident.severity) || incident.targets.len() > 16 || incident.members.len() > MAX_MEMBERS {
+            if !(1..=5).contains(&incident.severity)
+                || !(1..=5).contains(&incident.shown)
+                || incident.targets.len() > 16
+                || incident.members.len() > MAX_MEMBERS
+            {
                 return fail("a value is out of its range");
             }
         }
@@ -547,20 +572,20 @@ impl Incidents {
 
     /// Decides when to tell an incident that has moved.
     fn weigh(&mut self, slot: u32, tick: Tick) {
-        let (limits, config) = (self.limits, &self.config);
+        let (limits, config, grades) = (self.limits, &self.config, &self.grades);
         let Some(incident) = self.all.get_mut(slot as usize) else { return };
         let contacts = incident.contact_count();
         // Many unrelated sources with a little each are no broader attack.
         if !matches!(incident.subject, Subject::Fold(_)) {
             incident.severity = limits.broaden(incident.severity, incident.breadth());
         }
-        incident.severity = cap(incident.severity, incident.origin, config);
-        let is_news = incident.severity > incident.told.severity || has_grown(incident);
+        settle(incident, grades, config);
+        let is_news = incident.shown > incident.told.severity || has_grown(incident);
         // What becomes worth a popup only now does not wait behind what was not.
-        let is_first_popup = incident.severity >= 3 && incident.told.severity < 3;
+        let is_first_popup = incident.shown >= 3 && incident.told.severity < 3;
         let may_tell = if is_first_popup { tick } else { incident.told.at.after(config.update_every) };
         if is_news && tick >= may_tell {
-            let phase = if incident.severity > incident.told.severity { Phase::Escalated } else { Phase::Updated };
+            let phase = if incident.shown > incident.told.severity { Phase::Escalated } else { Phase::Updated };
             self.tell(slot, phase, tick);
             return;
         }
@@ -584,7 +609,7 @@ impl Incidents {
         let ends = incident.last.after(self.idle(incident));
         if tick >= ends {
             self.close(slot, tick);
-        } else if may_tell && incident.severity > incident.told.severity {
+        } else if may_tell && incident.shown > incident.told.severity {
             self.tell(slot, Phase::Escalated, tick);
         } else if may_tell && (has_grown(incident) || (is_quiet && is_untold)) {
             self.tell(slot, Phase::Updated, tick);
@@ -633,7 +658,7 @@ impl Incidents {
         while self.all.len() >= max {
             let victim = (0..)
                 .zip(&self.all)
-                .min_by_key(|(_, incident)| (incident.is_open, incident.severity, incident.last, incident.id))
+                .min_by_key(|(_, incident)| (incident.is_open, incident.shown, incident.last, incident.id))
                 .map(|(slot, _)| slot);
             let Some(slot) = victim else { return };
             if self.all.get(slot as usize).is_some_and(|incident| incident.is_open) {
@@ -658,7 +683,7 @@ impl Incidents {
         let ends = self.all.get(slot as usize).map_or(NEVER, |incident| incident.last.after(self.idle(incident)));
         self.say(slot, phase, tick, None);
         if let Some(incident) = self.all.get_mut(slot as usize) {
-            incident.told = Told { at: tick, severity: incident.severity, contacts: incident.contact_count(), packets: incident.packets };
+            incident.told = Told { at: tick, severity: incident.shown, contacts: incident.contact_count(), packets: incident.packets };
             incident.due = ends.max(tick.after(Duration::from_micros(1)));
             self.earliest = self.earliest.min(incident.due);
         }
@@ -667,7 +692,7 @@ impl Incidents {
     /// Puts the state of an incident into words, and into the queue.
     fn say(&mut self, slot: u32, phase: Phase, tick: Tick, merged_into: Option<u64>) {
         let Some(incident) = self.all.get_mut(slot as usize) else { return };
-        incident.severity = cap(incident.severity, incident.origin, &self.config);
+        settle(incident, &self.grades, &self.config);
         incident.revision = incident.revision.saturating_add(1);
         let (source, sources) = match incident.who {
             Who::One(address) => (Source::Address(address), Vec::new()),
@@ -675,6 +700,8 @@ impl Incidents {
             Who::Network(network, length) => (Source::Network(network, length), incident.sources.clone()),
             Who::Own => (Source::Own, Vec::new()),
         };
+        let mut why = words::why(incident, &self.limits);
+        self.grades.explain(incident, &mut why);
         let finding = Finding {
             id: incident.id,
             seq: self.next_seq,
@@ -682,7 +709,7 @@ impl Incidents {
             phase,
             merged_into,
             at: tick,
-            severity: incident.severity,
+            severity: incident.shown,
             kind: incident.kind(),
             source,
             packets: incident.packets,
@@ -701,9 +728,9 @@ impl Incidents {
             prefix: incident.prefix.clone(),
             mac: incident.mac.clone(),
             uid: incident.uid,
-            delivery: Incident::delivery(incident.severity),
+            delivery: Incident::delivery(incident.shown),
             summary: words::summary(incident),
-            why: words::why(incident, &self.limits),
+            why,
             advice: words::advice(incident),
             attack: words::attack(incident),
             packet_at_open: incident.packet_at_open,
@@ -723,6 +750,12 @@ fn has_grown(incident: &Incident) -> bool {
     let contacts = incident.contact_count() >= incident.told.contacts.saturating_mul(10).max(1) && incident.told.contacts > 0;
     let packets = incident.detector.counts_packets() && incident.packets >= incident.told.packets.saturating_mul(10).max(1);
     contacts || packets
+}
+
+/// How bad an incident is said to be: what was seen, as the lists make it worse or milder, and never above what an
+/// unverified line may be. The only place where a severity is changed for who the source is.
+fn settle(incident: &mut Incident, grades: &Grades, config: &Config) {
+    incident.shown = cap(grades.severity(incident), incident.origin, config);
 }
 
 fn cap(severity: u8, origin: Origin, config: &Config) -> u8 {

@@ -25,6 +25,7 @@ mod detect;
 mod hash;
 mod incident;
 mod incidents;
+mod lists;
 mod ports;
 mod score;
 mod table;

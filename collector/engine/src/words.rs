@@ -62,6 +62,7 @@ pub(crate) fn why(incident: &Incident, limits: &Limits) -> String {
     let contacts = incident.contact_count();
     let (id, sources) = (incident.detector.id(), incident.source_count);
     let _ = match incident.detector {
+        Detector::Listed => write!(out, "{id}: {contacts} contacts of a source that the configuration names"),
         Detector::FastScan => write!(
             out,
             "fast scan ({id}): {contacts} distinct contacts in quick succession; suspicion passed the threshold of {:.1} with {:.1}",

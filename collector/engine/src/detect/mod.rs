@@ -36,7 +36,7 @@ pub(crate) struct Evidence<'a> {
 /// What a detector says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Verdict {
-    /// 2 to 5.
+    /// 1 to 5.
     pub(crate) severity: u8,
     pub(crate) detector: Detector,
 }
@@ -44,6 +44,8 @@ pub(crate) struct Verdict {
 /// Who spoke. Ordered: among equal severities the later one names the reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Detector {
+    /// None of ours: the administrator waits for this source.
+    Listed,
     Backscatter,
     IllegalFlags,
     InsistentTries,
@@ -63,6 +65,7 @@ impl Detector {
     /// Its number in the documentation.
     pub(crate) const fn id(self) -> &'static str {
         match self {
+            Self::Listed => "list",
             Self::FastScan => "D2",
             Self::SlowScan => "D3",
             Self::IllegalFlags => "D4",
@@ -91,7 +94,7 @@ impl Detector {
             Self::Decoys => Some(Kind::DecoyScan),
             Self::Egress => Some(Kind::EgressScan),
             Self::Visibility => Some(Kind::Visibility),
-            Self::FastScan | Self::IllegalFlags | Self::Sweep => None,
+            Self::Listed | Self::FastScan | Self::IllegalFlags | Self::Sweep => None,
         }
     }
 
