@@ -1,6 +1,6 @@
 //! Addresses: who is near, who is one source, and which are our own.
 
-use crate::origin::Origin;
+use crate::{hash::Hasher, origin::Origin};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// One source, as the tables know it: an IPv4 address or an IPv6 /64, by who vouches for it.
@@ -19,6 +19,12 @@ impl Key {
             IpAddr::V4(a) => Self { bits: u64::from(a.to_bits()), is_v6: false, origin },
             IpAddr::V6(a) => Self { bits: upper_half(a), is_v6: true, origin },
         }
+    }
+
+    /// Its keyed hash.
+    pub(crate) fn hash(self, hasher: &Hasher) -> u64 {
+        let (bits, tag) = self.to_words();
+        hasher.hash(bits, u64::from(tag))
     }
 
     /// The IPv4 address, if it is one.
@@ -57,7 +63,7 @@ impl Key {
     }
 
     /// The bytes that are hashed.
-    pub(crate) const fn to_words(self) -> (u64, u8) {
+    const fn to_words(self) -> (u64, u8) {
         (self.bits, (self.is_v6 as u8) << 1 | matches!(self.origin, Origin::Kernel) as u8)
     }
 }

@@ -11,33 +11,45 @@ use crate::{
 use hashbrown::HashTable;
 use std::net::IpAddr;
 
-/// One contact in six bytes, and the minute it was first made.
+/// One contact in eight bytes: the place, and the minute it was first made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Contact {
+    /// Destination, as [`Targets`] numbers it (12 bits), layer (4 bits), and number of the service (16 bits).
+    place: u32,
     /// Minutes, modulo 45 days.
     minute: u16,
-    /// Destination, as [`Targets`] numbers it (12 bits), and layer (4 bits).
-    target_and_layer: u16,
-    number: u16,
 }
 
 impl Contact {
     pub(crate) fn new(target: TargetId, service: Service, tick: Tick) -> Self {
-        Self { minute: minute(tick), target_and_layer: target.0 << 4 | service.layer as u16, number: service.number }
+        let place = u32::from(target.0) << 20 | (service.layer as u32) << 16 | u32::from(service.number);
+        Self { place, minute: minute(tick) }
     }
 
     pub(crate) const fn service(self) -> Service {
-        let layer = match self.target_and_layer & 15 {
+        let layer = match self.place >> 16 & 15 {
             0 => Layer::Tcp,
             1 => Layer::Udp,
             2 => Layer::Icmp,
             _ => Layer::Other,
         };
-        Service { layer, number: self.number }
+        #[allow(clippy::cast_possible_truncation, reason = "the lower 16 bits")]
+        Service { layer, number: self.place as u16 }
     }
 
     pub(crate) const fn target(self) -> TargetId {
-        TargetId(self.target_and_layer >> 4)
+        #[allow(clippy::cast_possible_truncation, reason = "the upper 12 bits")]
+        TargetId((self.place >> 20) as u16)
+    }
+
+    /// Destination, layer and number in one word.
+    pub(crate) const fn place(self) -> u32 {
+        self.place
+    }
+
+    /// Layer and number in one word.
+    pub(crate) const fn service_word(self) -> u32 {
+        self.place & 0xf_ffff
     }
 
     pub(crate) const fn minute(self) -> u16 {
@@ -46,7 +58,7 @@ impl Contact {
 
     /// The same place, whenever.
     pub(crate) const fn is_same(self, other: Self) -> bool {
-        self.target_and_layer == other.target_and_layer && self.number == other.number
+        self.place == other.place
     }
 
     /// Minutes between the two, up to 45 days.
@@ -72,6 +84,7 @@ pub(crate) struct Targets {
     hasher: Hasher,
     known: Vec<IpAddr>,
     index: HashTable<u16>,
+    last: Option<(IpAddr, TargetId)>,
 }
 
 /// Number of one of our addresses, 12 bits.
@@ -83,12 +96,23 @@ const MAX_TARGETS: u16 = 2048;
 
 impl Targets {
     pub(crate) fn new(hasher: Hasher) -> Self {
-        Self { hasher, known: Vec::new(), index: HashTable::new() }
+        Self { hasher, known: Vec::new(), index: HashTable::new(), last: None }
     }
 
     /// The number of `address`, given to it now if it is new.
     pub(crate) fn id(&mut self, address: IpAddr) -> TargetId {
-        let Self { hasher, known, index } = self;
+        match self.last {
+            Some((last, id)) if last == address => id,
+            _ => {
+                let id = self.find_or_add(address);
+                self.last = Some((address, id));
+                id
+            }
+        }
+    }
+
+    fn find_or_add(&mut self, address: IpAddr) -> TargetId {
+        let Self { hasher, known, index, .. } = self;
         let hash_of = |address: IpAddr| match address {
             IpAddr::V4(a) => hasher.hash(u64::from(a.to_bits()), 4),
             IpAddr::V6(a) => {
@@ -136,6 +160,11 @@ impl Recent {
         let (newer, older) = self.ring.split_at_checked(usize::from(self.next)).unwrap_or_default();
         let older = if usize::from(self.len) == Self::EXACT { older } else { &[] };
         older.iter().chain(newer).copied()
+    }
+
+    /// The same contact, if it is among these.
+    pub(crate) fn find(&self, contact: Contact) -> Option<Contact> {
+        self.ring.iter().take(usize::from(self.len)).find(|known| known.is_same(contact)).copied()
     }
 
     /// Is the ring full: may there be older contacts that it does not know?

@@ -197,14 +197,13 @@ impl Engine {
         }
         let target = self.targets.id(packet.header.dst);
         let key = Key::new(packet.header.src, origin);
-        let (source_bits, source_tag) = key.to_words();
         let facts = Facts {
             class,
             action,
             key,
             is_near: self.home.is_near(packet.header.src),
             target: u64::from(target.number()),
-            source: self.hasher.hash(source_bits, u64::from(source_tag)),
+            source: key.hash(&self.hasher),
             tick,
         };
         self.watch_the_log(&facts);
@@ -296,7 +295,7 @@ impl Engine {
     fn watch_source(&mut self, packet: &Packet<'_>, facts: &Facts, probe: Probe, contact: Contact, is_whole: bool) {
         let Facts { class, action, key, is_near, tick, .. } = *facts;
         let table = if is_near { &mut self.near } else { &mut self.far };
-        let (place, novelty) = table.note(key, packet.header.src, contact, probe, tick);
+        let (place, novelty) = table.note(key, facts.source, packet.header.src, contact, probe, tick);
         let (mut tool, mut sure) = (None, None);
         if is_whole
             && let Place::Kept(slot) = place
@@ -336,7 +335,7 @@ impl Engine {
         }
         let verdict = verdict.map(|verdict| (verdict, score, is_sweep));
         let sighting = Sighting { packet, probe: Some((probe, contact.service())), action, new_contacts: novelty.contacts, tool, tick };
-        let is_counted = has_incident && self.incidents.add(key, &sighting, verdict, contacts);
+        let is_counted = has_incident && self.incidents.add(key, facts.source, &sighting, verdict, contacts);
         if !is_counted && let Some(verdict) = verdict {
             self.open(place, key, is_near, verdict, &sighting);
         }
@@ -352,14 +351,14 @@ impl Engine {
     fn count_try(&mut self, packet: &Packet<'_>, facts: &Facts) -> Option<Verdict> {
         let dport = packet.header.dport.filter(|port| facts.class == Class::Syn && tries::is_listed(*port))?;
         let attempt = packet.header.tcp_seq.unwrap_or(0) ^ u32::from(packet.header.sport.unwrap_or(0));
-        let hash = self.hasher.hash(facts.source, facts.target << 16 | u64::from(dport));
-        self.tries.note(hash, self.hasher.hash(u64::from(attempt), 6), facts.tick)
+        let hash = self.hasher.mix(facts.source, facts.target << 16 | u64::from(dport));
+        self.tries.note(hash, self.hasher.mix(u64::from(attempt), 6), facts.tick)
     }
 
     /// The same probe from several sources (D10).
     fn watch_decoys(&mut self, facts: &Facts, sighting: &Sighting<'_, '_>) {
         let header = &sighting.packet.header;
-        let subject = self.hasher.hash(facts.target << 16 | u64::from(header.sport.unwrap_or(0)), 7);
+        let subject = self.hasher.mix(facts.target << 16 | u64::from(header.sport.unwrap_or(0)), 7);
         let Some(set) = self.decoys.note(subject, facts.key, sighting.packet, facts.tick) else { return };
         let mut members = [(facts.key, header.src); decoy::SOURCES];
         let mut count = 0;
@@ -376,7 +375,7 @@ impl Engine {
         let header = &sighting.packet.header;
         let flags = header.flags.map_or(0, TcpFlags::bits);
         let shape = u64::from(header.window.unwrap_or(0)) << 32 | u64::from(header.len.unwrap_or(0)) << 8 | u64::from(flags);
-        let subject = self.hasher.hash(facts.target << 1 | facts.key.origin() as u64, 8);
+        let subject = self.hasher.mix(facts.target << 1 | facts.key.origin() as u64, 8);
         let Some(members) = self.distributed.note(subject, (facts.key, header.src), port, shape, facts.tick) else { return };
         let members = members.to_vec();
         let verdict = Verdict { severity: 3, detector: Detector::Distributed };
@@ -385,7 +384,7 @@ impl Engine {
 
     /// One of our services: how many packets it gets (D11).
     fn watch_target(&mut self, packet: &Packet<'_>, facts: &Facts, probe: Probe, service: Service) {
-        let subject = self.hasher.hash(facts.target << 24 | (service.layer as u64) << 16 | u64::from(service.number), 10);
+        let subject = self.hasher.mix(facts.target << 24 | (service.layer as u64) << 16 | u64::from(service.number), 10);
         let Some(alarm) = self.floods.note(subject, facts.source, facts.tick) else { return };
         let who = if alarm.is_single { Who::One(packet.header.src) } else { Who::Many };
         let sighting =
@@ -396,7 +395,7 @@ impl Engine {
     /// Answers to packets that we did not send (D12).
     fn watch_answers(&mut self, packet: &Packet<'_>, facts: &Facts) {
         let (Some(sport), Some(6)) = (packet.header.sport, packet.header.proto.number) else { return };
-        let subject = self.hasher.hash(facts.source, 1 << 20 | u64::from(sport));
+        let subject = self.hasher.mix(facts.source, 1 << 20 | u64::from(sport));
         if self.replies.answer(subject, facts.tick) {
             let who = Who::One(packet.header.src);
             let verdict = Verdict { severity: 1, detector: Detector::Backscatter };
@@ -408,7 +407,7 @@ impl Engine {
     fn watch_replies(&mut self, packet: &Packet<'_>, facts: &Facts, probe: Probe, contact: Contact) {
         let header = &packet.header;
         let is_plain = !header.ip_flags.df && header.flags.is_none_or(|flags| flags.bits() & TcpFlags::PSH == 0);
-        let hash = self.hasher.hash(facts.source, 2 << 20 | u64::from(header.sport.unwrap_or(0)));
+        let hash = self.hasher.mix(facts.source, 2 << 20 | u64::from(header.sport.unwrap_or(0)));
         match self.replies.late_reply(hash, contact, is_plain, facts.tick) {
             Reply::Real => {}
             Reply::Probe => self.watch_source(packet, facts, probe, contact, true),

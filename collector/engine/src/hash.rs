@@ -9,19 +9,35 @@ use std::hash::Hasher as _;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Hasher {
     base: SipHasher13,
+    /// Secret and odd.
+    first: u64,
+    second: u64,
 }
 
 impl Hasher {
     pub(crate) fn new(key: [u8; 16]) -> Self {
-        Self { base: SipHasher13::new_with_key(&key) }
+        let mut hasher = Self { base: SipHasher13::new_with_key(&key), first: 0, second: 0 };
+        (hasher.first, hasher.second) = (hasher.hash(1, 1) | 1, hasher.hash(2, 2) | 1);
+        hasher
     }
 
-    /// Hashes two words.
+    /// Hashes two words that the wire chose.
     pub(crate) fn hash(&self, first: u64, second: u64) -> u64 {
         let mut state = self.base;
         state.write_u64(first);
         state.write_u64(second);
         state.finish()
+    }
+
+    /// Mixes two words of which at least one is a hash of ours or counts things of ours, in a tenth of the time.
+    ///
+    /// A multiplication with secret factors, folded (as in wyhash and foldhash). Nobody sees its results, and what goes
+    /// in is keyed already, so nothing can be aimed at.
+    pub(crate) fn mix(&self, first: u64, second: u64) -> u64 {
+        let product = u128::from(first ^ self.first).wrapping_mul(u128::from(second ^ self.second));
+        #[allow(clippy::cast_possible_truncation, reason = "the two halves of 128 bits")]
+        let folded = product as u64 ^ (product >> 64) as u64;
+        folded.wrapping_mul(self.first).rotate_left(23)
     }
 }
 

@@ -165,9 +165,17 @@ impl Incidents {
         self.find(Subject::Source(key)).and_then(|slot| self.all.get(slot as usize))
     }
 
-    /// One more packet of a source that belongs to an incident. False: to none that is open.
-    pub(crate) fn add(&mut self, key: Key, sighting: &Sighting<'_, '_>, verdict: Option<(Verdict, Weight, bool)>, contacts: u32) -> bool {
-        let Some(slot) = self.find(Subject::Source(key)) else { return false };
+    /// One more packet of a source that belongs to an incident; `hash` is the source's. False: to none that is open.
+    pub(crate) fn add(
+        &mut self,
+        key: Key,
+        hash: u64,
+        sighting: &Sighting<'_, '_>,
+        verdict: Option<(Verdict, Weight, bool)>,
+        contacts: u32,
+    ) -> bool {
+        let subject = Subject::Source(key);
+        let Some(slot) = self.index.find(hash, |(known, _)| *known == subject).map(|(_, slot)| *slot) else { return false };
         let Some(incident) = self.all.get_mut(slot as usize).filter(|incident| incident.is_open) else { return false };
         if matches!(incident.subject, Subject::Fold(_)) && contacts >= self.limits.broad_contacts && verdict.is_some() {
             // One that is broad on its own does not hide among many small ones.
@@ -350,14 +358,11 @@ impl Incidents {
 
     fn hash_of(hasher: &Hasher, subject: Subject) -> u64 {
         match subject {
-            Subject::Source(key) => {
-                let (bits, tag) = key.to_words();
-                hasher.hash(bits, u64::from(tag))
-            }
-            Subject::Group(hash) => hasher.hash(hash, 16),
-            Subject::Fold(origin) => hasher.hash(origin as u64, 17),
-            Subject::Own => hasher.hash(0, 18),
-            Subject::Log => hasher.hash(0, 19),
+            Subject::Source(key) => key.hash(hasher),
+            Subject::Group(hash) => hasher.mix(hash, 16),
+            Subject::Fold(origin) => hasher.mix(origin as u64, 17),
+            Subject::Own => hasher.mix(0, 18),
+            Subject::Log => hasher.mix(0, 19),
         }
     }
 

@@ -9,7 +9,7 @@
 
 use crate::{
     address::Key,
-    class::{Probe, Service},
+    class::Probe,
     contacts::{self, Bitmap, Contact, ONE, Recent},
     detect::tool::{Marks, Tool},
     hash::{Hasher, Random},
@@ -177,9 +177,9 @@ impl Table {
         }
     }
 
-    /// Notes one packet of the source `key` (whose full address is `address`). Says where the source stands now, and what was new.
-    pub(crate) fn note(&mut self, key: Key, address: IpAddr, contact: Contact, probe: Probe, tick: Tick) -> (Place, Novelty) {
-        match self.find(key) {
+    /// Notes one packet of the source `key` (whose full address is `address`, and which hashes to `hash`). Says where the source stands now, and what was new.
+    pub(crate) fn note(&mut self, key: Key, hash: u64, address: IpAddr, contact: Contact, probe: Probe, tick: Tick) -> (Place, Novelty) {
+        match self.find_hashed(key, hash) {
             Some(slot) if slot & KEPT != 0 => {
                 let slot = slot & !KEPT;
                 self.touch(slot);
@@ -289,12 +289,15 @@ impl Table {
     }
 
     fn find(&self, key: Key) -> Option<u32> {
-        self.index.find(self.hash(key), |slot| self.key_at(*slot) == Some(key)).copied()
+        self.find_hashed(key, self.hash(key))
+    }
+
+    fn find_hashed(&self, key: Key, hash: u64) -> Option<u32> {
+        self.index.find(hash, |slot| self.key_at(*slot) == Some(key)).copied()
     }
 
     fn hash(&self, key: Key) -> u64 {
-        let (bits, tag) = key.to_words();
-        self.hasher.hash(bits, u64::from(tag))
+        key.hash(&self.hasher)
     }
 
     fn key_at(&self, slot: u32) -> Option<Key> {
@@ -314,7 +317,7 @@ impl Table {
             } else {
                 kept.get((slot & !KEPT) as usize).map(|k| k.brief.key)
             };
-            key.map_or(0, |key| hasher.hash(key.to_words().0, u64::from(key.to_words().1)))
+            key.map_or(0, |key| key.hash(hasher))
         });
     }
 
@@ -507,16 +510,10 @@ impl Table {
             }
         }
         let is_current = |known: &Contact| known.minutes_until(now) <= DAY_MINUTES;
-        let mut is_service_known = false;
-        let mut is_target_known = false;
-        for known in kept.recent.iter().filter(is_current) {
-            if known.is_same(contact) {
-                return Novelty::default();
-            }
-            is_service_known |= known.service() == contact.service();
-            is_target_known |= known.target() == contact.target();
+        if kept.recent.find(contact).is_some_and(|known| is_current(&known)) {
+            return Novelty::default();
         }
-        let mut stands_for = ONE;
+        let (mut stands_for, is_service_known, is_target_known);
         if kept.recent.is_full() {
             let bitmap = match bitmap {
                 Some((bitmap, _)) => bitmap,
@@ -533,12 +530,16 @@ impl Table {
                     bitmap
                 }
             };
-            let marks = bitmap_mark(bitmap, &self.hasher, contact);
-            let Some(new) = marks.contact else { return Novelty::default() };
-            stands_for = new;
-            is_service_known = marks.service.is_none();
-            is_target_known = marks.target.is_none();
+            let Some(new) = bitmap_mark(bitmap, &self.hasher, contact) else { return Novelty::default() };
+            (stands_for, is_service_known, is_target_known) = (new.contact, !new.is_service_new, !new.is_target_new);
+        } else {
+            stands_for = ONE;
+            let known = || kept.recent.iter().filter(is_current);
+            is_service_known = known().any(|known| known.service_word() == contact.service_word());
+            is_target_known = known().any(|known| known.target() == contact.target());
         }
+        // What was estimated never counts for less than what is plain to see.
+        stands_for = stands_for.max(ONE);
         let Some(kept) = self.kept.get_mut(slot as usize) else { return Novelty::default() };
         kept.recent.push(contact);
         kept.contacts = kept.contacts.saturating_add(stands_for);
@@ -623,20 +624,20 @@ impl SourceView<'_> {
 }
 
 struct New {
-    contact: Option<u32>,
-    service: Option<u32>,
-    target: Option<u32>,
+    /// The contact is new; it stands for so many, times [`ONE`].
+    contact: u32,
+    is_service_new: bool,
+    is_target_new: bool,
 }
 
-fn bitmap_mark(bitmap: &mut Bitmap, hasher: &Hasher, contact: Contact) -> New {
-    let Service { layer, number } = contact.service();
-    let service = u64::from(layer as u8) << 16 | u64::from(number);
-    let target = u64::from(contact.target().number());
-    New {
-        contact: bitmap.mark(hasher.hash(service | target << 32, 1)),
-        service: bitmap.mark(hasher.hash(service, 2)),
-        target: bitmap.mark(hasher.hash(target, 3)),
-    }
+/// Marks a contact. Nothing is new where the contact is not.
+fn bitmap_mark(bitmap: &mut Bitmap, hasher: &Hasher, contact: Contact) -> Option<New> {
+    let mut mark = |word: u32, what| bitmap.mark(hasher.mix(u64::from(word) << 2, what));
+    Some(New {
+        contact: mark(contact.place(), 1)?,
+        is_service_new: mark(contact.service_word(), 2).is_some(),
+        is_target_new: mark(u32::from(contact.target().number()), 3).is_some(),
+    })
 }
 
 fn count(probes: &mut [u8; Probe::COUNT], probe: Probe) {

@@ -73,6 +73,6 @@ impl Egress {
             is_scan = marks.note(destination, tick) >= DESTINATIONS;
         }
         let marks = self.destinations.get_or_insert_with(destination, tick, Marks::default);
-        is_scan | (marks.note(hasher.hash(u64::from(port), 9), tick) >= PORTS)
+        is_scan | (marks.note(hasher.mix(u64::from(port), 9), tick) >= PORTS)
     }
 }

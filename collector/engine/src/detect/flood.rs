@@ -57,8 +57,15 @@ impl Floods {
     /// One packet. `hash` is of destination and service, `source` of the source.
     pub(crate) fn note(&mut self, hash: u64, source: u64, tick: Tick) -> Option<Alarm> {
         let second = tick.as_secs();
-        let fresh = Rate { second, in_second: 0, mean: 0, sum: 0, alarm: 0, packets: 0, sources: [0; 4] };
-        let rate = self.rates.get_or_insert_with(hash, tick, || fresh);
+        let rate = self.rates.get_or_insert_with(hash, tick, || Rate {
+            second,
+            in_second: 0,
+            mean: 0,
+            sum: 0,
+            alarm: 0,
+            packets: 0,
+            sources: [0; 4],
+        });
         if second > rate.second {
             rate.close_second(second);
         }

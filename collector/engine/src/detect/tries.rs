@@ -88,10 +88,10 @@ impl Tries {
 
     /// One SYN to a listed service. `hash` is of source, destination and port, `attempt` (a hash) tells attempts apart.
     pub(crate) fn note(&mut self, hash: u64, attempt: u64, tick: Tick) -> Option<Verdict> {
-        let fresh = Count { recent: [0; 32], next: 0, fast: 0, fast_since: tick, slow: 0, slow_since: tick };
-        let count = self.tries.get_or_insert_with(hash, tick, || fresh);
+        let fresh = || Count { recent: [0; 32], next: 0, fast: 0, fast_since: tick, slow: 0, slow_since: tick };
+        let count = self.tries.get_or_insert_with(hash, tick, fresh);
         if tick.since(count.slow_since) > DAY {
-            *count = fresh;
+            *count = fresh();
         }
         if tick.since(count.fast_since) > TEN_MINUTES {
             (count.fast, count.fast_since) = (0, tick);
