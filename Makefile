@@ -19,4 +19,10 @@ bench-latency: ## first probe packet to popup, 20 times (root)
 bench-idle: ## memory and wake-ups of both programs when nothing happens (root)
 	@tests/rigs/bench-idle
 
-.PHONY: help run demo check bench-latency bench-idle
+bench-analyze: ## firebell analyze and grep on the same large log
+	@tests/rigs/bench-analyze
+
+bench-parse: ## log lines a second that one core reads
+	@cargo bench --quiet -p firebell-engine --bench parse
+
+.PHONY: help run demo check bench-latency bench-idle bench-analyze bench-parse

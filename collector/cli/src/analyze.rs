@@ -2,26 +2,30 @@
 
 use crate::{
     Failure,
-    input::Lines,
+    input::{Lines, Window},
     packets,
     report::{self, Counts, Report},
     times,
 };
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
-use firebell_collector::config::{self, Config};
+use firebell_collector::config::{self, Config, Prefix};
 use firebell_engine::{
     engine::Engine,
     origin::Origin,
+    packet::Packet,
     parse::{MalformedKind, parse},
     record::Record,
     replay::{Moment, ReplayClock},
     stamp::Stamp,
+    tick::Tick,
 };
 use jiff::{civil, tz::TimeZone};
 use std::{
     io::{self, Write as _},
     path::PathBuf,
+    sync::mpsc::{self, Receiver, SyncSender},
+    thread,
     time::{Duration, SystemTime},
 };
 
@@ -85,11 +89,52 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let first = first_moment(&mut lines).with_context(|| format!("cannot read {}", path.display()))?;
         files.push(File { path: path.clone(), lines, first });
     }
-    let mut reader = Reader::new(arguments, config, &mut files);
+    let year = arrange(&mut files, arguments.year.map(i32::from));
+    let zone = match arguments.timezone.to_fixed_offset() {
+        Ok(fixed) => Zone::Fixed(fixed.seconds()),
+        Err(_) => Zone::Rules(arguments.timezone.clone()),
+    };
+    let mut reader = Reader { zone, prefixes: config.intake.prefixes, clock: ReplayClock::new(year, 0), counts: Counts::default() };
+    // A fixed key: the same log gives the same report. Nothing vouches for a file: what the collector may hold back of
+    // such lines is all that there is here.
+    let engine = Engine::new(config.engine.parameters(false), [0; 16]);
+    let mut judge = Judge { arguments, engine, report: Report::default(), out: Vec::with_capacity(2 * PIECE) };
     for file in &mut files {
-        reader.file(file)?;
+        while let Some(window) = file.lines.next().with_context(|| format!("reading {}", file.path.display()))? {
+            read_and_judge(window, &mut reader, &mut judge)?;
+        }
     }
-    reader.finish()
+    judge.finish(&reader.counts)
+}
+
+/// Reads in one thread and judges in another, each as fast as the other lets it; the order is that of the lines.
+fn read_and_judge(window: Window<'_>, reader: &mut Reader, judge: &mut Judge<'_>) -> anyhow::Result<()> {
+    thread::scope(|scope| {
+        let (packets, batches) = mpsc::sync_channel(WAITING);
+        let (empty, recycled) = mpsc::sync_channel(WAITING);
+        scope.spawn(move || reader.window(window, &packets, &recycled));
+        for mut batch in batches {
+            batch.iter().try_for_each(|seen| judge.packet(seen))?;
+            batch.clear();
+            // When there are enough of them, this one is dropped.
+            let _ = empty.try_send(batch);
+        }
+        Ok(())
+    })
+}
+
+/// Puts files into the order of their first stamps, and gives the year of the very first one, if that has none.
+///
+/// Rotated logs are often named newest first. Where one of them has no calendar, the order given is all there is.
+fn arrange(files: &mut [File], given_year: Option<i32>) -> i32 {
+    let begin = |file: &File| match file.first {
+        Some(Moment { stamp: stamp @ Stamp::Wall { .. }, .. }) => Some(stamp.unix_micros(given_year.unwrap_or_else(|| file.year()), 0)),
+        _ => None,
+    };
+    if files.iter().all(|file| begin(file).is_some()) {
+        files.sort_by_key(|file| begin(file));
+    }
+    given_year.or_else(|| files.first().map(File::year)).unwrap_or(1970)
 }
 
 /// A file that is open, and when it begins.
@@ -117,48 +162,46 @@ fn first_moment(lines: &mut Lines) -> anyhow::Result<Option<Moment>> {
     Ok(start.split(|byte| *byte == b'\n').take(PEEKED_LINES).find_map(|line| Moment::of(&Record::read(line))))
 }
 
-/// What happens to each line.
-struct Reader<'a> {
-    arguments: &'a Arguments,
-    config: Config,
-    clock: ReplayClock,
-    engine: Engine,
-    counts: Counts,
-    report: Report,
-    out: Vec<u8>,
+/// One packet of a log, on its way from the thread that reads to the one that judges.
+struct Seen<'a> {
+    packet: Packet<'a>,
+    host: Option<&'a [u8]>,
+    tick: Tick,
+    /// A stamp has set the clock.
+    is_dated: bool,
 }
 
-impl<'a> Reader<'a> {
-    fn new(arguments: &'a Arguments, config: Config, files: &mut [File]) -> Self {
-        // Rotated logs are often named newest first. Where one has no calendar, the order given is all there is.
-        let given_year = arguments.year.map(i32::from);
-        let begin = |file: &File| match file.first {
-            Some(Moment { stamp: stamp @ Stamp::Wall { .. }, .. }) => Some(stamp.unix_micros(given_year.unwrap_or_else(|| file.year()), 0)),
-            _ => None,
-        };
-        if files.iter().all(|file| begin(file).is_some()) {
-            files.sort_by_key(|file| begin(file));
+/// Packets go over in batches of so many: some 60 KiB, which stay in the caches on their way.
+const BATCH: usize = 64;
+/// So many batches wait at most.
+const WAITING: usize = 4;
+
+/// What happens to each line: it is read, and counted.
+struct Reader {
+    zone: Zone,
+    prefixes: Vec<Prefix>,
+    clock: ReplayClock,
+    counts: Counts,
+}
+
+impl Reader {
+    /// Reads the lines of a window, and hands the packets over in order.
+    fn window<'a>(&mut self, window: Window<'a>, packets: &SyncSender<Vec<Seen<'a>>>, empty: &Receiver<Vec<Seen<'a>>>) {
+        let mut batch = Vec::with_capacity(BATCH);
+        for (line, ahead) in window.lines() {
+            batch.extend(self.line(line, ahead));
+            if batch.len() == BATCH {
+                let next = empty.try_recv().unwrap_or_else(|_| Vec::with_capacity(BATCH));
+                if packets.send(std::mem::replace(&mut batch, next)).is_err() {
+                    // The judge has failed, and says why.
+                    return;
+                }
+            }
         }
-        let year = given_year.or_else(|| files.first().map(File::year)).unwrap_or(1970);
-        // Nothing vouches for a file: what the collector may hold back of such lines is all that there is here.
-        let parameters = config.engine.parameters(false);
-        Self {
-            arguments,
-            config,
-            clock: ReplayClock::new(year, 0),
-            // A fixed key: the same log gives the same report.
-            engine: Engine::new(parameters, [0; 16]),
-            counts: Counts::default(),
-            report: Report::default(),
-            out: Vec::with_capacity(2 * PIECE),
-        }
+        let _ = packets.send(batch);
     }
 
-    fn file(&mut self, file: &mut File) -> anyhow::Result<()> {
-        file.lines.each(|line, ahead| self.line(line, ahead)).with_context(|| format!("reading {}", file.path.display()))
-    }
-
-    fn line(&mut self, line: &[u8], ahead: &[u8]) -> anyhow::Result<()> {
+    fn line<'a>(&mut self, line: &'a [u8], ahead: &'a [u8]) -> Option<Seen<'a>> {
         self.counts.lines += 1;
         let record = Record::read(line);
         let packet = match parse(record.text) {
@@ -169,40 +212,49 @@ impl<'a> Reader<'a> {
                 } else {
                     self.counts.malformed += 1;
                 }
-                return Ok(());
+                return None;
             }
         };
-        let prefixes = &self.config.intake.prefixes;
-        if !prefixes.is_empty() && !prefixes.iter().any(|prefix| prefix.is(packet.prefix)) {
+        if !self.prefixes.is_empty() && !self.prefixes.iter().any(|prefix| prefix.is(packet.prefix)) {
             self.counts.not_netfilter += 1;
-            return Ok(());
+            return None;
         }
         self.counts.packets += 1;
-        let zone = &self.arguments.timezone;
-        let moment = Moment::of(&record).map(|moment| in_zone(moment, zone, self.clock.year()));
-        let year = self.clock.year();
+        let (zone, year) = (&self.zone, self.clock.year());
+        let moment = Moment::of(&record).map(|moment| in_zone(moment, zone, year));
         let witnesses = ahead.split(|byte| *byte == b'\n').filter_map(|line| Moment::of(&Record::read(line)));
         let tick = self.clock.tick(moment, witnesses.map(|moment| in_zone(moment, zone, year)));
-        let tick_known = self.clock.has_begun().then_some(tick);
+        let is_dated = self.clock.has_begun();
+        self.counts.seen(is_dated.then_some(tick));
+        Some(Seen { packet, host: record.host, tick, is_dated })
+    }
+}
+
+/// What happens to each packet: it is judged, or printed.
+struct Judge<'a> {
+    arguments: &'a Arguments,
+    engine: Engine,
+    report: Report,
+    out: Vec<u8>,
+}
+
+impl Judge<'_> {
+    fn packet(&mut self, seen: &Seen<'_>) -> anyhow::Result<()> {
         if self.arguments.packets {
-            packets::write(&mut self.out, &packet, record.host, Origin::Unverified, tick_known);
-            if self.out.len() >= PIECE {
-                self.flush()?;
-            }
-            return Ok(());
+            packets::write(&mut self.out, &seen.packet, seen.host, Origin::Unverified, seen.is_dated.then_some(seen.tick));
+            return if self.out.len() >= PIECE { self.flush() } else { Ok(()) };
         }
-        self.counts.seen(tick_known);
-        self.engine.observe(&packet, Origin::Unverified, tick);
+        self.engine.observe(&seen.packet, Origin::Unverified, seen.tick);
         while let Some(finding) = self.engine.next_finding() {
             self.report.note(finding);
         }
         Ok(())
     }
 
-    fn finish(mut self) -> Result<(), Failure> {
+    fn finish(mut self, counts: &Counts) -> Result<(), Failure> {
         if !self.arguments.packets {
             let files = self.arguments.files.iter().map(|file| file.display().to_string()).collect();
-            let document = std::mem::take(&mut self.report).finish(files, &self.counts, &mut self.engine);
+            let document = std::mem::take(&mut self.report).finish(files, counts, &mut self.engine);
             if document.left_out > 0 {
                 // Without a standard error nobody can be told.
                 let _ = writeln!(io::stderr(), "firebell: {} later alerts are left out: too many for one report", document.left_out);
@@ -224,13 +276,20 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// The time zone of stamps without one.
+enum Zone {
+    /// Seconds east of UTC.
+    Fixed(i32),
+    /// With daylight saving.
+    Rules(TimeZone),
+}
+
 /// Puts a stamp without time zone into `zone`.
-fn in_zone(moment: Moment, zone: &TimeZone, default_year: i32) -> Moment {
+fn in_zone(moment: Moment, zone: &Zone, default_year: i32) -> Moment {
     let Stamp::Wall { year, month, day, hour, minute, second, micros, offset_secs: None } = moment.stamp else { return moment };
-    let offset_secs = if let Ok(fixed) = zone.to_fixed_offset() {
-        Some(fixed.seconds())
-    } else {
-        local(year.unwrap_or(default_year), month, day, hour, minute).map(|local| times::offset_at(zone, local))
+    let offset_secs = match zone {
+        Zone::Fixed(offset) => Some(*offset),
+        Zone::Rules(rules) => local(year.unwrap_or(default_year), month, day, hour, minute).map(|local| times::offset_at(rules, local)),
     };
     Moment { stamp: Stamp::Wall { year, month, day, hour, minute, second, micros, offset_secs }, ..moment }
 }

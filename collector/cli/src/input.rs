@@ -1,4 +1,4 @@
-//! Log files as lines: plain or gzip, large reads, bounded memory.
+//! Log files as windows of whole lines: plain or gzip, large reads, bounded memory.
 
 use anyhow::{Context as _, Result};
 use flate2::read::MultiGzDecoder;
@@ -9,8 +9,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// How much is read at once, and how long a line can be: longer ones are cut here, which is far beyond any log line.
-const BUFFER: usize = 1 << 20;
+/// How much is held of a file, and how long a line can be: longer ones are cut, which is far beyond any log line.
+const BUFFER: usize = 4 << 20;
 /// So much of what follows is at hand with each line but the last ones: the clock of a replay asks for witnesses.
 const AHEAD: usize = 64 << 10;
 
@@ -48,32 +48,22 @@ impl Lines {
         Ok(Self { source, buffer: vec![0; BUFFER], start: 0, end: 0, is_at_end: false, modified })
     }
 
-    /// Calls `each` for every line, without its newline, and what follows it; an empty line counts.
+    /// The next lines that have not been given out, and what follows them; `None` at the end of the file.
     ///
     /// # Errors
-    /// When reading fails, or `each` does.
-    pub(crate) fn each(&mut self, mut each: impl FnMut(&[u8], &[u8]) -> Result<()>) -> Result<()> {
-        loop {
-            self.fill()?;
-            let filled = self.buffer.get(self.start..self.end).unwrap_or_default();
-            if filled.is_empty() {
-                return Ok(());
-            }
-            let mut rest = filled;
-            while !rest.is_empty() && (self.is_at_end || rest.len() > AHEAD) {
-                let length = match memchr::memchr(b'\n', rest) {
-                    Some(length) => length,
-                    // The last line has no newline, or there is none as far as we look.
-                    None if self.is_at_end || rest.len() == BUFFER => rest.len(),
-                    None => break,
-                };
-                let (line, after) = rest.split_at(length);
-                let after = after.strip_prefix(b"\n").unwrap_or(after);
-                each(line, after)?;
-                rest = after;
-            }
-            self.start = self.end - rest.len();
-        }
+    /// When reading fails.
+    pub(crate) fn next(&mut self) -> Result<Option<Window<'_>>> {
+        self.fill()?;
+        let filled = self.buffer.get(..self.end).unwrap_or_default();
+        let length = if self.is_at_end {
+            filled.len()
+        } else {
+            // A buffer without any newline is one line that is cut.
+            let end = filled.len().saturating_sub(AHEAD);
+            memchr::memrchr(b'\n', filled.get(..end).unwrap_or_default()).map_or(filled.len(), |at| at + 1)
+        };
+        self.start = length;
+        Ok((length > 0).then_some(Window { filled, length }))
     }
 
     /// The first lines, which stay in the buffer.
@@ -82,7 +72,7 @@ impl Lines {
     /// When reading fails.
     pub(crate) fn peek(&mut self) -> Result<&[u8]> {
         self.fill()?;
-        Ok(self.buffer.get(self.start..self.end).unwrap_or_default())
+        Ok(self.buffer.get(..self.end).unwrap_or_default())
     }
 
     /// Moves what is left to the front, and reads until the buffer is full.
@@ -104,6 +94,30 @@ impl Lines {
     }
 }
 
+/// A piece of a file.
+#[derive(Clone, Copy)]
+pub(crate) struct Window<'a> {
+    filled: &'a [u8],
+    /// So much of it are lines to be read; what is behind them is only to be looked at.
+    length: usize,
+}
+
+impl<'a> Window<'a> {
+    /// The lines without their newlines, each with all that follows it. An empty line counts.
+    pub(crate) fn lines(self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+        let mut at = 0;
+        std::iter::from_fn(move || {
+            let rest = self.filled.get(at..).unwrap_or_default();
+            if at >= self.length {
+                return None;
+            }
+            let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+            at += end + 1;
+            Some((rest.get(..end)?, rest.get(end + 1..).unwrap_or_default()))
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,19 +127,16 @@ mod tests {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(bytes).unwrap();
         let mut found = Vec::new();
-        Lines::open(file.path())
-            .unwrap()
-            .each(|line, _| {
-                found.push(line.to_vec());
-                Ok(())
-            })
-            .unwrap();
+        let mut lines = Lines::open(file.path()).unwrap();
+        while let Some(window) = lines.next().unwrap() {
+            found.extend(window.lines().map(|(line, _)| line.to_vec()));
+        }
         found
     }
 
     #[test]
     fn lines_come_whole_whatever_the_size_of_the_file() {
-        for count in [0, 1, 3, 100_000] {
+        for count in [0, 1, 3, 1_000_000] {
             let text: String = (0..count).map(|n| format!("line {n}\n")).collect();
             let found = lines(text.as_bytes());
             assert_eq!(found.len(), count);
@@ -160,17 +171,17 @@ mod tests {
 
     #[test]
     fn what_follows_a_line_is_at_hand() {
-        let text: String = (0..50_000).map(|n| format!("{n:0>60}\n")).collect();
+        let text: String = (0..150_000).map(|n| format!("{n:0>60}\n")).collect();
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(text.as_bytes()).unwrap();
         let mut left = text.len();
-        Lines::open(file.path())
-            .unwrap()
-            .each(|line, ahead| {
+        let mut lines = Lines::open(file.path()).unwrap();
+        while let Some(window) = lines.next().unwrap() {
+            for (line, ahead) in window.lines() {
                 left -= line.len() + 1;
                 assert!(ahead.len() >= left.min(AHEAD - line.len() - 1));
-                Ok(())
-            })
-            .unwrap();
+            }
+        }
+        assert_eq!(left, 0);
     }
 }
