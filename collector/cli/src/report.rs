@@ -4,13 +4,18 @@ use crate::times;
 use firebell_collector::convert;
 use firebell_engine::{
     class::Class,
-    engine::Engine,
-    finding::{Finding, Phase},
+    engine::{Engine, SourceReport},
+    finding::{Finding, Kind, Phase, Source as Who, Tool},
     tick::Tick,
 };
 use serde::Serialize;
 use serde_json::Value;
-use std::{collections::BTreeMap, fmt::Display, io::Write as _};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    fmt::Display,
+    io::Write as _,
+    net::IpAddr,
+};
 
 /// Alerts of one report. A log that holds more than that is under a flood, and the first ones tell.
 const MAX_ALERTS: usize = 65_536;
@@ -39,7 +44,18 @@ impl Counts {
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     incidents: BTreeMap<u64, Incident>,
+    /// The worst that was said of each source: the engine forgets what is long over.
+    accused: HashMap<IpAddr, Accused>,
     left_out: u64,
+}
+
+#[derive(Debug, Default)]
+struct Accused {
+    severity: u8,
+    kinds: BTreeSet<Kind>,
+    tool: Option<Tool>,
+    /// The last that was said of it alone.
+    alone: Option<SourceReport>,
 }
 
 #[derive(Debug)]
@@ -53,6 +69,7 @@ struct Incident {
 impl Report {
     /// Takes one revision of an incident.
     pub(crate) fn note(&mut self, finding: Finding) {
+        self.accuse(&finding);
         if finding.phase == Phase::Merged {
             // It is told by the one that it became part of.
             self.incidents.remove(&finding.id);
@@ -77,6 +94,22 @@ impl Report {
         }
     }
 
+    fn accuse(&mut self, finding: &Finding) {
+        let alone = if let Who::Address(address) = finding.source { Some(address) } else { None };
+        for address in alone.iter().chain(&finding.sources) {
+            if self.accused.len() >= MAX_ALERTS && !self.accused.contains_key(address) {
+                continue;
+            }
+            let accused = self.accused.entry(*address).or_default();
+            accused.severity = accused.severity.max(finding.severity);
+            accused.kinds.insert(finding.kind);
+            if alone.is_some() {
+                accused.tool = finding.tool.or(accused.tool);
+                accused.alone = Some(summed_up(*address, finding));
+            }
+        }
+    }
+
     /// Ends what is still going on, and gives everything, ready to be printed.
     pub(crate) fn finish(mut self, files: Vec<String>, counts: &Counts, engine: &mut Engine) -> Document {
         // An incident that has ended forgets its ports: the sources come first.
@@ -85,20 +118,7 @@ impl Report {
         while let Some(finding) = engine.next_finding() {
             self.note(finding);
         }
-        let sources = sources.into_iter().filter(|source| source.severity >= 1).map(|source| Source {
-            source: source.source.to_string(),
-            severity: source.severity,
-            packets: source.packets,
-            contacts: source.contacts,
-            targets: source.targets.len(),
-            ports: Ports { tcp: source.tcp_ports, udp: source.udp_ports },
-            protocols: source.protocols,
-            first: Time(source.first),
-            last: Time(source.last),
-            kinds: source.kinds.iter().map(|kind| kind.as_str()).collect(),
-            signatures: Vec::new(),
-            tool: None,
-        });
+        let sources = merge(sources, self.accused);
         Document {
             schema: 1,
             input: Input {
@@ -111,11 +131,78 @@ impl Report {
                 last: counts.last.map(Time),
             },
             classes: Classes(engine.status().classes),
-            sources: sources.collect(),
+            sources,
             alerts: self.incidents.values().map(Incident::alert).collect(),
             left_out: self.left_out,
         }
     }
+}
+
+/// A source as its incident of its own describes it.
+fn summed_up(address: IpAddr, finding: &Finding) -> SourceReport {
+    let ports = |protocol| if finding.protocol == protocol { finding.ports.clone() } else { String::new() };
+    SourceReport {
+        source: address,
+        severity: finding.severity,
+        packets: finding.packets,
+        contacts: finding.contacts,
+        targets: finding.targets.clone(),
+        tcp_ports: ports(6),
+        udp_ports: ports(17),
+        protocols: vec![finding.protocol],
+        first: finding.first,
+        last: finding.last,
+        kinds: Vec::new(),
+        tool: finding.tool,
+    }
+}
+
+/// What the engine still knows of each source, and what was said of it; most severe first, then by packets and address.
+fn merge(known: Vec<SourceReport>, mut accused: HashMap<IpAddr, Accused>) -> Vec<Source> {
+    let mut all: Vec<(SourceReport, BTreeSet<Kind>)> = known
+        .into_iter()
+        .map(|mut source| {
+            let mut kinds: BTreeSet<Kind> = source.kinds.iter().copied().collect();
+            if let Some(said) = accused.remove(&source.source) {
+                source.severity = source.severity.max(said.severity);
+                source.tool = source.tool.or(said.tool);
+                kinds.extend(said.kinds);
+                if let Some(alone) = said.alone {
+                    source.packets = source.packets.max(alone.packets);
+                    source.contacts = source.contacts.max(alone.contacts);
+                    source.first = source.first.min(alone.first);
+                    if source.tcp_ports.len() + source.udp_ports.len() < alone.tcp_ports.len() + alone.udp_ports.len() {
+                        (source.tcp_ports, source.udp_ports) = (alone.tcp_ports, alone.udp_ports);
+                    }
+                }
+            }
+            (source, kinds)
+        })
+        .collect();
+    all.extend(accused.into_values().filter_map(|said| {
+        let source = SourceReport { severity: said.severity, tool: said.tool, ..said.alone? };
+        Some((source, said.kinds))
+    }));
+    all.retain(|(source, _)| source.severity >= 1);
+    all.sort_by(|(a, _), (b, _)| {
+        b.severity.cmp(&a.severity).then(b.packets.cmp(&a.packets)).then(a.source.cmp(&b.source)).then(a.first.cmp(&b.first))
+    });
+    all.into_iter()
+        .map(|(source, kinds)| Source {
+            source: source.source.to_string(),
+            severity: source.severity,
+            packets: source.packets,
+            contacts: source.contacts,
+            targets: source.targets.len(),
+            ports: Ports { tcp: source.tcp_ports, udp: source.udp_ports },
+            protocols: source.protocols,
+            first: Time(source.first),
+            last: Time(source.last),
+            kinds: kinds.iter().map(|kind| kind.as_str()).collect(),
+            signatures: Vec::new(),
+            tool: source.tool.map(|tool| ToolLabel { name: tool.name, confidence: if tool.is_sure { "sure" } else { "likely" } }),
+        })
+        .collect()
 }
 
 impl Incident {
@@ -175,7 +262,13 @@ struct Source {
     last: Time,
     kinds: Vec<&'static str>,
     signatures: Vec<Value>,
-    tool: Option<Value>,
+    tool: Option<ToolLabel>,
+}
+
+#[derive(Debug, Serialize)]
+struct ToolLabel {
+    name: &'static str,
+    confidence: &'static str,
 }
 
 #[derive(Debug, Serialize)]

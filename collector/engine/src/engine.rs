@@ -525,6 +525,8 @@ impl Engine {
 
     fn report(&self, view: &table::SourceView<'_>) -> SourceReport {
         let incident = self.incidents.of(view.brief.key);
+        // What an incident of several sources knows is not all this one's.
+        let own = incident.filter(|incident| matches!(incident.subject, Subject::Source(_)));
         let (mut tcp, mut udp) = (PortSet::default(), PortSet::default());
         let (mut protocols, mut targets) = (Vec::new(), Vec::new());
         for contact in view.contacts() {
@@ -537,8 +539,8 @@ impl Engine {
             protocols.push(protocol_number(service, view.brief.address()));
             targets.extend(self.targets.address(contact.target()));
         }
-        if let Some(incident) = incident {
-            targets.extend(&incident.targets);
+        if let Some(own) = own {
+            targets.extend(&own.targets);
         }
         protocols.sort_unstable();
         protocols.dedup();
@@ -553,10 +555,10 @@ impl Engine {
             source: view.brief.address(),
             severity: incident.map_or(1, |incident| incident.shown),
             packets: u64::from(view.brief.packets),
-            contacts: view.contacts.max(incident.map_or(0, Incident::contact_count)),
+            contacts: view.contacts.max(own.map_or(0, Incident::contact_count)),
             targets,
-            tcp_ports: text(&tcp, incident.map(|incident| &incident.tcp)),
-            udp_ports: text(&udp, incident.map(|incident| &incident.udp)),
+            tcp_ports: text(&tcp, own.map(|incident| &incident.tcp)),
+            udp_ports: text(&udp, own.map(|incident| &incident.udp)),
             protocols,
             first: view.brief.first,
             last: view.brief.last,
