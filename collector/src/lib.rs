@@ -8,5 +8,6 @@ pub mod convert;
 pub mod health;
 pub mod history;
 pub mod intake;
+pub mod lists;
 pub mod privilege;
 pub mod watch;

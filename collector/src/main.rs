@@ -10,6 +10,7 @@ use firebell_collector::{
     health::Health,
     history::History,
     intake::{self, AllNetns, Batch, Input, OpenError, Readers},
+    lists::Files,
     privilege::{self, DropError, Unprivileged},
     watch::{Recorded, Watch},
 };
@@ -106,6 +107,9 @@ fn check(loaded: &Loaded) -> anyhow::Result<()> {
     let (_, unknown) = Rights::new(&loaded.config.bus, &Accounts::read()?, rustix::process::geteuid().as_raw());
     for name in unknown {
         warn!("[bus] viewers: there is no user or group {name}");
+    }
+    for complaint in Files::read(&loaded.config).1 {
+        warn!("{complaint}");
     }
     let mut text = String::new();
     if loaded.files.is_empty() {

@@ -6,6 +6,7 @@ use crate::{
     convert,
     health::{self, Facts, Health},
     intake::{AllNetns, Info, Numbered, Time},
+    lists::{Complaint, Files},
 };
 use firebell_engine::{
     engine::Engine,
@@ -18,6 +19,7 @@ use firebell_engine::{
 };
 use firebell_shared::alert::Alert;
 use std::{sync::Arc, time::Duration};
+use tracing::warn;
 
 /// The engine, and what it must know about the lines it gets.
 #[derive(Debug)]
@@ -26,6 +28,7 @@ pub struct Watch {
     intakes: Vec<Arc<Info>>,
     prefixes: Vec<Prefix>,
     vouched_prefixes: Vec<Prefix>,
+    lists: Files,
     all_netns: AllNetns,
     recorded: Recorded,
     last: Tick,
@@ -85,13 +88,17 @@ impl Watch {
     /// lines are from a recorded log, and time is what their stamps say.
     #[must_use]
     pub fn new(config: &Config, key: [u8; 16], intakes: Vec<Arc<Info>>, all_netns: AllNetns, recorded: Recorded, is_replay: bool) -> Self {
-        let parameters = config.engine.parameters(intakes.iter().any(|intake| intake.vouches));
+        let mut parameters = config.parameters(intakes.iter().any(|intake| intake.vouches));
+        let (lists, complaints) = Files::read(config);
+        tell(&complaints);
+        lists.fill(&mut parameters.lists);
         Self {
             settle: parameters.settle,
             engine: Engine::new(parameters, key),
             intakes,
             prefixes: config.intake.prefixes.clone(),
             vouched_prefixes: config.intake.vouched_prefixes.clone(),
+            lists,
             all_netns,
             recorded,
             last: Tick::ZERO,
@@ -128,12 +135,24 @@ impl Watch {
             }
         };
         self.last = if self.is_replay { tick } else { tick.min(now) }.max(self.last);
+        if !self.is_replay && self.lists.is_due(now) {
+            self.refresh_lists(now);
+        }
         let Some(info) = self.intakes.get(usize::from(intake)) else { return };
         let vouched = info.vouches && (!info.is_kmsg || self.is_kernels(record.priority, packet.prefix));
         let origin = origin::judge(vouched, &packet, record.text);
         self.counts.packets += 1;
         self.counts.unverified += u64::from(origin == Origin::Unverified);
         self.engine.observe(&packet, origin, self.last);
+    }
+
+    /// A replay says the same every time, so it keeps the lists that it began with.
+    fn refresh_lists(&mut self, now: Tick) {
+        let (is_changed, complaints) = self.lists.refresh(now);
+        tell(&complaints);
+        if is_changed {
+            self.engine.replace_lists(&self.lists.reputation(), self.lists.scanners());
+        }
     }
 
     /// Is this kernel log record one of this machine's own kernel and network? Facility 0 is the kernel; what a
@@ -213,6 +232,8 @@ impl Watch {
             ("packets", Value::Number(counts.packets)),
             ("packets_unverified", Value::Number(counts.unverified)),
             ("packets_other_prefix", Value::Number(counts.other_prefix)),
+            ("packets_trusted", Value::Number(engine.trusted)),
+            ("packets_ignored", Value::Number(engine.ignored)),
             ("lines_lost", sum(|intake| intake.counters.lost())),
             ("lines_too_long", sum(|intake| intake.counters.too_long())),
             ("intake_overruns", sum(|intake| intake.counters.overruns())),
@@ -233,6 +254,13 @@ impl Watch {
             status.push((malformed_key(*kind), Value::Number(count)));
         }
         status
+    }
+}
+
+/// Only the administrator can change these files, so nobody else makes us talk.
+fn tell(complaints: &[Complaint]) {
+    for complaint in complaints {
+        warn!("{complaint}");
     }
 }
 
@@ -356,6 +384,35 @@ mod tests {
         assert!(scan(&mut watch, live, kmsg(4, "DROP ")).is_empty());
         assert_eq!((count(&watch, "packets"), count(&watch, "packets_other_prefix")), (0, 10));
         assert!(!scan(&mut watch, live, kmsg(4, "MINE ")).is_empty());
+    }
+
+    #[test]
+    fn a_list_that_changes_while_firebell_runs_is_in_force_a_minute_later() {
+        let dir = tempfile::tempdir().unwrap();
+        let list = dir.path().join("bad.txt");
+        std::fs::write(&list, "203.0.113.0/24\n").unwrap();
+        let mut watch = watch(&format!("[lists]\nreputation-files = [{list:?}]"), info(true, true), "0\n", false);
+        let mut at = |secs: u64, port: u64| {
+            let mut batch = Batch::default();
+            batch.push(0, Time::At(Tick::from_secs(secs)), kmsg(4, "DROP ")(port).as_bytes());
+            watch.line(batch.lines().next().unwrap(), std::iter::empty(), Tick::from_secs(secs));
+            std::iter::from_fn(|| watch.next_alert()).last().map(|alert| (alert.severity.get(), alert.details.why))
+        };
+        let before = (1..=10).filter_map(|port| at(1_763_800_000 + port, port)).last().unwrap();
+        assert_eq!(before.0, 3);
+        std::fs::write(&list, "203.0.113.0/24\n198.51.100.66\n").unwrap();
+        let after = (1..=20).filter_map(|port| at(1_763_800_060 + port, 20 + port)).last().unwrap();
+        assert!(after.0 == 4 && after.1.contains("reputed bad"), "{after:?}");
+    }
+
+    #[test]
+    fn trusted_sources_and_ignored_packets_are_counted_and_silent() {
+        let mut trusting = watch("[lists]\ntrusted = [\"198.51.100.66\"]", info(true, true), "0\n", false);
+        assert!(scan(&mut trusting, live, kmsg(4, "DROP ")).is_empty());
+        assert_eq!(count(&trusting, "packets_trusted"), 10);
+        let mut ignoring = watch("[[ignore]]\nprotocol = \"tcp\"\nports = [\"1-10\"]", info(true, true), "0\n", false);
+        assert!(scan(&mut ignoring, live, kmsg(4, "DROP ")).is_empty());
+        assert_eq!(count(&ignoring, "packets_ignored"), 10);
     }
 
     #[test]

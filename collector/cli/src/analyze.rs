@@ -9,7 +9,10 @@ use crate::{
 };
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
-use firebell_collector::config::{self, Config, Prefix};
+use firebell_collector::{
+    config::{self, Config, Prefix},
+    lists::Files,
+};
 use firebell_engine::{
     engine::Engine,
     origin::Origin,
@@ -94,10 +97,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         Ok(fixed) => Zone::Fixed(fixed.seconds()),
         Err(_) => Zone::Rules(arguments.timezone.clone()),
     };
-    let mut reader = Reader { zone, prefixes: config.intake.prefixes, clock: ReplayClock::new(year, 0), counts: Counts::default() };
+    let mut reader = Reader { zone, prefixes: config.intake.prefixes.clone(), clock: ReplayClock::new(year, 0), counts: Counts::default() };
     // A fixed key: the same log gives the same report. Nothing vouches for a file: what the collector may hold back of
     // such lines is all that there is here.
-    let engine = Engine::new(config.engine.parameters(false), [0; 16]);
+    let mut parameters = config.parameters(false);
+    let (lists, complaints) = Files::read(&config);
+    for complaint in complaints {
+        // Without a standard error there is nobody to tell.
+        let _ = writeln!(io::stderr(), "firebell: {complaint}");
+    }
+    lists.fill(&mut parameters.lists);
+    let engine = Engine::new(parameters, [0; 16]);
     let mut judge = Judge { arguments, engine, report: Report::default(), out: Vec::with_capacity(2 * PIECE) };
     for file in &mut files {
         while let Some(window) = file.lines.next().with_context(|| format!("reading {}", file.path.display()))? {

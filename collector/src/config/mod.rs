@@ -1,0 +1,420 @@
+//! `firebell.toml`: what the administrator decides.
+//!
+//! Three layers, each over the one before: the vendor's `/usr/lib/firebell/firebell.toml`,
+//! `/etc/firebell/firebell.toml`, and `/etc/firebell/conf.d/*.toml` in the order of their names. None of
+//! them has to exist. A key that a layer leaves out keeps its value; a key that it gives replaces the
+//! whole value, lists included. Every file is read on its own, so that an error names the place in the
+//! file where the mistake is.
+
+mod file;
+mod value;
+
+use firebell_engine::{
+    config::{Ignore, Network as Range, SeverityRule},
+    engine,
+};
+use firebell_shared::{
+    config::{self, ConfigError, MAX_BYTES},
+    severity::Severity,
+};
+use rustix::fs::OFlags;
+use serde::Deserialize;
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Read as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
+pub use value::{Count, FilePath, Prefix, Viewer, Whole};
+pub(crate) use value::{Name, Network};
+
+/// The vendor's defaults.
+pub const VENDOR_FILE: &str = "/usr/lib/firebell/firebell.toml";
+/// The administrator's file.
+pub const FILE: &str = "/etc/firebell/firebell.toml";
+/// The folder of small files that go over [`FILE`].
+pub const FOLDER: &str = "/etc/firebell/conf.d";
+
+/// Everything that can be configured, with every default filled in.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Config {
+    /// `[intake]`
+    pub intake: Intake,
+    /// `[bus]`
+    pub bus: Bus,
+    /// `[engine]`
+    pub engine: Engine,
+    /// `[lists]`, `[[ignore]]` and `[[severity]]`
+    pub lists: Lists,
+    /// `[history]`
+    pub history: History,
+}
+
+/// Where the log comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Intake {
+    /// `source`
+    pub source: Source,
+    /// `files`: the log files to follow; empty: the usual places are tried.
+    pub files: Vec<FilePath>,
+    /// `from`: where to begin.
+    pub from: From,
+    /// `prefixes`: when not empty, lines with other log prefixes are left alone.
+    pub prefixes: Vec<Prefix>,
+    /// `vouched-prefixes`: lines with these prefixes count as this machine's even while
+    /// `net.netfilter.nf_log_all_netns` lets other network namespaces write to the kernel log.
+    pub vouched_prefixes: Vec<Prefix>,
+}
+
+/// Who hears what on the bus.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bus {
+    /// `viewers`: users and groups that may hear alerts without asking polkit.
+    pub viewers: Vec<Viewer>,
+    /// `groups`: groups whose members may read the kernel log anyway.
+    pub groups: Vec<String>,
+    /// `broadcast`: alerts go to everybody whom the bus policy lets receive them.
+    pub broadcast: bool,
+}
+
+impl Default for Bus {
+    fn default() -> Self {
+        // Debian's groups for reading logs, and systemd's.
+        Self { viewers: Vec::new(), groups: vec!["adm".into(), "systemd-journal".into()], broadcast: false }
+    }
+}
+
+/// How packets are judged. Each key is the field of [`engine::Config`] of the same name, which says what it is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Engine {
+    /// Without `unverified-max-severity`, that is 2 where an intake vouches for its lines, else no limit.
+    parameters: engine::Config,
+}
+
+/// Whom to leave alone, and whose incidents weigh more or less.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lists {
+    /// `trusted`: sources that never alert.
+    pub trusted: Vec<Range>,
+    /// `reputation-files`: files of addresses reputed bad.
+    pub reputation_files: Vec<FilePath>,
+    /// `scanner-files`: files of research scanners; without it, the one that firebell ships.
+    pub scanner_files: Option<Vec<FilePath>>,
+    /// `[[ignore]]`
+    pub ignored: Vec<Ignore>,
+    /// `[[severity]]`
+    pub severities: Vec<SeverityRule>,
+}
+
+/// What is remembered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct History {
+    /// `max-alerts`: the newest so many incidents are kept.
+    pub max_alerts: Count<1_000_000>,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self { max_alerts: Whole(10_000) }
+    }
+}
+
+/// Which kind of intake.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Source {
+    /// The kernel log where it can be opened, else a log file.
+    #[default]
+    Auto,
+    /// `/dev/kmsg`.
+    Kmsg,
+    /// Log files.
+    File,
+}
+
+/// Where to begin reading.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum From {
+    /// With the oldest line there is.
+    Start,
+    /// With the next line that is written.
+    #[default]
+    End,
+}
+
+impl Config {
+    /// The parameters of the engine, but for what the files of `[lists]` say. `is_vouched`: there is an intake that vouches for
+    /// its lines.
+    #[must_use]
+    pub fn parameters(&self, is_vouched: bool) -> engine::Config {
+        let mut parameters = self.engine.parameters.clone();
+        let default = is_vouched.then(|| Severity::NOTABLE.get());
+        parameters.unverified_max_severity = parameters.unverified_max_severity.or(default);
+        parameters.lists.trusted.clone_from(&self.lists.trusted);
+        parameters.lists.ignored.clone_from(&self.lists.ignored);
+        parameters.lists.severities.clone_from(&self.lists.severities);
+        parameters
+    }
+
+    /// Reads one text as the only layer. `path` is for messages.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with the place of the first mistake.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let mut config = Self::default();
+        config.apply(config::parse(path, text)?);
+        Ok(config)
+    }
+}
+
+/// The configuration, and the files it came from.
+#[derive(Clone, Debug, Default)]
+pub struct Loaded {
+    /// What is in force.
+    pub config: Config,
+    /// The files that were read, the strongest last.
+    pub files: Vec<PathBuf>,
+}
+
+/// Why a file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// What it says is wrong.
+    #[error(transparent)]
+    Mistake(#[from] ConfigError),
+    /// It cannot be read.
+    #[error("{}: {error}", path.display())]
+    Unreadable {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
+}
+
+/// Reads the configuration: `file` alone when it is given, else the three layers.
+///
+/// # Errors
+/// Every problem that was found, one for each file at most.
+pub fn load(file: Option<&Path>) -> Result<Loaded, Vec<Problem>> {
+    match file {
+        // A file that somebody names must exist; the usual ones need not.
+        Some(path) => load_files(vec![path.to_owned()], true),
+        None => {
+            let (mut files, mut problems) = (vec![PathBuf::from(VENDOR_FILE), PathBuf::from(FILE)], Vec::new());
+            match folder(Path::new(FOLDER)) {
+                Ok(found) => files.extend(found),
+                Err(error) => problems.push(Problem::Unreadable { path: FOLDER.into(), error }),
+            }
+            match load_files(files, false) {
+                Ok(loaded) if problems.is_empty() => Ok(loaded),
+                Ok(_) => Err(problems),
+                Err(more) => {
+                    problems.extend(more);
+                    Err(problems)
+                }
+            }
+        }
+    }
+}
+
+fn load_files(paths: Vec<PathBuf>, must_exist: bool) -> Result<Loaded, Vec<Problem>> {
+    let (mut loaded, mut problems) = (Loaded::default(), Vec::new());
+    for path in paths {
+        let text = match read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !must_exist => continue,
+            Err(error) => {
+                problems.push(Problem::Unreadable { path, error });
+                continue;
+            }
+            Ok(bytes) => String::from_utf8(bytes).map_err(|error| {
+                let at = error.utf8_error().valid_up_to();
+                let text = String::from_utf8_lossy(error.as_bytes());
+                ConfigError::new(&path, &text, Some(at..at + 1), "this is not UTF-8")
+            }),
+        };
+        match text.and_then(|text| config::parse(&path, &text)) {
+            Ok(layer) => {
+                loaded.config.apply(layer);
+                loaded.files.push(path);
+            }
+            Err(mistake) => problems.push(mistake.into()),
+        }
+    }
+    if problems.is_empty() { Ok(loaded) } else { Err(problems) }
+}
+
+/// The `*.toml` files of a folder in the order of their names; none when there is no folder.
+fn folder(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut files = entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>()?;
+    files.retain(|file| {
+        file.extension().is_some_and(|extension| extension == "toml")
+            && file.file_name().is_some_and(|name| !name.as_encoded_bytes().starts_with(b"."))
+    });
+    files.sort();
+    Ok(files)
+}
+
+/// Reads a regular file of at most [`MAX_BYTES`].
+pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    // Not blocking: a FIFO in the place of the file must not hold the start up.
+    let file = OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {MAX_BYTES} bytes")));
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        value::{Time, time_text},
+        *,
+    };
+
+    fn mistake(text: &str) -> String {
+        Config::parse(Path::new("f.toml"), text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn no_file_at_all_gives_the_defaults() {
+        let config = Config::default();
+        assert_eq!(config.intake.source, Source::Auto);
+        assert_eq!(config.bus.groups, ["adm", "systemd-journal"]);
+        assert_eq!(config.history.max_alerts.get(), 10_000);
+    }
+
+    #[test]
+    fn what_is_in_force_is_itself_a_file_that_says_the_same() {
+        let text = "[intake]\nsource = \"file\"\nfiles = [\"/var/log/a \\\"b\\\"\\u0007\"]\nfrom = \"start\"\nprefixes = [\"X \"]\n\
+                    vouched-prefixes = [\"FBDEMO \"]\n[bus]\nviewers = [\"ana\", \"@wheel\", \"1000\"]\ngroups = []\nbroadcast = true\n\
+                    [engine]\nmax-sources = 9\nhalf-life = \"90s\"\nidle-close = \"2d\"\nscan-threshold = 0.1\nunverified-max-severity = 3\n\
+                    accepted-words = [\"OK\"]\nhome = [\"192.0.2.0/24\", \"2001:db8::1\"]\n[history]\nmax-alerts = 5\n\
+                    [lists]\ntrusted = [\"192.0.2.0/24\"]\nreputation-files = [\"/a\"]\nscanner-files = []\n\
+                    [[ignore]]\nsource = \"2001:db8::/32\"\nprotocol = \"udp\"\nports = [53, \"6000-6010\"]\ninterface = \"br-+\"\nprefix = \"X \"\n\
+                    [[ignore]]\nprotocol = 132\n[[severity]]\nsource = \"203.0.113.0/24\"\nminimum = 3\n\
+                    [[severity]]\nsource = \"203.0.113.9\"\nprotocol = \"tcp\"\nports = [22]\nfixed = 0\n";
+        let config = Config::parse(Path::new("f.toml"), text).unwrap();
+        assert_eq!(config.bus.viewers, [Viewer::Name("ana".into()), Viewer::Group("wheel".into()), Viewer::Uid(1000)]);
+        assert!(config.intake.prefixes[0].is(b"X") && config.intake.prefixes[0].is(b"X ") && !config.intake.prefixes[0].is(b"XX"));
+        assert_eq!(Config::parse(Path::new("again.toml"), &config.to_string()).unwrap(), config);
+        let plain = Config::default();
+        assert_eq!(Config::parse(Path::new("again.toml"), &plain.to_string()).unwrap(), plain);
+    }
+
+    #[test]
+    fn mistakes_say_where_they_are_and_what_is_valid() {
+        let text = mistake("[intake]\nsource = \"kmesg\"\n");
+        assert!(text.starts_with("f.toml:2:10: unknown variant `kmesg`, expected one of `auto`, `kmsg`, `file`"), "{text}");
+        let text = mistake("[intake]\nprefix = [\"x\"]\n");
+        assert!(text.starts_with("f.toml:2:1: unknown field `prefix`, expected one of `source`, `files`, `from`, `prefixes`"), "{text}");
+        let text = mistake("[history]\nmax-alerts = 0\n");
+        assert!(text.starts_with("f.toml:2:14: 0 is out of range; use 1 to 1000000"), "{text}");
+        let text = mistake("[intake]\nfiles = [\"/a\",\n  \"b\"]\n");
+        assert!(text.starts_with("f.toml:3:3: `b` is not an absolute path"), "{text}");
+        let text = mistake("[engine]\nhalf-life = \"10 minutes\"\n");
+        assert!(text.starts_with("f.toml:2:13: `10 minutes` is no time; use a number and a unit"), "{text}");
+        let text = mistake("[engine]\nhalf-life = 600\n");
+        assert!(text.starts_with("f.toml:2:13: invalid type: integer `600`, expected a time"), "{text}");
+        let text = mistake("[engine]\nhome = [\"192.0.2.7/24\"]\n");
+        assert!(text.starts_with("f.toml:2:9: `192.0.2.7/24` has bits behind the prefix; write 192.0.2.0/24"), "{text}");
+        let text = mistake("[engine]\nunverified-max-severity = 9\n");
+        assert!(text.starts_with("f.toml:2:27: 9 is not a severity; use 1 (background) to 5 (act now)"), "{text}");
+        let text = mistake("[engine]\nscan-threshold = -1.0\n");
+        assert!(text.starts_with("f.toml:2:18: -1 is out of range; use 0.01 to 1000"), "{text}");
+        let text = mistake("[[ignore]]\nprotocol = \"tcp\"\n[[ignore]]\n");
+        assert!(text.starts_with("f.toml:3:1: this would ignore every packet; give source, protocol"), "{text}");
+        let text = mistake("[[ignore]]\nport = [22]\n");
+        assert!(text.starts_with("f.toml:2:1: unknown field `port`, expected one of `source`, `protocol`, `ports`"), "{text}");
+        let text = mistake("[[ignore]]\nports = [22, \"9-8\"]\n");
+        assert!(text.starts_with("f.toml:2:14: `9-8` is no range of ports; write 22 or \"6000-6010\""), "{text}");
+        let text = mistake("[[ignore]]\nprotocol = \"TCP\"\n");
+        assert!(text.starts_with("f.toml:2:12: `TCP` is no protocol; use tcp, udp, icmp"), "{text}");
+        let text = mistake("[[severity]]\nsource = \"192.0.2.1\"\nminimum = 2\nfixed = 2\n");
+        assert!(text.starts_with("f.toml:1:1: give either minimum (1 to 5) or fixed (0 to 5)"), "{text}");
+        let text = mistake("[[severity]]\nsource = \"192.0.2.1\"\nfixed = 6\n");
+        assert!(text.starts_with("f.toml:3:9: 6 is out of range; use 0 to 5"), "{text}");
+        let text = mistake("[bus]\nviewers = [\"a b\"]\n");
+        assert!(text.starts_with("f.toml:2:12: `a b` is no viewer; write a user"), "{text}");
+        let text = mistake(&format!("[intake]\nfiles = [{}]\n", "\"/x\",".repeat(17)));
+        assert!(text.starts_with("f.toml:2:9: 17 entries; at most 16 are allowed"), "{text}");
+        let text = mistake(&format!("[intake]\nprefixes = [\"{}\"]\n", "x".repeat(128)));
+        assert!(text.contains("1 to 127 bytes, this one has 128"), "{text}");
+    }
+
+    #[test]
+    fn what_nobody_vouches_for_is_held_low_only_where_somebody_vouches() {
+        let plain = Config::default();
+        assert_eq!(plain.parameters(true).unverified_max_severity, Some(2));
+        assert_eq!(plain.parameters(false).unverified_max_severity, None);
+        let config = Config::parse(Path::new("f.toml"), "[engine]\nunverified-max-severity = 4\n").unwrap();
+        assert_eq!(config.parameters(true).unverified_max_severity, Some(4));
+    }
+
+    #[test]
+    fn the_documented_file_says_the_defaults() {
+        let text = include_str!("../../../docs/BUS.md").split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+        let documented = Config::parse(Path::new("docs/BUS.md"), text).unwrap();
+        assert_eq!(documented.parameters(true), Config::default().parameters(true));
+        assert_eq!(Config { engine: Engine::default(), ..documented }, Config::default());
+    }
+
+    #[test]
+    fn times_are_read_and_nonsense_is_not() {
+        for (text, secs) in [("1s", 1), ("90s", 90), ("10m", 600), ("2h", 7200), ("30d", 2_592_000)] {
+            let time = Time::try_from(text).unwrap();
+            assert_eq!(time.0.as_secs(), secs);
+            assert_eq!(Time::try_from(time_text(time.0).trim_matches('"')), Ok(time));
+        }
+        for text in ["", "s", "0s", "31d", "-1s", "+1s", "1", "1.5h", "1 h", "99999999999d", "1\u{e9}"] {
+            assert!(Time::try_from(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn later_files_win_key_by_key_and_every_bad_file_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &[u8]| {
+            let path = dir.path().join(name);
+            fs::write(&path, text).unwrap();
+            path
+        };
+        let first = file("10.toml", b"[bus]\nviewers = [\"ana\"]\nbroadcast = true\n");
+        let second = file("20.toml", b"[bus]\nviewers = [\"bob\"]\n");
+        file(".hidden.toml", b"nonsense");
+        file("readme.txt", b"nonsense");
+        assert_eq!(folder(dir.path()).unwrap(), [first.clone(), second.clone()]);
+        let loaded = load_files(vec![dir.path().join("missing"), first.clone(), second.clone()], false).unwrap();
+        assert_eq!(loaded.config.bus.viewers, [Viewer::Name("bob".into())]);
+        assert!(loaded.config.bus.broadcast);
+        assert_eq!(loaded.files, [first, second]);
+
+        let bad = file("30.toml", b"[bus]\nviewer = []\n");
+        let bytes = file("40.toml", b"[bus]\n# \xff\n");
+        let large = file("50.toml", &vec![b'#'; 1 + usize::try_from(MAX_BYTES).unwrap()]);
+        let problems = load_files(vec![bad, bytes, large, dir.path().join("missing")], true).unwrap_err();
+        let texts: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        assert!(texts[0].contains("30.toml:2:1: unknown field `viewer`"), "{texts:?}");
+        assert!(texts[1].contains("40.toml:2:3: this is not UTF-8"), "{texts:?}");
+        assert!(texts[2].contains("larger than 1048576 bytes"), "{texts:?}");
+        assert!(texts[3].contains("missing: No such file"), "{texts:?}");
+    }
+
+    #[test]
+    fn a_fifo_in_the_place_of_the_file_does_not_hold_the_start_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f.toml");
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();
+        assert!(load(Some(&path)).unwrap_err()[0].to_string().contains("not a regular file"));
+    }
+}
