@@ -248,6 +248,8 @@ impl Watch {
             ("sources", number(engine.far.kept + engine.near.kept)),
             ("sources_on_probation", number(engine.far.fresh + engine.near.fresh)),
             ("sources_evicted", Value::Number(engine.far.evicted + engine.near.evicted)),
+            ("sources_today", Value::Number(engine.background.sources_today)),
+            ("sources_usual_day", Value::Number(engine.background.sources_usual)),
             ("sources_refused", Value::Number(engine.far.refused + engine.near.refused)),
         ];
         for (kind, count) in MalformedKind::ALL.iter().zip(counts.malformed) {

@@ -32,7 +32,7 @@ use crate::{
 };
 use std::net::IpAddr;
 
-pub use crate::{config::Config, incidents::IncidentStatus, table::TableStatus};
+pub use crate::{config::Config, detect::background::Background, incidents::IncidentStatus, table::TableStatus};
 
 /// Turns packets into findings. Bounded whatever comes; the same packets with the same key give the same findings.
 #[derive(Debug)]
@@ -54,6 +54,7 @@ pub struct Engine {
     floods: Floods,
     egress: Egress,
     visibility: Visibility,
+    background: Background,
     incidents: Incidents,
     hasher: Hasher,
     classes: [u64; Class::ALL.len()],
@@ -101,6 +102,8 @@ pub struct Status {
     pub near: TableStatus,
     /// Incidents.
     pub incidents: IncidentStatus,
+    /// Today, and a usual day.
+    pub background: Background,
 }
 
 /// One source, for a report.
@@ -161,6 +164,7 @@ impl Engine {
             floods: Floods::new(),
             egress: Egress::new(),
             visibility: Visibility::default(),
+            background: Background::default(),
             incidents: Incidents::new(config, limits, hasher),
             hasher,
             classes: [0; Class::ALL.len()],
@@ -195,6 +199,7 @@ impl Engine {
                 return;
             }
         }
+        self.background.note(class, tick);
         let target = self.targets.id(packet.header.dst);
         let key = Key::new(packet.header.src, origin);
         let facts = Facts {
@@ -268,6 +273,7 @@ impl Engine {
             far: self.far.status(),
             near: self.near.status(),
             incidents: self.incidents.status(),
+            background: self.background,
         }
     }
 
@@ -296,6 +302,9 @@ impl Engine {
         let Facts { class, action, key, is_near, tick, .. } = *facts;
         let table = if is_near { &mut self.near } else { &mut self.far };
         let (place, novelty) = table.note(key, facts.source, packet.header.src, contact, probe, tick);
+        if novelty.contacts > 0 && !matches!(place, Place::Kept(_)) {
+            self.background.note_source();
+        }
         let (mut tool, mut sure) = (None, None);
         if is_whole
             && let Place::Kept(slot) = place

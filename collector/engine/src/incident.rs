@@ -4,7 +4,7 @@ use crate::{
     address::Key,
     class::{Layer, Probe, Service},
     contacts::ONE,
-    detect::{Detector, Verdict, scan_kind, tool::Tool},
+    detect::{Detector, Verdict, scan_kind, system, tool::Tool},
     finding::{Action, Attribution, Delivery, Kind},
     lists::Standing,
     origin::Origin,
@@ -127,6 +127,8 @@ pub(crate) struct Incident {
     pub(crate) mac: Vec<u8>,
     pub(crate) uid: Option<u32>,
     pub(crate) tool: Option<Tool>,
+    /// The operating system that the sender's TCP looks like.
+    pub(crate) system: Option<&'static str>,
     /// Records that were lost, where it is about the log.
     pub(crate) lost: u64,
     protocol: u8,
@@ -188,6 +190,7 @@ impl Incident {
             mac: Vec::with_capacity(64),
             uid: None,
             tool: None,
+            system: None,
             lost: 0,
             protocol: 0,
             packet_at_open: 0,
@@ -271,6 +274,10 @@ impl Incident {
         }
         self.uid = packet.uid.or(self.uid);
         self.tool = tool.or(self.tool);
+        // What a raw scanner writes says nothing, so it is looked at only once a stack is seen at work.
+        if self.system.is_none() && matches!(probe, Some((Probe::Connect, _))) {
+            self.system = system::guess(packet);
+        }
         replace(&mut self.interface, packet.in_iface.filter(|name| !name.is_empty()).or(packet.out_iface).unwrap_or_default(), 16);
         replace(&mut self.prefix, packet.prefix, 128);
         replace(&mut self.mac, packet.link.mac.or(packet.link.mac_src).unwrap_or_default(), 64);

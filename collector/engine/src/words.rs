@@ -100,6 +100,9 @@ pub(crate) fn why(incident: &Incident, limits: &Limits) -> String {
     if let Some(tool) = incident.tool {
         let _ = write!(out, "; the packets are {}'s", tool.name);
     }
+    if let Some(system) = incident.system {
+        let _ = write!(out, "; the sender's TCP looks like {system}'s");
+    }
     if incident.origin == Origin::Unverified {
         out.push_str("; nobody vouches for these log lines, any user of this machine may have written them");
     }

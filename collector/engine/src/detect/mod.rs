@@ -4,6 +4,7 @@
 
 use crate::{config::Config, finding::Kind, score::Weight, table::Kept};
 
+pub(crate) mod background;
 pub(crate) mod decoy;
 pub(crate) mod distributed;
 pub(crate) mod egress;
@@ -14,6 +15,7 @@ pub(crate) mod reply;
 pub(crate) mod scan_kind;
 pub(crate) mod slow_scan;
 pub(crate) mod sweep;
+pub(crate) mod system;
 pub(crate) mod tool;
 pub(crate) mod tries;
 pub(crate) mod visibility;
