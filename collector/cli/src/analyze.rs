@@ -184,7 +184,7 @@ struct Seen<'a> {
 /// Packets go over in batches of so many: some 60 KiB, which stay in the caches on their way.
 const BATCH: usize = 64;
 /// So many batches wait at most.
-const WAITING: usize = 4;
+const WAITING: usize = 16;
 
 /// What happens to each line: it is read, and counted.
 struct Reader {

@@ -963,20 +963,34 @@ fn ipv6(word: &[u8]) -> Option<Ipv6Addr> {
 
 fn ipv6_full(text: &[u8; 39]) -> Option<u128> {
     let mut bits = 0_u128;
-    for (at, byte) in text.iter().enumerate() {
-        if at % 5 == 4 {
-            if *byte != b':' {
-                return None;
-            }
-            continue;
+    let mut seen = 0;
+    for group in text.chunks(5) {
+        let &[a, b, c, d, ref colon @ ..] = group else { return None };
+        if !matches!(colon, [] | [b':']) {
+            return None;
         }
-        let digit = match byte {
-            b'0'..=b'9' => byte - b'0',
-            b'a'..=b'f' => byte - b'a' + 10,
-            b'A'..=b'F' => byte - b'A' + 10,
-            _ => return None,
-        };
-        bits = bits << 4 | u128::from(digit);
+        let mut value = 0_u32;
+        for byte in [a, b, c, d] {
+            let digit = HEX.get(usize::from(byte)).copied().unwrap_or(NO_HEX);
+            seen |= digit;
+            value = value << 4 | u32::from(digit);
+        }
+        bits = bits << 16 | u128::from(value);
     }
-    Some(bits)
+    (seen < 16).then_some(bits)
 }
+
+const NO_HEX: u8 = 0xf0;
+
+/// What each byte is worth as a hexadecimal digit, or [`NO_HEX`].
+#[expect(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "checked by the compiler: it is evaluated there")]
+const HEX: [u8; 256] = {
+    let mut table = [NO_HEX; 256];
+    let mut digit = 0;
+    while digit < 16 {
+        table[b"0123456789abcdef"[digit] as usize] = digit as u8;
+        table[b"0123456789ABCDEF"[digit] as usize] = digit as u8;
+        digit += 1;
+    }
+    table
+};
