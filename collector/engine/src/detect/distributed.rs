@@ -2,7 +2,7 @@
 //!
 //! For each of our addresses, the distinct ports that all sources together asked in ten minutes. More than
 //! `max(20, 4 times the usual)` of them, from at least three sources that share fewer than a fifth of their ports and
-//! most of which send the same kind of packet, are one scan. What is usual is learned: the largest ordinary count, fading by
+//! none of which asked more than half of them, most of which send the same kind of packet, are one scan. What is usual is learned: the largest ordinary count, fading by
 //! 2 % in ten minutes. Until a day has been learned, the sources must also ask more than one port each on average: on an exposed
 //! host hundreds of unrelated scanners ask one port each.
 //!
@@ -40,6 +40,8 @@ struct Window {
     votes: u32,
     alike: u32,
     sources: Vec<(Key, IpAddr)>,
+    /// Pairs of each of `sources`.
+    asked: Vec<u32>,
     more_sources: u32,
     usual: u32,
     windows: u32,
@@ -57,6 +59,7 @@ impl Window {
             votes: 0,
             alike: 0,
             sources: Vec::with_capacity(SOURCES),
+            asked: Vec::with_capacity(SOURCES),
             more_sources: 0,
             usual: 0,
             windows: 0,
@@ -77,6 +80,7 @@ impl Window {
         self.ports.fill(0);
         (self.distinct, self.pairs, self.votes, self.alike, self.more_sources) = (0, 0, 0, 0, 0);
         self.sources.clear();
+        self.asked.clear();
         self.is_alarmed = false;
     }
 
@@ -110,20 +114,56 @@ impl Distributed {
             window.votes -= 1;
         }
         window.alike += u32::from(window.shape == shape);
-        if !window.sources.iter().any(|(known, _)| *known == source.0) {
-            if window.sources.len() < SOURCES {
+        match window.sources.iter().position(|(known, _)| *known == source.0) {
+            Some(at) => window.asked.iter_mut().skip(at).take(1).for_each(|asked| *asked += 1),
+            None if window.sources.len() < SOURCES => {
                 window.sources.push(source);
-            } else {
-                window.more_sources = window.more_sources.saturating_add(1);
+                window.asked.push(1);
             }
+            None => window.more_sources = window.more_sources.saturating_add(1),
         }
         let is_apart = window.distinct * 5 > window.pairs * 4;
+        // One scanner and a few strangers that ask a port each are no team.
+        let is_shared = window.asked.iter().all(|asked| asked * 2 <= window.pairs);
         let is_alike = window.alike * 5 >= window.pairs * 4;
         let is_more_than_one_each = window.windows >= LEARNED || window.pairs * 2 >= window.source_count() * 3;
         let is_unusual = window.distinct > FEWEST.max(window.usual.saturating_mul(4));
-        if is_unusual && is_apart && is_alike && is_more_than_one_each && window.source_count() >= FEWEST_SOURCES {
+        if is_unusual && is_apart && is_shared && is_alike && is_more_than_one_each && window.source_count() >= FEWEST_SOURCES {
             window.is_alarmed = true;
         }
         window.is_alarmed.then_some(window.sources.as_slice())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::origin::Origin;
+    use std::net::Ipv4Addr;
+
+    /// Whether these sources, which ask so many ports each, in turn, one a second, are one scan.
+    fn is_one_scan(asked: &[u16]) -> bool {
+        let mut distributed = Distributed::new();
+        let mut port = 0;
+        let mut alarm = false;
+        for round in 0..asked.iter().copied().max().unwrap_or(0) {
+            for (n, _) in asked.iter().enumerate().filter(|(_, count)| round < **count) {
+                port += 1;
+                let address = IpAddr::V4(Ipv4Addr::new(198, 51, 100, u8::try_from(n).unwrap()));
+                let source = (Key::new(address, Origin::Kernel), address);
+                alarm |= distributed.note(1, source, port, 0, Tick::from_secs(u64::from(port))).is_some();
+            }
+        }
+        alarm
+    }
+
+    #[test]
+    fn five_sources_that_share_the_ports_are_one_scan() {
+        assert!(is_one_scan(&[10, 10, 10, 10, 10]));
+    }
+
+    #[test]
+    fn a_scanner_among_strangers_is_not_shared_with_them() {
+        assert!(!is_one_scan(&[100, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]));
     }
 }
