@@ -34,7 +34,7 @@ is_up() { [ "$(pstart "$1")" != '' ] && ! grep -q '^State:.Z' "/proc/$1/status" 
 wait_log() {
     local i
     for ((i = 0; i < 200; i++)); do
-        ! grep -q -- "$3" "$2" || return 0
+        ! grep -qs -- "$3" "$2" || return 0
         is_up "$1" || break
         sleep 0.05
     done
@@ -94,7 +94,7 @@ find_session() {
 # collector ARGUMENT...: with the configuration $W/firebell.toml; reads descriptor 0. Waits until it listens.
 # shellcheck disable=SC2120  # demo has no arguments for it
 collector() {
-    setsid env DBUS_SYSTEM_BUS_ADDRESS="$sysaddr" "$bin/firebelld" --config "$W/firebell.toml" "$@" >"$W/collector.log" 2>&1 7>&- 8>&- &
+    setsid env DBUS_SYSTEM_BUS_ADDRESS="$sysaddr" "$bin/firebelld" --config "$W/firebell.toml" "$@" <&0 >"$W/collector.log" 2>&1 7>&- 8>&- &
     collector_pid=$!; note $!
     wait_log $collector_pid "$W/collector.log" ready "the collector did not start"
 }
