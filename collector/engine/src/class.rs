@@ -150,6 +150,15 @@ const fn is_udp_service(port: u16) -> bool {
     matches!(port, 53 | 123 | 443 | 3478 | 500 | 4500)
 }
 
+/// UDP ports that answer a search which went to everybody: those of [`is_chatter_port`], and of printers and scanners.
+///
+/// A firewall cannot tell such an answer from a probe, since it comes from an address that was not asked: a browser that looks
+/// for televisions every two minutes gets "probes" of a new port every two minutes.
+/// SNMP 161; Canon BJNP 8610-8612, Epson 3289 (as in the `sane-backends` documentation).
+const fn answers_searches(port: u16) -> bool {
+    is_chatter_port(port) || matches!(port, 161 | 3289 | 8610..=8612)
+}
+
 /// Classifies one packet. `is_accepted`: the prefix says so.
 pub(crate) fn classify(packet: &Packet<'_>, is_accepted: bool, home: &Home) -> Classified {
     let just = |class| Classified { class, probe: None };
@@ -249,7 +258,8 @@ fn udp(header: &Header<'_>, home: &Home) -> Classified {
         let probe = (!is_chatter_port(sport)).then_some((Probe::Udp, Service { layer: Layer::Udp, number: dport }));
         return Classified { class: Class::Housekeeping, probe };
     }
-    let class = if is_udp_service(sport) && dport >= 1024 { Class::LateReply } else { Class::Udp };
+    let is_answer = is_udp_service(sport) || (answers_searches(sport) && home.is_near(header.src));
+    let class = if is_answer && dport >= 1024 { Class::LateReply } else { Class::Udp };
     Classified { class, probe: Some((Probe::Udp, Service { layer: Layer::Udp, number: dport })) }
 }
 
