@@ -162,9 +162,9 @@ impl Recent {
         older.iter().chain(newer).copied()
     }
 
-    /// The same contact, if it is among these.
-    pub(crate) fn find(&self, contact: Contact) -> Option<Contact> {
-        self.ring.iter().take(usize::from(self.len)).find(|known| known.is_same(contact)).copied()
+    /// Is the same contact among these, and current? There may be an older one of yesterday.
+    pub(crate) fn knows(&self, contact: Contact, is_current: impl Fn(&Contact) -> bool) -> bool {
+        self.ring.iter().take(usize::from(self.len)).any(|known| known.is_same(contact) && is_current(known))
     }
 
     /// Is the ring full: may there be older contacts that it does not know?

@@ -510,7 +510,7 @@ impl Table {
             }
         }
         let is_current = |known: &Contact| known.minutes_until(now) <= DAY_MINUTES;
-        if kept.recent.find(contact).is_some_and(|known| is_current(&known)) {
+        if kept.recent.knows(contact, is_current) {
             return Novelty::default();
         }
         let (mut stands_for, is_service_known, is_target_known);
