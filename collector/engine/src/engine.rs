@@ -10,7 +10,7 @@ use crate::{
         decoy::{self, Decoys},
         distributed::Distributed,
         egress::Egress,
-        fast_scan,
+        fast_scan::{self, Novel},
         flood::Floods,
         reply::{Replies, Reply},
         sweep,
@@ -300,6 +300,8 @@ impl Engine {
     /// One source: what it asked before, and whether that is bad (D2 to D9, D13, D15). `is_whole`: the packet is the contact.
     fn watch_source(&mut self, packet: &Packet<'_>, facts: &Facts, probe: Probe, contact: Contact, is_whole: bool) {
         let Facts { class, action, key, is_near, tick, .. } = *facts;
+        // A guest that goes out asks many addresses on the Internet for the same few services, and is no worm for that.
+        let is_worm_like = is_near && !self.is_errand(packet, contact.service());
         let table = if is_near { &mut self.near } else { &mut self.far };
         let (place, novelty) = table.note(key, facts.source, packet.header.src, contact, probe, tick);
         if novelty.contacts > 0 && !matches!(place, Place::Kept(_)) {
@@ -313,11 +315,19 @@ impl Engine {
             sure = kept.tool.note(packet, tick);
             tool = kept.tool.tool();
         }
+        let is_sweep = matches!(place, Place::Kept(slot) if table.kept(slot).is_some_and(sweep::is_sweep));
         let Some(brief) = table.brief_mut(place) else { return };
         let step = self.half_life.step(tick);
         let is_first_illegal = class == Class::IllegalFlags && brief.illegal == 0;
         if novelty.contacts > 0 {
-            brief.score.add(step, fast_scan::weight(class, novelty.is_sweep, is_near, &self.limits));
+            let one_more = if is_worm_like || !novelty.is_sweep {
+                Novel::Service
+            } else if is_sweep {
+                Novel::Nothing
+            } else {
+                Novel::Destination
+            };
+            brief.score.add(step, fast_scan::weight(class, one_more, &self.limits));
         }
         if class == Class::IllegalFlags && (novelty.contacts > 0 || is_first_illegal) {
             brief.illegal = brief.illegal.saturating_add(1);
@@ -325,10 +335,9 @@ impl Engine {
         let (score, illegal, has_incident) = (brief.score.at(step), u32::from(brief.illegal), brief.has_incident);
         let kept = if let Place::Kept(slot) = place { table.kept(slot) } else { None };
         let contacts = kept.map_or(1, table::Kept::contact_count);
-        let is_sweep = kept.is_some_and(sweep::is_sweep);
         let mut verdict = None;
         if is_whole && (novelty.contacts > 0 || is_first_illegal) {
-            let evidence = Evidence { score, illegal, is_near, minute: contacts::minute(tick), kept };
+            let evidence = Evidence { score, illegal, is_near, is_worm_like, minute: contacts::minute(tick), kept };
             verdict = detect::judge(&evidence, &self.limits);
         }
         verdict = match sure {
@@ -354,6 +363,11 @@ impl Engine {
                 self.watch_shares(facts, &sighting, contact.service().number);
             }
         }
+    }
+
+    /// Does a packet go on to the Internet, as those of a container do, for what every client does there?
+    fn is_errand(&self, packet: &Packet<'_>, service: Service) -> bool {
+        packet.out_iface.is_some_and(|out| !out.is_empty()) && sweep::is_errand(service) && !self.home.is_near(packet.header.dst)
     }
 
     /// One more attempt at a service that people guess passwords of (D13).

@@ -10,6 +10,7 @@
 //! | UDP | 0.75 w: one packet proves less, anybody can send it in another's name |
 //! | ICMP request | 0.5 w |
 //! | the same service on one more destination, from the Internet | 0.12 of that: background radiation hits whole networks |
+//! | the same, once it is a sweep | 0: that is for D8, however many addresses are logged here |
 //!
 //! Seven TCP ports or nine UDP ports in quick succession reach the threshold. It misses whoever takes more than a few
 //! minutes a port: those are for D3.
@@ -17,8 +18,19 @@
 use super::{Detector, Evidence, Limits, Verdict};
 use crate::{class::Class, score::Weight};
 
+/// What is new about a contact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Novel {
+    /// The service, or, of a neighbour, anything.
+    Service,
+    /// The destination.
+    Destination,
+    /// The destination, of a sweep.
+    Nothing,
+}
+
 /// What a new contact weighs.
-pub(crate) fn weight(class: Class, is_sweep: bool, is_near: bool, limits: &Limits) -> Weight {
+pub(crate) fn weight(class: Class, novel: Novel, limits: &Limits) -> Weight {
     let w = limits.contact_weight;
     let full = match class {
         Class::IllegalFlags => w.scaled(2, 1),
@@ -28,7 +40,11 @@ pub(crate) fn weight(class: Class, is_sweep: bool, is_near: bool, limits: &Limit
         Class::IcmpRequest => w.scaled(1, 2),
         Class::Accepted | Class::Outbound | Class::Backscatter | Class::Other => Weight(0),
     };
-    if is_sweep && !is_near { full.scaled(12, 100) } else { full }
+    match novel {
+        Novel::Service => full,
+        Novel::Destination => full.scaled(12, 100),
+        Novel::Nothing => Weight(0),
+    }
 }
 
 pub(crate) fn judge(evidence: &Evidence<'_>, limits: &Limits) -> Option<Verdict> {

@@ -29,6 +29,8 @@ pub(crate) struct Evidence<'a> {
     pub(crate) illegal: u32,
     /// Private or on-link.
     pub(crate) is_near: bool,
+    /// So near, and so unlike what a client does on the Internet, that a sweep of it may be a worm.
+    pub(crate) is_worm_like: bool,
     /// Minute of now, modulo 45 days.
     pub(crate) minute: u16,
     /// More than one contact.
