@@ -537,6 +537,10 @@ impl Table {
             let known = || kept.recent.iter().filter(is_current);
             is_service_known = known().any(|known| known.service_word() == contact.service_word());
             is_target_known = known().any(|known| known.target() == contact.target());
+            // A large memory from earlier takes over again when the ring is full, and must know what the ring knew.
+            if let Some((bitmap, _)) = bitmap {
+                bitmap_mark(bitmap, &self.hasher, contact);
+            }
         }
         // What was estimated never counts for less than what is plain to see.
         stands_for = stands_for.max(ONE);

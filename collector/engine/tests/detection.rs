@@ -117,6 +117,31 @@ fn a_connection_that_is_tried_again_and_again_is_no_scan() {
 }
 
 #[test]
+fn a_service_that_is_asked_for_days_is_new_once_a_day() {
+    let mut bench = Bench::new();
+    for _ in 0..3 * 24 * 60 {
+        bench.see(&syn(NEIGHBOUR, 8006)).see(&syn(NEIGHBOUR, 9000)).wait(60_000);
+    }
+    assert_eq!(bench.said, []);
+}
+
+#[test]
+fn after_an_incident_a_source_is_remembered_as_well_as_before() {
+    let mut bench = Bench::new();
+    for port in 1..=40 {
+        bench.see(&syn(ATTACKER, port));
+    }
+    bench.wait(7_200_000);
+    assert_eq!(bench.phases(), [Phase::Opened, Phase::Updated, Phase::Closed]);
+    for target in 10..14 {
+        for port in [80, 443, 8080, 8443] {
+            bench.see(&tcp(ATTACKER, &format!("198.51.100.{target}"), port, "SYN "));
+        }
+    }
+    assert_eq!(bench.said.len(), 3, "four services of four addresses: {:?}", bench.last());
+}
+
+#[test]
 fn the_ninth_new_udp_port_is_a_scan() {
     let mut bench = Bench::new();
     for port in 1..=8 {
@@ -176,6 +201,45 @@ fn a_sweep_is_named_at_the_seventh_address() {
         }
         assert_eq!((bench.last().kind, bench.last().severity), (Kind::PortSweep, severity));
     }
+}
+
+#[test]
+fn a_sweep_from_the_internet_is_no_popup_however_many_addresses_are_logged() {
+    let mut bench = Bench::new();
+    for n in 0..=255 {
+        bench.see(&tcp(ATTACKER, &format!("198.51.100.{n}"), 445, "SYN "));
+    }
+    bench.wait(60_000);
+    assert!(bench.said.iter().all(|finding| (finding.kind, finding.severity) == (Kind::PortSweep, 2)), "{:?}", bench.said);
+}
+
+#[test]
+fn what_a_container_may_not_ask_the_internet_is_no_worm() {
+    let refused = |port: u16, severity: u8| {
+        let mut bench = Bench::new();
+        for n in 1..=40 {
+            let line = tcp("172.17.0.2", &format!("203.0.{n}.9"), port, "SYN ");
+            bench.see(&line.replace("IN=eth0 OUT=", "IN=docker0 OUT=eth0")).wait(500);
+        }
+        bench.wait(60_000);
+        assert_eq!((bench.last().kind, bench.last().severity), (Kind::PortSweep, severity), "{port}");
+    };
+    refused(443, 2);
+    refused(445, 3);
+}
+
+#[test]
+fn answers_to_a_search_come_to_a_new_port_each_time_and_are_no_scan() {
+    let answer = |sport: u16, port: u16| udp(NEIGHBOUR, port).replace("SPT=40000", &format!("SPT={sport}"));
+    let mut bench = Bench::new();
+    for n in 0..700 {
+        bench.see(&answer(1900, 33_000 + n * 7)).see(&answer(161, 33_001 + n * 11)).wait(120_000);
+    }
+    assert_eq!(bench.said, []);
+    for port in 2000..2015 {
+        bench.see(&answer(1900, port)).wait(100);
+    }
+    assert_eq!((bench.last().kind, bench.last().severity), (Kind::UdpScan, 3), "a scan from that port is one");
 }
 
 #[test]
