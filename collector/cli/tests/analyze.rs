@@ -197,7 +197,7 @@ fn a_configuration_changes_what_is_found_and_a_wrong_one_is_refused() {
     };
     let other_prefix: Value = serde_json::from_slice(&with("[intake]\nprefixes = [\"REJECT\"]\n").stdout).unwrap();
     assert_eq!((&other_prefix["input"]["packets"], &other_prefix["input"]["not_netfilter"]), (&Value::from(0), &Value::from(1996)));
-    let blunt: Value = serde_json::from_slice(&with("[engine]\nscan-threshold = 1000.0\n").stdout).unwrap();
+    let blunt: Value = serde_json::from_slice(&with("[detect.fast-scan]\nthreshold = 1000.0\n").stdout).unwrap();
     let at_open = |found: &Value| found["alerts"][0]["contacts_at_open"].as_u64();
     assert_eq!(at_open(&document(&[log.to_str().unwrap()])), Some(7));
     assert_ne!(at_open(&blunt), Some(7), "the threshold was ignored");

@@ -1,5 +1,6 @@
 //! What an administrator can set about the judgement, with the defaults and their reasons.
 
+use crate::parameters::Detect;
 use std::{net::IpAddr, ops::RangeInclusive, time::Duration};
 
 /// Parameters of the engine. Plain values: whoever reads a configuration file checks them there.
@@ -11,16 +12,6 @@ pub struct Config {
     pub max_near_sources: usize,
     /// Incidents that are open or may be reopened. The least severe, oldest one makes room.
     pub max_incidents: usize,
-    /// Time in which suspicion halves. 10 minutes: a T2 scan (0.4 s a port) loses nothing, a person who mistypes an address is forgiven.
-    pub half_life: Duration,
-    /// Weight of one failed first contact. ln 4 is the likelihood ratio of Threshold Random Walk with
-    /// theta 0.8 / 0.2 (Jung, Paxson, Berger, Balakrishnan, IEEE S&P 2004).
-    pub contact_weight: f64,
-    /// Suspicion at which a source is a scanner: ln(0.99 / 1e-4), the same paper's bound for a detection
-    /// probability of 0.99 and one false alarm in 10,000. Seven fresh contacts reach it.
-    pub scan_threshold: f64,
-    /// Packets with illegal flags, on as many contacts, that are a scan on their own.
-    pub illegal_packets: u32,
     /// Contacts from which a scan is broad (severity 4). psad's danger level 3.
     pub broad_contacts: u32,
     /// Contacts from which a scan is critical (severity 5). psad's danger level 4.
@@ -41,6 +32,8 @@ pub struct Config {
     pub home: Vec<Network>,
     /// New incidents of single sources in a minute; more of them fold into one. Cheap spoofed packets must not fill a screen.
     pub incidents_per_minute: u32,
+    /// Parameters of each detector.
+    pub detect: Detect,
     /// Whom to leave alone, and whose incidents weigh more or less.
     pub lists: Lists,
 }
@@ -123,10 +116,6 @@ impl Default for Config {
             max_sources: 65_536,
             max_near_sources: 4_096,
             max_incidents: 1_024,
-            half_life: Duration::from_secs(600),
-            contact_weight: 4_f64.ln(),
-            scan_threshold: (0.99_f64 / 1e-4).ln(),
-            illegal_packets: 2,
             broad_contacts: 150,
             critical_contacts: 1_500,
             update_every: Duration::from_secs(10),
@@ -137,6 +126,7 @@ impl Default for Config {
             accepted_words: ["ACCEPT", "ALLOW", "AUDIT"].map(str::to_owned).to_vec(),
             home: Vec::new(),
             incidents_per_minute: 8,
+            detect: Detect::default(),
             lists: Lists::default(),
         }
     }

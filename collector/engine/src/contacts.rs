@@ -162,6 +162,10 @@ impl Recent {
         older.iter().chain(newer).copied()
     }
 
+    pub(crate) const fn len(&self) -> usize {
+        self.len as usize
+    }
+
     /// Is the same contact among these, and current? There may be an older one of yesterday.
     pub(crate) fn knows(&self, contact: Contact, is_current: impl Fn(&Contact) -> bool) -> bool {
         self.ring.iter().take(usize::from(self.len)).any(|known| known.is_same(contact) && is_current(known))

@@ -15,7 +15,7 @@ use crate::{
         reply::{Replies, Reply},
         sweep,
         tool::{Sure, Tool},
-        tries::{self, Tries},
+        tries::Tries,
         visibility::Visibility,
     },
     finding::{Action, Finding, Kind},
@@ -26,7 +26,7 @@ use crate::{
     origin::Origin,
     packet::{Packet, TcpFlags},
     ports::PortSet,
-    score::{HalfLife, Weight},
+    score::Weight,
     table::{self, Place, Table},
     tick::Tick,
 };
@@ -38,7 +38,6 @@ pub use crate::{config::Config, detect::background::Background, incidents::Incid
 #[derive(Debug)]
 pub struct Engine {
     limits: Limits,
-    half_life: HalfLife,
     verdicts: Verdicts,
     home: Home,
     mute: Mute,
@@ -148,22 +147,22 @@ impl Engine {
     pub fn new(config: Config, key: [u8; 16]) -> Self {
         let hasher = Hasher::new(key);
         let limits = Limits::new(&config);
+        let detect = config.detect.clone();
         Self {
             limits,
-            half_life: HalfLife::new(config.half_life),
             verdicts: Verdicts::new(&config.accepted_words),
             home: Home::new(&config.home),
             mute: Mute::new(&config.lists),
             targets: Targets::new(hasher),
             far: Table::new(config.max_sources, FAR_BITMAPS, hasher, hasher.hash(1, 0)),
             near: Table::new(config.max_near_sources, NEAR_BITMAPS, hasher, hasher.hash(2, 0)),
-            replies: Replies::new(),
-            tries: Tries::new(),
-            decoys: Decoys::new(),
-            distributed: Distributed::new(),
-            floods: Floods::new(),
-            egress: Egress::new(),
-            visibility: Visibility::default(),
+            replies: Replies::new(detect.reply_scan, detect.backscatter),
+            tries: Tries::new(detect.insistent_tries),
+            decoys: Decoys::new(detect.decoys),
+            distributed: Distributed::new(detect.distributed),
+            floods: Floods::new(&detect.flood),
+            egress: Egress::new(detect.egress),
+            visibility: Visibility::new(detect.visibility),
             background: Background::default(),
             incidents: Incidents::new(config, limits, hasher),
             hasher,
@@ -315,9 +314,9 @@ impl Engine {
             sure = kept.tool.note(packet, tick);
             tool = kept.tool.tool();
         }
-        let is_sweep = matches!(place, Place::Kept(slot) if table.kept(slot).is_some_and(sweep::is_sweep));
+        let is_sweep = matches!(place, Place::Kept(slot) if table.kept(slot).is_some_and(|kept| sweep::is_sweep(kept, &self.limits.sweep)));
         let Some(brief) = table.brief_mut(place) else { return };
-        let step = self.half_life.step(tick);
+        let step = self.limits.fast.half_life.step(tick);
         let is_first_illegal = class == Class::IllegalFlags && brief.illegal == 0;
         if novelty.contacts > 0 {
             let one_more = if is_worm_like || !novelty.is_sweep {
@@ -332,19 +331,21 @@ impl Engine {
         if class == Class::IllegalFlags && (novelty.contacts > 0 || is_first_illegal) {
             brief.illegal = brief.illegal.saturating_add(1);
         }
-        let (score, illegal, has_incident) = (brief.score.at(step), u32::from(brief.illegal), brief.has_incident);
+        let (score, illegal, packets, has_incident) = (brief.score.at(step), u32::from(brief.illegal), brief.packets, brief.has_incident);
         let kept = if let Place::Kept(slot) = place { table.kept(slot) } else { None };
         let contacts = kept.map_or(1, table::Kept::contact_count);
         let mut verdict = None;
-        if is_whole && (novelty.contacts > 0 || is_first_illegal) {
-            let evidence = Evidence { score, illegal, is_near, is_worm_like, minute: contacts::minute(tick), kept };
+        if is_whole && (novelty.contacts > 0 || is_first_illegal || self.limits.count.is_some()) {
+            let evidence = Evidence { score, illegal, class, packets, is_near, is_worm_like, minute: contacts::minute(tick), kept };
             verdict = detect::judge(&evidence, &self.limits);
         }
-        verdict = match sure {
-            Some(Sure::OsDetection) => worse(verdict, Verdict { severity: 4, detector: Detector::OsDetection }),
-            Some(Sure::Discovery) => worse(verdict, Verdict { severity: if is_near { 3 } else { 2 }, detector: Detector::Discovery }),
-            None => verdict,
-        };
+        if let (Some(sure), Some(limits)) = (sure, self.limits.tools) {
+            let verdict_on_tool = match sure {
+                Sure::OsDetection => Verdict { severity: limits.os_severity, detector: Detector::OsDetection },
+                Sure::Discovery => Verdict { severity: limits.discovery_severity.of(is_near), detector: Detector::Discovery },
+            };
+            verdict = worse(verdict, verdict_on_tool);
+        }
         if let Some(tries) = self.count_try(packet, facts) {
             verdict = worse(verdict, tries);
         }
@@ -372,7 +373,7 @@ impl Engine {
 
     /// One more attempt at a service that people guess passwords of (D13).
     fn count_try(&mut self, packet: &Packet<'_>, facts: &Facts) -> Option<Verdict> {
-        let dport = packet.header.dport.filter(|port| facts.class == Class::Syn && tries::is_listed(*port))?;
+        let dport = packet.header.dport.filter(|port| facts.class == Class::Syn && self.tries.is_listed(*port))?;
         let attempt = packet.header.tcp_seq.unwrap_or(0) ^ u32::from(packet.header.sport.unwrap_or(0));
         let hash = self.hasher.mix(facts.source, facts.target << 16 | u64::from(dport));
         self.tries.note(hash, self.hasher.mix(u64::from(attempt), 6), facts.tick)
@@ -389,7 +390,7 @@ impl Engine {
             *slot = *member;
             count += 1;
         }
-        let verdict = Verdict { severity: 3, detector: Detector::Decoys };
+        let verdict = Verdict { severity: self.decoys.limits.severity, detector: Detector::Decoys };
         self.group(facts, Subject::Group(subject), Who::Many, verdict, members.get(..count).unwrap_or_default(), sighting);
     }
 
@@ -401,7 +402,7 @@ impl Engine {
         let subject = self.hasher.mix(facts.target << 1 | facts.key.origin() as u64, 8);
         let Some(members) = self.distributed.note(subject, (facts.key, header.src), port, shape, facts.tick) else { return };
         let members = members.to_vec();
-        let verdict = Verdict { severity: 3, detector: Detector::Distributed };
+        let verdict = Verdict { severity: self.distributed.limits.severity, detector: Detector::Distributed };
         self.group(facts, Subject::Group(subject), Who::Many, verdict, &members, sighting);
     }
 
@@ -412,7 +413,8 @@ impl Engine {
         let who = if alarm.is_single { Who::One(packet.header.src) } else { Who::Many };
         let sighting =
             Sighting { packet, probe: Some((probe, service)), action: facts.action, new_contacts: 0, tool: None, tick: facts.tick };
-        self.group(facts, Subject::Group(subject), who, Verdict { severity: 4, detector: Detector::Flood }, &[], &sighting);
+        let verdict = Verdict { severity: self.floods.severity, detector: Detector::Flood };
+        self.group(facts, Subject::Group(subject), who, verdict, &[], &sighting);
     }
 
     /// Answers to packets that we did not send (D12).
@@ -421,7 +423,7 @@ impl Engine {
         let subject = self.hasher.mix(facts.source, 1 << 20 | u64::from(sport));
         if self.replies.answer(subject, facts.tick) {
             let who = Who::One(packet.header.src);
-            let verdict = Verdict { severity: 1, detector: Detector::Backscatter };
+            let verdict = Verdict { severity: self.replies.backscatter.severity, detector: Detector::Backscatter };
             self.group(facts, Subject::Group(subject), who, verdict, &[], &facts.sighting(packet));
         }
     }
@@ -456,7 +458,8 @@ impl Engine {
                 sighting.probe = Some((probe, Service { layer, number: dport }));
                 sighting.new_contacts = ONE;
             }
-            self.group(facts, Subject::Own, Who::Own, Verdict { severity: 5, detector: Detector::Egress }, &[], &sighting);
+            let verdict = Verdict { severity: self.egress.limits.severity, detector: Detector::Egress };
+            self.group(facts, Subject::Own, Who::Own, verdict, &[], &sighting);
         }
     }
 

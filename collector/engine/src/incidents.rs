@@ -33,8 +33,6 @@ const MAX_MEMBERS: usize = 256;
 const MINUTE: Duration = Duration::from_secs(60);
 /// A slow scan, or a source that comes back again and again, is over after a day of quiet.
 const SLOW_CLOSE: Duration = Duration::from_secs(86_400);
-/// Neighbours in one network that are one incident (D16).
-const NEIGHBOURS: usize = 3;
 
 /// Counters of the incidents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -224,7 +222,7 @@ impl Incidents {
             incident.packet_at_open = incident.packets;
             incident.contacts_at_open = dossier.contacts / ONE;
         }
-        match network.filter(|(subject, _)| self.neighbours(*subject) >= NEIGHBOURS) {
+        match network.filter(|(subject, _)| self.neighbours(*subject) >= self.config.detect.roll_up.sources as usize) {
             Some((subject, who)) => self.roll_up(subject, who, dossier, verdict, sighting),
             None => self.tell(slot, Phase::Opened, tick),
         }
@@ -532,7 +530,7 @@ impl Incidents {
     /// The network that sources roll up to (D16): /24 and /48 on the Internet. Neighbours of our own stay apart: each is a device.
     fn network_of(&self, dossier: &Dossier) -> Option<(Subject, Who)> {
         let (network, length) = dossier.key.network();
-        (!dossier.is_near).then(|| (self.network_subject(dossier.key), Who::Network(network, length)))
+        (!dossier.is_near && self.config.detect.roll_up.enabled).then(|| (self.network_subject(dossier.key), Who::Network(network, length)))
     }
 
     fn network_subject(&self, key: Key) -> Subject {
@@ -705,7 +703,7 @@ impl Incidents {
             Who::Network(network, length) => (Source::Network(network, length), incident.sources.clone()),
             Who::Own => (Source::Own, Vec::new()),
         };
-        let mut why = words::why(incident, &self.limits);
+        let mut why = words::why(incident, &self.config);
         self.grades.explain(incident, &mut why);
         let finding = Finding {
             id: incident.id,

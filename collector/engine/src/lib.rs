@@ -12,6 +12,7 @@ pub mod engine;
 pub mod finding;
 pub mod origin;
 pub mod packet;
+pub mod parameters;
 pub mod parse;
 pub mod record;
 pub mod replay;

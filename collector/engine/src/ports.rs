@@ -19,6 +19,11 @@ impl PortSet {
         }
     }
 
+    pub(crate) fn contains(&self, port: u16) -> bool {
+        let word = self.words.as_deref().and_then(|words| words.get(usize::from(port / 64)));
+        word.is_some_and(|word| word >> (port % 64) & 1 != 0)
+    }
+
     pub(crate) fn len(&self) -> u32 {
         self.count
     }

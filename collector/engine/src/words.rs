@@ -3,8 +3,9 @@
 //! Everything here is written by us; nothing comes from a log line but addresses and numbers.
 
 use crate::{
+    config::Config,
     contacts::ONE,
-    detect::{Detector, Limits},
+    detect::Detector,
     finding::{Action, Kind},
     incident::{Incident, Subject, Who},
     origin::Origin,
@@ -57,44 +58,64 @@ pub(crate) fn summary(incident: &Incident) -> String {
 }
 
 /// Which detector spoke, with its numbers.
-pub(crate) fn why(incident: &Incident, limits: &Limits) -> String {
+pub(crate) fn why(incident: &Incident, config: &Config) -> String {
+    let limits = &config.detect;
     let mut out = String::new();
     let contacts = incident.contact_count();
     let (id, sources) = (incident.detector.id(), incident.source_count);
     let _ = match incident.detector {
         Detector::Listed => write!(out, "{id}: {contacts} contacts of a source that the configuration names"),
+        Detector::PacketCount => write!(out, "packet count ({id}): {} packets of one source", incident.packets),
         Detector::FastScan => write!(
             out,
             "fast scan ({id}): {contacts} distinct contacts in quick succession; suspicion passed the threshold of {:.1} with {:.1}",
-            limits.scan_threshold.as_f64(),
+            limits.fast_scan.threshold,
             incident.score.as_f64(),
         ),
         Detector::IllegalFlags => write!(out, "illegal flags ({id}): TCP flags that no operating system sends, on {contacts} contacts"),
-        Detector::SlowScan => write!(out, "slow scan ({id}): {contacts} distinct ports on one of our addresses within a day"),
+        Detector::SlowScan => {
+            write!(out, "slow scan ({id}): {contacts} distinct ports on one of our addresses within {}", duration(limits.slow_scan.within))
+        }
         Detector::Discovery => {
             write!(out, "host discovery ({id}): several kinds of packets that ask whether a host is up, within a second")
         }
         Detector::Sweep => write!(out, "sweep ({id}): the same services on {} of our addresses", targets(incident)),
         Detector::InsistentTries => {
-            write!(out, "insistent tries ({id}): at least 10 attempts at one service in ten minutes, or 30 in a day")
+            let crate::parameters::InsistentTries { attempts, within, slow_attempts, slow_within, .. } = &limits.insistent_tries;
+            let (within, slow_within) = (duration(*within), duration(*slow_within));
+            write!(
+                out,
+                "insistent tries ({id}): at least {attempts} attempts at one service in {within}, or {slow_attempts} in {slow_within}"
+            )
         }
         Detector::OsDetection => write!(out, "OS detection ({id}): packets that only nmap's OS detection sends"),
         Detector::Flood => write!(out, "flood ({id}): far more packets a second to one service than is usual here"),
-        Detector::Backscatter => write!(out, "backscatter ({id}): at least 20 unasked answers from one port in ten minutes"),
+        Detector::Backscatter => write!(
+            out,
+            "backscatter ({id}): at least {} unasked answers from one port in {}",
+            limits.backscatter.answers,
+            duration(limits.backscatter.within)
+        ),
         Detector::Decoys => {
             write!(out, "decoys ({id}): equal IP ID, source port and destination port from {sources} sources within a second")
         }
         Detector::Distributed => {
             write!(out, "distributed scan ({id}): {sources} sources ask different ports of one address with the same kind of packet")
         }
-        Detector::Egress => write!(out, "egress ({id}): refused packets of our own to many destinations or ports within ten minutes"),
+        Detector::Egress => {
+            write!(out, "egress ({id}): refused packets of our own to many destinations or ports within {}", duration(limits.egress.within))
+        }
         Detector::Visibility if incident.lost > 0 => write!(out, "visibility ({id}): the numbers of the log's records have gaps"),
         Detector::Visibility => {
-            write!(out, "visibility ({id}): one line in 20 seconds, many times in a row, as a limit of 3 a minute lets them through")
+            write!(
+                out,
+                "visibility ({id}): one line in {}, many times in a row, as a limit lets them through",
+                duration(limits.visibility.shortest_gap)
+            )
         }
     };
-    if incident.breadth() >= limits.broad_contacts && incident.severity >= 4 {
-        let broad = if incident.breadth() >= limits.critical_contacts { limits.critical_contacts } else { limits.broad_contacts };
+    if incident.breadth() >= config.broad_contacts && incident.severity >= 4 {
+        let broad = if incident.breadth() >= config.critical_contacts { config.critical_contacts } else { config.broad_contacts };
         let _ = write!(out, "; broad: {broad} contacts and more");
     }
     if let Some(tool) = incident.tool {

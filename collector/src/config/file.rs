@@ -3,14 +3,47 @@
 use super::{
     Bus, Config, Engine, History, Intake, Lists,
     value::{
-        Count, FilePath, IgnoreEntry, List, Network, Prefix, Print as _, Score, SeverityEntry, Time, Value as _, Viewer, Word,
-        print_ignore, print_severity,
+        Count, FilePath, IgnoreEntry, Levels, List, Network, Part, Port, Ports, Prefix, Print as _, Score, SeverityEntry, Time, Value as _,
+        Viewer, Whole, Word, print_ignore, print_severity, quoted,
     },
 };
-use firebell_engine::engine;
+use firebell_engine::{
+    engine,
+    parameters::{self, Preset},
+};
 use firebell_shared::severity::Severity;
 use serde::Deserialize;
 use std::fmt;
+
+/// `preset`
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum PresetName {
+    Desktop,
+    Server,
+    Honeynet,
+    Psad,
+}
+
+impl From<PresetName> for Preset {
+    fn from(name: PresetName) -> Self {
+        match name {
+            PresetName::Desktop => Self::Desktop,
+            PresetName::Server => Self::Server,
+            PresetName::Honeynet => Self::Honeynet,
+            PresetName::Psad => Self::Psad,
+        }
+    }
+}
+
+const fn preset_name(preset: Preset) -> &'static str {
+    match preset {
+        Preset::Desktop => "desktop",
+        Preset::Server => "server",
+        Preset::Honeynet => "honeynet",
+        Preset::Psad => "psad",
+    }
+}
 
 /// What a file may say in one table, how it goes over what is there, and how what is in force is printed.
 macro_rules! table {
@@ -56,10 +89,6 @@ table! { EngineLayer for engine::Config {
     max_sources: Count<1_000_000>,
     max_near_sources: Count<100_000>,
     max_incidents: Count<100_000>,
-    half_life: Time,
-    contact_weight: Score,
-    scan_threshold: Score,
-    illegal_packets: Count<255>,
     broad_contacts: Count<1_000_000>,
     critical_contacts: Count<1_000_000>,
     update_every: Time,
@@ -82,13 +111,181 @@ table! { HistoryLayer for History {
     max_alerts: Count<1_000_000>,
 } }
 
+table! { FastScanLayer for parameters::FastScan {
+    enabled: bool,
+    half_life: Time,
+    contact_weight: Score,
+    threshold: Score,
+    illegal_weight: Part,
+    udp_weight: Part,
+    icmp_weight: Part,
+    sweep_weight: Part,
+    severity: Severity,
+} }
+
+table! { SlowScanLayer for parameters::SlowScan {
+    enabled: bool,
+    ports: Whole<2, 12>,
+    within: Time,
+    severity: Severity,
+    near_severity: Severity,
+} }
+
+table! { IllegalFlagsLayer for parameters::IllegalFlags {
+    enabled: bool,
+    packets: Count<255>,
+    severity: Severity,
+    single_severity: Severity,
+} }
+
+table! { ReplyScanLayer for parameters::ReplyScan {
+    enabled: bool,
+    ports: Whole<2, 40>,
+    within: Time,
+    any_ports: Whole<2, 40>,
+    any_within: Time,
+} }
+
+table! { SweepLayer for parameters::Sweep {
+    enabled: bool,
+    targets: Whole<2, 1000>,
+    max_services: Count<1000>,
+    severity: Severity,
+    near_severity: Severity,
+} }
+
+table! { DecoysLayer for parameters::Decoys {
+    enabled: bool,
+    probes: Count<255>,
+    within: Time,
+    forget: Time,
+    severity: Severity,
+} }
+
+table! { DistributedLayer for parameters::Distributed {
+    enabled: bool,
+    ports: Count<65_535>,
+    times_usual: Count<1000>,
+    sources: Whole<2, 64>,
+    within: Time,
+    severity: Severity,
+} }
+
+table! { FloodLayer for parameters::Flood {
+    enabled: bool,
+    allowance: Count<1_000_000>,
+    alarm: Count<1000>,
+    busy: Count<1000>,
+    learn: Time,
+    calm: Time,
+    severity: Severity,
+} }
+
+table! { BackscatterLayer for parameters::Backscatter {
+    enabled: bool,
+    answers: Count<1_000_000>,
+    within: Time,
+    severity: Severity,
+} }
+
+table! { InsistentTriesLayer for parameters::InsistentTries {
+    enabled: bool,
+    ports: List<Ports, 256>,
+    attempts: Whole<2, 1_000_000>,
+    within: Time,
+    slow_attempts: Whole<2, 1_000_000>,
+    slow_within: Time,
+    severity: Severity,
+} }
+
+table! { ToolsLayer for parameters::Tools {
+    enabled: bool,
+    os_severity: Severity,
+    discovery_severity: Severity,
+    near_discovery_severity: Severity,
+} }
+
+table! { RollUpLayer for parameters::RollUp {
+    enabled: bool,
+    sources: Whole<2, 1000>,
+} }
+
+table! { EgressLayer for parameters::Egress {
+    enabled: bool,
+    worm_ports: List<Port, 16>,
+    destinations: Whole<2, 40>,
+    ports: Whole<2, 40>,
+    within: Time,
+    severity: Severity,
+} }
+
+table! { VisibilityLayer for parameters::Visibility {
+    enabled: bool,
+    gaps: Whole<2, 10_000>,
+    shortest_gap: Time,
+    longest_gap: Time,
+    sources: Whole<1, 16>,
+} }
+
+table! { PacketCountLayer for parameters::PacketCount {
+    enabled: bool,
+    levels: Levels,
+    ports: Count<1000>,
+} }
+
+/// The tables of the detectors: all of `[detect]`.
+macro_rules! detectors {
+    ($($detector:ident: $layer:ident,)*) => {
+        #[derive(Debug, Default, Deserialize)]
+        #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+        struct DetectLayer {
+            $($detector: $layer,)*
+        }
+
+        impl DetectLayer {
+            fn apply(self, target: &mut parameters::Detect) {
+                $(self.$detector.apply(&mut target.$detector);)*
+            }
+
+            fn print(target: &parameters::Detect, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let parameters::Detect { $($detector),* } = target;
+                $(
+                    writeln!(f, "\n[detect.{}]", stringify!($detector).replace('_', "-"))?;
+                    $layer::print($detector, f)?;
+                )*
+                Ok(())
+            }
+        }
+    };
+}
+
+detectors! {
+    fast_scan: FastScanLayer,
+    slow_scan: SlowScanLayer,
+    illegal_flags: IllegalFlagsLayer,
+    reply_scan: ReplyScanLayer,
+    sweep: SweepLayer,
+    decoys: DecoysLayer,
+    distributed: DistributedLayer,
+    flood: FloodLayer,
+    backscatter: BackscatterLayer,
+    insistent_tries: InsistentTriesLayer,
+    tools: ToolsLayer,
+    roll_up: RollUpLayer,
+    egress: EgressLayer,
+    visibility: VisibilityLayer,
+    packet_count: PacketCountLayer,
+}
+
 /// What one file says.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(super) struct Layer {
+    preset: Option<PresetName>,
     intake: IntakeLayer,
     bus: BusLayer,
     engine: EngineLayer,
+    detect: DetectLayer,
     lists: ListsLayer,
     history: HistoryLayer,
     ignore: Option<List<IgnoreEntry, 256>>,
@@ -96,11 +293,25 @@ pub(super) struct Layer {
 }
 
 impl Config {
-    pub(super) fn apply(&mut self, layer: Layer) {
-        let Layer { intake, bus, engine, lists, history, ignore, severity } = layer;
+    /// What the layers say, the last one over the others; a preset of any of them lies under all.
+    pub(super) fn of(layers: Vec<Layer>) -> Self {
+        let mut config = Self::default();
+        if let Some(preset) = layers.iter().rev().find_map(|layer| layer.preset) {
+            config.preset = preset.into();
+            config.engine.parameters = config.preset.config();
+        }
+        for layer in layers {
+            config.apply(layer);
+        }
+        config
+    }
+
+    fn apply(&mut self, layer: Layer) {
+        let Layer { preset: _, intake, bus, engine, detect, lists, history, ignore, severity } = layer;
         intake.apply(&mut self.intake);
         bus.apply(&mut self.bus);
         engine.apply(&mut self.engine.parameters);
+        detect.apply(&mut self.engine.parameters.detect);
         lists.apply(&mut self.lists);
         history.apply(&mut self.history);
         if let Some(ignore) = ignore {
@@ -115,13 +326,14 @@ impl Config {
 /// What is in force, as a configuration file that says the same.
 impl fmt::Display for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { intake, bus, engine: Engine { parameters }, lists, history } = self;
-        writeln!(f, "[intake]")?;
+        let Self { preset, intake, bus, engine: Engine { parameters }, lists, history } = self;
+        writeln!(f, "preset = {}\n\n[intake]", quoted(preset_name(*preset)))?;
         IntakeLayer::print(intake, f)?;
         writeln!(f, "\n[bus]")?;
         BusLayer::print(bus, f)?;
         writeln!(f, "\n[engine]")?;
         EngineLayer::print(parameters, f)?;
+        DetectLayer::print(&parameters.detect, f)?;
         writeln!(f, "\n[lists]")?;
         ListsLayer::print(lists, f)?;
         writeln!(f, "\n[history]")?;

@@ -12,6 +12,7 @@ mod value;
 use firebell_engine::{
     config::{Ignore, Network as Range, SeverityRule},
     engine,
+    parameters::Preset,
 };
 use firebell_shared::{
     config::{self, ConfigError, MAX_BYTES},
@@ -38,6 +39,8 @@ pub const FOLDER: &str = "/etc/firebell/conf.d";
 /// Everything that can be configured, with every default filled in.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Config {
+    /// `preset`: what the parameters of the engine are where no key says otherwise.
+    pub preset: Preset,
     /// `[intake]`
     pub intake: Intake,
     /// `[bus]`
@@ -162,9 +165,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] with the place of the first mistake.
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
-        let mut config = Self::default();
-        config.apply(config::parse(path, text)?);
-        Ok(config)
+        Ok(Self::of(vec![config::parse(path, text)?]))
     }
 }
 
@@ -220,7 +221,7 @@ pub fn load(file: Option<&Path>) -> Result<Loaded, Vec<Problem>> {
 }
 
 fn load_files(paths: Vec<PathBuf>, must_exist: bool) -> Result<Loaded, Vec<Problem>> {
-    let (mut loaded, mut problems) = (Loaded::default(), Vec::new());
+    let (mut layers, mut files, mut problems) = (Vec::new(), Vec::new(), Vec::new());
     for path in paths {
         let text = match read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound && !must_exist => continue,
@@ -236,13 +237,13 @@ fn load_files(paths: Vec<PathBuf>, must_exist: bool) -> Result<Loaded, Vec<Probl
         };
         match text.and_then(|text| config::parse(&path, &text)) {
             Ok(layer) => {
-                loaded.config.apply(layer);
-                loaded.files.push(path);
+                layers.push(layer);
+                files.push(path);
             }
             Err(mistake) => problems.push(mistake.into()),
         }
     }
-    if problems.is_empty() { Ok(loaded) } else { Err(problems) }
+    if problems.is_empty() { Ok(Loaded { config: Config::of(layers), files }) } else { Err(problems) }
 }
 
 /// The `*.toml` files of a folder in the order of their names; none when there is no folder.
@@ -298,9 +299,11 @@ mod tests {
     fn what_is_in_force_is_itself_a_file_that_says_the_same() {
         let text = "[intake]\nsource = \"file\"\nfiles = [\"/var/log/a \\\"b\\\"\\u0007\"]\nfrom = \"start\"\nprefixes = [\"X \"]\n\
                     vouched-prefixes = [\"FBDEMO \"]\n[bus]\nviewers = [\"ana\", \"@wheel\", \"1000\"]\ngroups = []\nbroadcast = true\n\
-                    [engine]\nmax-sources = 9\nhalf-life = \"90s\"\nidle-close = \"2d\"\nscan-threshold = 0.1\nunverified-max-severity = 3\n\
+                    [engine]\nmax-sources = 9\nidle-close = \"2d\"\nunverified-max-severity = 3\n\
                     accepted-words = [\"OK\"]\nhome = [\"192.0.2.0/24\", \"2001:db8::1\"]\n[history]\nmax-alerts = 5\n\
-                    [lists]\ntrusted = [\"192.0.2.0/24\"]\nreputation-files = [\"/a\"]\nscanner-files = []\n\
+                    [detect.fast-scan]\nhalf-life = \"90s\"\nthreshold = 0.1\nudp-weight = 1.0\n[detect.slow-scan]\nenabled = false\n\
+                    [detect.insistent-tries]\nports = [22, \"80-90\"]\nwithin = \"1500ms\"\n[detect.egress]\nworm-ports = [1, 2]\n\
+                    [detect.packet-count]\nlevels = [1, 2, 3, 4, 5]\n[lists]\ntrusted = [\"192.0.2.0/24\"]\nreputation-files = [\"/a\"]\nscanner-files = []\n\
                     [[ignore]]\nsource = \"2001:db8::/32\"\nprotocol = \"udp\"\nports = [53, \"6000-6010\"]\ninterface = \"br-+\"\nprefix = \"X \"\n\
                     [[ignore]]\nprotocol = 132\n[[severity]]\nsource = \"203.0.113.0/24\"\nminimum = 3\n\
                     [[severity]]\nsource = \"203.0.113.9\"\nprotocol = \"tcp\"\nports = [22]\nfixed = 0\n";
@@ -322,18 +325,29 @@ mod tests {
         assert!(text.starts_with("f.toml:2:14: 0 is out of range; use 1 to 1000000"), "{text}");
         let text = mistake("[intake]\nfiles = [\"/a\",\n  \"b\"]\n");
         assert!(text.starts_with("f.toml:3:3: `b` is not an absolute path"), "{text}");
-        let text = mistake("[engine]\nhalf-life = \"10 minutes\"\n");
+        let text = mistake("[detect.fast-scan]\nhalf-life = \"10 minutes\"\n");
         assert!(text.starts_with("f.toml:2:13: `10 minutes` is no time; use a number and a unit"), "{text}");
-        let text = mistake("[engine]\nhalf-life = 600\n");
+        let text = mistake("[detect.fast-scan]\nhalf-life = 600\n");
         assert!(text.starts_with("f.toml:2:13: invalid type: integer `600`, expected a time"), "{text}");
         let text = mistake("[engine]\nhome = [\"192.0.2.7/24\"]\n");
         assert!(text.starts_with("f.toml:2:9: `192.0.2.7/24` has bits behind the prefix; write 192.0.2.0/24"), "{text}");
         let text = mistake("[engine]\nunverified-max-severity = 9\n");
         assert!(text.starts_with("f.toml:2:27: 9 is not a severity; use 1 (background) to 5 (act now)"), "{text}");
-        let text = mistake("[engine]\nscan-threshold = -1.0\n");
-        assert!(text.starts_with("f.toml:2:18: -1 is out of range; use 0.01 to 1000"), "{text}");
+        let text = mistake("[detect.fast-scan]\nthreshold = -1.0\n");
+        assert!(text.starts_with("f.toml:2:13: -1 is out of range; use 0.01 to 1000"), "{text}");
         let text = mistake("[[ignore]]\nprotocol = \"tcp\"\n[[ignore]]\n");
         assert!(text.starts_with("f.toml:3:1: this would ignore every packet; give source, protocol"), "{text}");
+        let text = mistake("[detect.slow-scan]\nports = 13\n");
+        assert!(text.starts_with("f.toml:2:9: 13 is out of range; use 2 to 12"), "{text}");
+        let text = mistake("[detect.fast-scann]\n");
+        assert!(text.starts_with("f.toml:1:9: unknown field `fast-scann`, expected one of `fast-scan`, `slow-scan`"), "{text}");
+        let text = mistake("[detect.packet-count]\nlevels = [5, 15, 15, 1500, 10000]\n");
+        assert!(text.starts_with("f.toml:2:10: write five numbers of packets, each larger"), "{text}");
+        let text = mistake("preset = \"laptop\"\n");
+        assert!(
+            text.starts_with("f.toml:1:10: unknown variant `laptop`, expected one of `desktop`, `server`, `honeynet`, `psad`"),
+            "{text}"
+        );
         let text = mistake("[[ignore]]\nport = [22]\n");
         assert!(text.starts_with("f.toml:2:1: unknown field `port`, expected one of `source`, `protocol`, `ports`"), "{text}");
         let text = mistake("[[ignore]]\nports = [22, \"9-8\"]\n");
@@ -350,6 +364,22 @@ mod tests {
         assert!(text.starts_with("f.toml:2:9: 17 entries; at most 16 are allowed"), "{text}");
         let text = mistake(&format!("[intake]\nprefixes = [\"{}\"]\n", "x".repeat(128)));
         assert!(text.contains("1 to 127 bytes, this one has 128"), "{text}");
+    }
+
+    #[test]
+    fn every_preset_is_itself_a_file_and_keys_of_any_layer_go_over_it() {
+        for preset in [Preset::Desktop, Preset::Server, Preset::Honeynet, Preset::Psad] {
+            let config = Config { preset, engine: Engine { parameters: preset.config() }, ..Config::default() };
+            assert_eq!(Config::parse(Path::new("again.toml"), &config.to_string()).unwrap(), config);
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let (first, second) = (dir.path().join("10.toml"), dir.path().join("20.toml"));
+        fs::write(&first, "preset = \"server\"\n[detect.sweep]\ntargets = 9\n[detect.flood]\nalarm = 30\n").unwrap();
+        fs::write(&second, "preset = \"honeynet\"\n[detect.flood]\nalarm = 31\n").unwrap();
+        let config = load_files(vec![first, second], true).unwrap().config;
+        let mut expected = Preset::Honeynet.config();
+        (expected.detect.sweep.targets, expected.detect.flood.alarm) = (9, 31);
+        assert_eq!((config.preset, config.parameters(false)), (Preset::Honeynet, expected));
     }
 
     #[test]

@@ -165,6 +165,36 @@ impl TryFrom<f64> for Score {
     }
 }
 
+/// A number that others are multiplied by.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(try_from = "f64")]
+pub(super) struct Part(f64);
+
+impl TryFrom<f64> for Part {
+    type Error = String;
+
+    fn try_from(part: f64) -> Result<Self, String> {
+        if (0.0..=10.0).contains(&part) { Ok(Self(part)) } else { Err(format!("{part} is out of range; use 0 to 10")) }
+    }
+}
+
+/// Five numbers, each larger than the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Vec<u32>")]
+pub(super) struct Levels([u32; 5]);
+
+impl TryFrom<Vec<u32>> for Levels {
+    type Error = &'static str;
+
+    fn try_from(levels: Vec<u32>) -> Result<Self, Self::Error> {
+        let levels = <[u32; 5]>::try_from(levels).ok().filter(|levels| levels.is_sorted_by(|a, b| a < b) && levels.first() > Some(&0));
+        levels.map(Self).ok_or("write five numbers of packets, each larger than the one before: [5, 15, 150, 1500, 10000]")
+    }
+}
+
+/// One port.
+pub(super) type Port = Whole<0, 65_535>;
+
 /// A network, as `192.0.2.0/24`, or one address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Network(IpNet);
@@ -504,6 +534,9 @@ value! {
     IgnoreEntry => Ignore: |entry| entry.0;
     SeverityEntry => SeverityRule: |entry| entry.0;
     Severity => Option<u8>: |severity| Some(severity.get());
+    Severity => u8: Severity::get;
+    Part => f64: |part| part.0;
+    Levels => [u32; 5]: |levels| levels.0;
 }
 
 impl<const MIN: u32, const MAX: u32> Value<usize> for Whole<MIN, MAX> {
@@ -515,6 +548,18 @@ impl<const MIN: u32, const MAX: u32> Value<usize> for Whole<MIN, MAX> {
 impl<const MIN: u32, const MAX: u32> Value<u32> for Whole<MIN, MAX> {
     fn value(self) -> u32 {
         self.0
+    }
+}
+
+impl<const MIN: u32, const MAX: u32> Value<u64> for Whole<MIN, MAX> {
+    fn value(self) -> u64 {
+        u64::from(self.0)
+    }
+}
+
+impl Value<u16> for Port {
+    fn value(self) -> u16 {
+        u16::try_from(self.0).unwrap_or(u16::MAX)
     }
 }
 
@@ -554,7 +599,11 @@ macro_rules! print {
 
 print! {
     bool: bool::to_string;
+    u8: u8::to_string;
+    u16: u16::to_string;
     u32: u32::to_string;
+    u64: u64::to_string;
+    [u32; 5]: |levels| format!("{levels:?}");
     usize: usize::to_string;
     f64: |number| format!("{number:?}");
     Duration: |time| time_text(*time);

@@ -6,8 +6,8 @@
 //!
 //! It misses decoys whose real address alone is logged.
 
-use crate::{address::Key, cache::Cache, packet::Packet, tick::Tick};
-use std::{net::IpAddr, time::Duration};
+use crate::{address::Key, cache::Cache, packet::Packet, parameters, tick::Tick};
+use std::net::IpAddr;
 
 /// Pairs of destination and source port that are watched.
 const ENTRIES: usize = 256;
@@ -15,14 +15,10 @@ const ENTRIES: usize = 256;
 const PROBES: usize = 24;
 /// Sources that agree.
 pub(crate) const SOURCES: usize = 16;
-/// Probes in which sources must agree.
-const AGREED: u8 = 2;
-const SECOND: Duration = Duration::from_secs(1);
-/// A set is forgotten after this much quiet.
-const FORGET: Duration = Duration::from_secs(600);
 
 #[derive(Debug)]
 pub(crate) struct Decoys {
+    pub(crate) limits: parameters::Decoys,
     pairs: Cache<Pair>,
 }
 
@@ -31,7 +27,7 @@ struct Pair {
     probes: [Option<Seen>; PROBES],
     next: usize,
     sources: Set,
-    agreed: u8,
+    agreed: u32,
     last: Tick,
 }
 
@@ -49,12 +45,15 @@ struct Seen {
 pub(crate) type Set = [Option<(Key, IpAddr)>; SOURCES];
 
 impl Decoys {
-    pub(crate) fn new() -> Self {
-        Self { pairs: Cache::new(ENTRIES) }
+    pub(crate) fn new(limits: parameters::Decoys) -> Self {
+        Self { limits, pairs: Cache::new(ENTRIES) }
     }
 
     /// One probe; `hash` is of destination and source port. The set it belongs to, once there is one.
     pub(crate) fn note(&mut self, hash: u64, key: Key, packet: &Packet<'_>, tick: Tick) -> Option<Set> {
+        if !self.limits.enabled {
+            return None;
+        }
         let header = &packet.header;
         let mark = match header.id {
             Some(0 | 256 | 54_321) => return None,
@@ -70,14 +69,14 @@ impl Decoys {
             agreed: 0,
             last: tick,
         });
-        if tick.since(pair.last) > FORGET {
+        if tick.since(pair.last) > self.limits.forget {
             (pair.sources, pair.agreed) = ([None; SOURCES], 0);
         }
         let source = (key, header.src);
-        let is_same = |seen: &Seen| seen.mark == mark && seen.dport == dport && tick.since(seen.tick) <= SECOND;
+        let is_same = |seen: &Seen| seen.mark == mark && seen.dport == dport && tick.since(seen.tick) <= self.limits.within;
         match pair.probes.iter_mut().flatten().find(|seen| is_same(seen)) {
             Some(seen) if seen.source.0 != key => {
-                pair.agreed = pair.agreed.saturating_add(u8::from(!seen.is_shared));
+                pair.agreed = pair.agreed.saturating_add(u32::from(!seen.is_shared));
                 seen.is_shared = true;
                 pair.last = tick;
                 let first = seen.source;
@@ -93,7 +92,7 @@ impl Decoys {
             }
         }
         let is_member = pair.sources.iter().flatten().any(|(known, _)| *known == key);
-        (pair.agreed >= AGREED && is_member).then_some(pair.sources)
+        (pair.agreed >= self.limits.probes && is_member).then_some(pair.sources)
     }
 }
 

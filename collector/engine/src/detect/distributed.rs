@@ -8,22 +8,19 @@
 //!
 //! It misses distributed scans of an address that is under constant fire.
 
-use crate::{address::Key, cache::Cache, tick::Tick};
+use crate::{address::Key, cache::Cache, parameters, tick::Tick};
 use std::{net::IpAddr, time::Duration};
 
 /// Addresses of ours that are watched.
 const ENTRIES: usize = 16;
-/// Distinct ports that are always too few.
-const FEWEST: u32 = 20;
 /// Sources that are listed; more are counted.
 const SOURCES: usize = 64;
-const FEWEST_SOURCES: u32 = 3;
-const WINDOW: Duration = Duration::from_secs(600);
-/// Windows of a day.
-const LEARNED: u32 = 144;
+/// What is usual is known after this time.
+const LEARNED: Duration = Duration::from_secs(86_400);
 
 #[derive(Debug)]
 pub(crate) struct Distributed {
+    pub(crate) limits: parameters::Distributed,
     targets: Cache<Window>,
 }
 
@@ -67,8 +64,8 @@ impl Window {
         }
     }
 
-    fn start_anew(&mut self, now: Tick) {
-        let passed = u32::try_from(now.since(self.since).as_secs() / WINDOW.as_secs()).unwrap_or(u32::MAX);
+    fn start_anew(&mut self, now: Tick, within: Duration) {
+        let passed = u32::try_from(now.since(self.since).as_secs() / within.as_secs().max(1)).unwrap_or(u32::MAX);
         if !self.is_alarmed {
             self.usual = self.usual.max(self.distinct);
         }
@@ -90,15 +87,19 @@ impl Window {
 }
 
 impl Distributed {
-    pub(crate) fn new() -> Self {
-        Self { targets: Cache::new(ENTRIES) }
+    pub(crate) fn new(limits: parameters::Distributed) -> Self {
+        Self { limits, targets: Cache::new(ENTRIES) }
     }
 
     /// A contact that is new for its source. `hash` is of the destination; `shape` tells kinds of packet apart. The sources, when they are one scan.
     pub(crate) fn note(&mut self, hash: u64, source: (Key, IpAddr), port: u16, shape: u64, tick: Tick) -> Option<&[(Key, IpAddr)]> {
+        let limits = &self.limits;
+        if !limits.enabled {
+            return None;
+        }
         let window = self.targets.get_or_insert_with(hash, tick, || Window::new(tick));
-        if tick.since(window.since) > WINDOW {
-            window.start_anew(tick);
+        if tick.since(window.since) > limits.within {
+            window.start_anew(tick, limits.within);
         }
         window.pairs += 1;
         if let Some(word) = window.ports.get_mut(usize::from(port / 64)) {
@@ -126,9 +127,10 @@ impl Distributed {
         // One scanner and a few strangers that ask a port each are no team.
         let is_shared = window.asked.iter().all(|asked| asked * 2 <= window.pairs);
         let is_alike = window.alike * 5 >= window.pairs * 4;
-        let is_more_than_one_each = window.windows >= LEARNED || window.pairs * 2 >= window.source_count() * 3;
-        let is_unusual = window.distinct > FEWEST.max(window.usual.saturating_mul(4));
-        if is_unusual && is_apart && is_shared && is_alike && is_more_than_one_each && window.source_count() >= FEWEST_SOURCES {
+        let is_more_than_one_each =
+            limits.within.saturating_mul(window.windows) >= LEARNED || window.pairs * 2 >= window.source_count() * 3;
+        let is_unusual = window.distinct > limits.ports.max(window.usual.saturating_mul(limits.times_usual));
+        if is_unusual && is_apart && is_shared && is_alike && is_more_than_one_each && window.source_count() >= limits.sources {
             window.is_alarmed = true;
         }
         window.is_alarmed.then_some(window.sources.as_slice())
@@ -143,7 +145,7 @@ mod tests {
 
     /// Whether these sources, which ask so many ports each, in turn, one a second, are one scan.
     fn is_one_scan(asked: &[u16]) -> bool {
-        let mut distributed = Distributed::new();
+        let mut distributed = Distributed::new(parameters::Distributed::default());
         let mut port = 0;
         let mut alarm = false;
         for round in 0..asked.iter().copied().max().unwrap_or(0) {

@@ -10,20 +10,16 @@ use crate::{
     cache::Cache,
     hash::Hasher,
     packet::{Packet, TcpFlags},
+    parameters,
     tick::Tick,
 };
 use std::time::Duration;
 
-/// Ports by which worms spread: SSH, telnet, SMB, remote desktop, Android debug bridge.
-const WORM_PORTS: [u16; 5] = [22, 23, 445, 3389, 5555];
-const DESTINATIONS: u32 = 10;
-const PORTS: u32 = 15;
-const WINDOW: Duration = Duration::from_secs(600);
-
 #[derive(Debug)]
 pub(crate) struct Egress {
+    pub(crate) limits: parameters::Egress,
     /// Distinct destinations by worm port.
-    ports: [Marks; WORM_PORTS.len()],
+    ports: Vec<Marks>,
     /// Distinct ports by destination.
     destinations: Cache<Marks>,
 }
@@ -36,8 +32,8 @@ struct Marks {
 }
 
 impl Marks {
-    fn note(&mut self, hash: u64, tick: Tick) -> u32 {
-        if tick.since(self.since) > WINDOW {
+    fn note(&mut self, hash: u64, tick: Tick, within: Duration) -> u32 {
+        if tick.since(self.since) > within {
             *self = Self { since: tick, marks: 0 };
         }
         self.marks |= 1 << (hash % 64);
@@ -48,8 +44,9 @@ impl Marks {
 }
 
 impl Egress {
-    pub(crate) fn new() -> Self {
-        Self { ports: [Marks::default(); WORM_PORTS.len()], destinations: Cache::new(256) }
+    pub(crate) fn new(limits: parameters::Egress) -> Self {
+        let ports = vec![Marks::default(); limits.worm_ports.len()];
+        Self { limits, ports, destinations: Cache::new(256) }
     }
 
     /// One refused packet of our own. True: this machine scans.
@@ -62,17 +59,18 @@ impl Egress {
             Some(58) => header.icmp_type == Some(128),
             _ => false,
         };
-        if !is_new {
+        let Self { limits, ports, destinations } = self;
+        if !is_new || !limits.enabled {
             return false;
         }
         let port = header.dport.unwrap_or(0);
         let mut is_scan = false;
-        if let Some(n) = WORM_PORTS.iter().position(|known| *known == port)
-            && let Some(marks) = self.ports.get_mut(n)
+        if let Some(n) = limits.worm_ports.iter().position(|known| *known == port)
+            && let Some(marks) = ports.get_mut(n)
         {
-            is_scan = marks.note(destination, tick) >= DESTINATIONS;
+            is_scan = marks.note(destination, tick, limits.within) >= limits.destinations;
         }
-        let marks = self.destinations.get_or_insert_with(destination, tick, Marks::default);
-        is_scan | (marks.note(hasher.mix(u64::from(port), 9), tick) >= PORTS)
+        let marks = destinations.get_or_insert_with(destination, tick, Marks::default);
+        is_scan | (marks.note(hasher.mix(u64::from(port), 9), tick, limits.within) >= limits.ports)
     }
 }

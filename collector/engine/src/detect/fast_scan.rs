@@ -1,7 +1,7 @@
 //! Fast scan (D2, and D6 through the weight of UDP).
 //!
 //! A source collects suspicion, `S = S * 2^(-dt / half-life) + weight * novel`, where a contact is novel that it did not
-//! make in the last day. At `scan_threshold` it is a scanner: severity 3, more with breadth.
+//! make in the last day. At `threshold` it is a scanner: severity 3, more with breadth.
 //!
 //! | class | weight |
 //! |---|---|
@@ -16,7 +16,48 @@
 //! minutes a port: those are for D3.
 
 use super::{Detector, Evidence, Limits, Verdict};
-use crate::{class::Class, score::Weight};
+use crate::{
+    class::Class,
+    parameters::FastScan,
+    score::{HalfLife, Weight},
+};
+
+/// What contacts weigh, and how much is a scan.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Weights {
+    pub(crate) half_life: HalfLife,
+    contact: Weight,
+    illegal: Weight,
+    udp: Weight,
+    icmp: Weight,
+    /// Thousandths.
+    sweep: u32,
+    threshold: Weight,
+    severity: u8,
+}
+
+impl Weights {
+    pub(crate) fn new(parameters: &FastScan) -> Self {
+        let contact = Weight::from_f64(parameters.contact_weight);
+        let part = |of: f64| contact.scaled(thousandths(of), 1000);
+        Self {
+            half_life: HalfLife::new(parameters.half_life),
+            contact,
+            illegal: part(parameters.illegal_weight),
+            udp: part(parameters.udp_weight),
+            icmp: part(parameters.icmp_weight),
+            sweep: thousandths(parameters.sweep_weight),
+            // No suspicion reaches this.
+            threshold: if parameters.enabled { Weight::from_f64(parameters.threshold) } else { Weight(u32::MAX) },
+            severity: parameters.severity,
+        }
+    }
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a small range")]
+fn thousandths(part: f64) -> u32 {
+    (part.clamp(0.0, 100.0) * 1000.0).round() as u32
+}
 
 /// What is new about a contact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,23 +71,24 @@ pub(crate) enum Novel {
 }
 
 /// What a new contact weighs.
-pub(crate) fn weight(class: Class, novel: Novel, limits: &Limits) -> Weight {
-    let w = limits.contact_weight;
+pub(crate) const fn weight(class: Class, novel: Novel, limits: &Limits) -> Weight {
+    let weights = &limits.fast;
     let full = match class {
-        Class::IllegalFlags => w.scaled(2, 1),
-        Class::Syn | Class::AckFamily | Class::OtherProtocol => w,
+        Class::IllegalFlags => weights.illegal,
+        Class::Syn | Class::AckFamily | Class::OtherProtocol => weights.contact,
         // Housekeeping counts only where it asks from a foreign port, a late reply only once it is known to be none.
-        Class::Udp | Class::Housekeeping | Class::LateReply => w.scaled(3, 4),
-        Class::IcmpRequest => w.scaled(1, 2),
+        Class::Udp | Class::Housekeeping | Class::LateReply => weights.udp,
+        Class::IcmpRequest => weights.icmp,
         Class::Accepted | Class::Outbound | Class::Backscatter | Class::Other => Weight(0),
     };
     match novel {
         Novel::Service => full,
-        Novel::Destination => full.scaled(12, 100),
+        Novel::Destination => full.scaled(weights.sweep, 1000),
         Novel::Nothing => Weight(0),
     }
 }
 
 pub(crate) fn judge(evidence: &Evidence<'_>, limits: &Limits) -> Option<Verdict> {
-    (evidence.score >= limits.scan_threshold).then_some(Verdict { severity: 3, detector: Detector::FastScan })
+    let Weights { threshold, severity, .. } = limits.fast;
+    (evidence.score >= threshold && threshold < Weight(u32::MAX)).then_some(Verdict { severity, detector: Detector::FastScan })
 }

@@ -7,26 +7,28 @@
 //!
 //! It misses floods of fewer than 60 packets a second, those that grow slower than the mean learns, and those that a rate limit keeps out of the log (D18).
 
-use crate::{cache::Cache, tick::Tick};
+use crate::{cache::Cache, parameters::Flood, tick::Tick};
 
 /// Pairs of destination and service that are watched.
 const ENTRIES: usize = 1024;
-/// The mean moves by this part of the difference each second: ten minutes.
-const LEARN: u64 = 600;
-/// Smallest allowance, packets a second.
-const SMALLEST_K: u64 = 20;
-/// The alarm is at so many allowances.
-const ALARM: u64 = 10;
-/// A second of a flood has so many allowances of packets.
-const BUSY: u64 = 3;
-/// Where the sum stops, in allowances.
-const MOST: u64 = 20;
-/// An alarm is over after so many quiet seconds.
-const CALM: u64 = 60;
 
 #[derive(Debug)]
 pub(crate) struct Floods {
+    limits: Limits,
+    pub(crate) severity: u8,
     rates: Cache<Rate>,
+}
+
+/// Parameters, in packets and seconds.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    is_enabled: bool,
+    smallest_k: u64,
+    alarm: u64,
+    busy: u64,
+    /// The mean moves by this part of the difference each second.
+    learn: u64,
+    calm: u64,
 }
 
 /// The rate of packets to one service.
@@ -53,12 +55,24 @@ pub(crate) struct Alarm {
 }
 
 impl Floods {
-    pub(crate) fn new() -> Self {
-        Self { rates: Cache::new(ENTRIES) }
+    pub(crate) fn new(parameters: &Flood) -> Self {
+        let limits = Limits {
+            is_enabled: parameters.enabled,
+            smallest_k: parameters.allowance,
+            alarm: parameters.alarm,
+            busy: parameters.busy,
+            learn: parameters.learn.as_secs().max(1),
+            calm: parameters.calm.as_secs(),
+        };
+        Self { limits, severity: parameters.severity, rates: Cache::new(ENTRIES) }
     }
 
     /// One packet. `hash` is of destination and service, `source` of the source.
     pub(crate) fn note(&mut self, hash: u64, source: u64, tick: Tick) -> Option<Alarm> {
+        let limits = self.limits;
+        if !limits.is_enabled {
+            return None;
+        }
         let second = tick.as_secs();
         let rate = self.rates.get_or_insert_with(hash, tick, || Rate {
             second,
@@ -70,7 +84,7 @@ impl Floods {
             sources: [0; 4],
         });
         if second > rate.second {
-            rate.close_second(second);
+            rate.close_second(second, &limits);
         }
         rate.in_second += 1;
         if rate.packets < 256 {
@@ -79,11 +93,11 @@ impl Floods {
                 *word |= 1 << (source & 63);
             }
         }
-        let k = rate.allowance();
-        if (rate.sum + rate.in_second).saturating_sub(rate.mean / 1024 + k) > ALARM * k && rate.in_second >= BUSY * k {
+        let k = rate.allowance(&limits);
+        if (rate.sum + rate.in_second).saturating_sub(rate.mean / 1024 + k) > limits.alarm * k && rate.in_second >= limits.busy * k {
             rate.alarm = second;
         }
-        if rate.alarm == 0 || second > rate.alarm + CALM {
+        if rate.alarm == 0 || second > rate.alarm + limits.calm {
             rate.alarm = 0;
             return None;
         }
@@ -92,22 +106,24 @@ impl Floods {
 }
 
 impl Rate {
-    fn allowance(&self) -> u64 {
-        SMALLEST_K.max(3 * (self.mean / 1024).isqrt())
+    fn allowance(&self, limits: &Limits) -> u64 {
+        limits.smallest_k.max(3 * (self.mean / 1024).isqrt())
     }
 
-    fn close_second(&mut self, now: u64) {
-        self.sum = (self.sum + self.in_second).saturating_sub(self.mean / 1024 + self.allowance()).min(MOST * self.allowance());
-        self.learn(self.in_second);
+    fn close_second(&mut self, now: u64, limits: &Limits) {
+        self.sum = (self.sum + self.in_second)
+            .saturating_sub(self.mean / 1024 + self.allowance(limits))
+            .min(2 * limits.alarm * self.allowance(limits));
+        self.learn(self.in_second, limits.learn);
         let quiet = now - self.second - 1;
         if quiet > 0 {
-            self.sum = self.sum.saturating_sub(quiet.saturating_mul(self.mean / 1024 + self.allowance()));
-            // Many quiet seconds at once; after two hours nothing is left of any mean.
-            for _ in 0..quiet.min(12 * LEARN) {
+            self.sum = self.sum.saturating_sub(quiet.saturating_mul(self.mean / 1024 + self.allowance(limits)));
+            // Many quiet seconds at once; after twelve times the time to learn nothing is left of any mean.
+            for _ in 0..quiet.min(12 * limits.learn) {
                 if self.mean == 0 {
                     break;
                 }
-                self.learn(0);
+                self.learn(0, limits.learn);
             }
         }
         if self.alarm == 0 {
@@ -117,10 +133,10 @@ impl Rate {
         (self.second, self.in_second) = (now, 0);
     }
 
-    fn learn(&mut self, packets: u64) {
+    fn learn(&mut self, packets: u64, learn: u64) {
         let sample = packets * 1024;
         self.mean =
-            if sample > self.mean { self.mean + (sample - self.mean) / LEARN } else { self.mean - (self.mean - sample).div_ceil(LEARN) };
+            if sample > self.mean { self.mean + (sample - self.mean) / learn } else { self.mean - (self.mean - sample).div_ceil(learn) };
     }
 
     fn judge(&self) -> Alarm {
@@ -135,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_thousand_packets_a_second_are_a_flood_and_ten_a_second_are_not() {
-        let mut floods = Floods::new();
+        let mut floods = Floods::new(&Flood::default());
         for n in 0..36_000_u64 {
             assert_eq!(floods.note(1, n % 5, Tick::from_micros(1_000_000_000 + n * 100_000)), None);
         }
@@ -148,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_rate_that_was_always_there_is_no_flood() {
-        let mut floods = Floods::new();
+        let mut floods = Floods::new(&Flood::default());
         let mut late = 0;
         for n in 0..100_000_u64 {
             let alarm = floods.note(1, 0, Tick::from_micros(1_000_000_000 + n * 20_000));

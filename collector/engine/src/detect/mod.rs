@@ -2,7 +2,7 @@
 //!
 //! Each looks at what is remembered of a source and says how bad it is, or nothing. The worst verdict counts.
 
-use crate::{config::Config, finding::Kind, score::Weight, table::Kept};
+use crate::{class::Class, config::Config, contacts::ONE, finding::Kind, parameters, score::Weight, table::Kept};
 
 pub(crate) mod background;
 pub(crate) mod decoy;
@@ -11,6 +11,7 @@ pub(crate) mod egress;
 pub(crate) mod fast_scan;
 pub(crate) mod flood;
 pub(crate) mod illegal_flags;
+pub(crate) mod packet_count;
 pub(crate) mod reply;
 pub(crate) mod scan_kind;
 pub(crate) mod slow_scan;
@@ -27,6 +28,10 @@ pub(crate) struct Evidence<'a> {
     pub(crate) score: Weight,
     /// Contacts made with illegal flags.
     pub(crate) illegal: u32,
+    /// Of the packet at hand.
+    pub(crate) class: Class,
+    /// Logged packets.
+    pub(crate) packets: u32,
     /// Private or on-link.
     pub(crate) is_near: bool,
     /// So near, and so unlike what a client does on the Internet, that a sweep of it may be a worm.
@@ -50,6 +55,7 @@ pub(crate) struct Verdict {
 pub(crate) enum Detector {
     /// None of ours: the administrator waits for this source.
     Listed,
+    PacketCount,
     Backscatter,
     IllegalFlags,
     InsistentTries,
@@ -70,6 +76,7 @@ impl Detector {
     pub(crate) const fn id(self) -> &'static str {
         match self {
             Self::Listed => "list",
+            Self::PacketCount => "as psad",
             Self::FastScan => "D2",
             Self::SlowScan => "D3",
             Self::IllegalFlags => "D4",
@@ -98,40 +105,122 @@ impl Detector {
             Self::Decoys => Some(Kind::DecoyScan),
             Self::Egress => Some(Kind::EgressScan),
             Self::Visibility => Some(Kind::Visibility),
-            Self::Listed | Self::FastScan | Self::IllegalFlags | Self::Sweep => None,
+            Self::Listed | Self::PacketCount | Self::FastScan | Self::IllegalFlags | Self::Sweep => None,
         }
     }
 
     /// Contacts say nothing about the size of what it finds.
     pub(crate) const fn counts_packets(self) -> bool {
-        matches!(self, Self::Flood | Self::Backscatter | Self::InsistentTries)
+        matches!(self, Self::PacketCount | Self::Flood | Self::Backscatter | Self::InsistentTries)
     }
 }
 
 /// The worst that any detector says.
-pub(crate) fn judge(evidence: &Evidence<'_>, config: &Limits) -> Option<Verdict> {
-    [illegal_flags::judge(evidence, config), sweep::judge(evidence), slow_scan::judge(evidence), fast_scan::judge(evidence, config)]
-        .into_iter()
-        .flatten()
-        .max_by_key(|verdict| (verdict.severity, verdict.detector))
+pub(crate) fn judge(evidence: &Evidence<'_>, limits: &Limits) -> Option<Verdict> {
+    [
+        packet_count::judge(evidence, limits),
+        illegal_flags::judge(evidence, limits),
+        sweep::judge(evidence, limits),
+        slow_scan::judge(evidence, limits),
+        fast_scan::judge(evidence, limits),
+    ]
+    .into_iter()
+    .flatten()
+    .max_by_key(|verdict| (verdict.severity, verdict.detector))
 }
 
-/// Parameters, made ready for the packet path.
+/// Parameters, made ready for the packet path: plain numbers. Of a detector that is off there is nothing.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    pub(crate) contact_weight: Weight,
-    pub(crate) scan_threshold: Weight,
-    pub(crate) illegal_packets: u32,
+    pub(crate) fast: fast_scan::Weights,
+    pub(crate) slow: Option<Slow>,
+    pub(crate) illegal: Option<Illegal>,
+    pub(crate) sweep: Sweep,
+    pub(crate) tools: Option<Tools>,
+    pub(crate) count: Option<Count>,
     pub(crate) broad_contacts: u32,
     pub(crate) critical_contacts: u32,
 }
 
+/// Of [`slow_scan`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slow {
+    pub(crate) ports: usize,
+    pub(crate) minutes: u16,
+    severity: BySide,
+}
+
+/// Of [`illegal_flags`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Illegal {
+    pub(crate) packets: u32,
+    pub(crate) severity: u8,
+    pub(crate) single_severity: u8,
+}
+
+/// Of [`sweep`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sweep {
+    pub(crate) is_enabled: bool,
+    pub(crate) targets: u32,
+    pub(crate) max_services: u32,
+    severity: BySide,
+}
+
+/// Of [`tool`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tools {
+    pub(crate) os_severity: u8,
+    pub(crate) discovery_severity: BySide,
+}
+
+/// Of [`packet_count`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Count {
+    pub(crate) levels: [u32; 5],
+    pub(crate) ports: u32,
+}
+
+/// A severity for sources on the Internet, and one for neighbours.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BySide {
+    far: u8,
+    near: u8,
+}
+
+impl BySide {
+    pub(crate) const fn of(self, is_near: bool) -> u8 {
+        if is_near { self.near } else { self.far }
+    }
+}
+
 impl Limits {
     pub(crate) fn new(config: &Config) -> Self {
+        let parameters::Detect { fast_scan, slow_scan, illegal_flags, sweep, tools, packet_count, .. } = &config.detect;
+        let minutes = u16::try_from(slow_scan.within.as_secs() / 60).unwrap_or(u16::MAX);
         Self {
-            contact_weight: Weight::from_f64(config.contact_weight),
-            scan_threshold: Weight::from_f64(config.scan_threshold),
-            illegal_packets: config.illegal_packets,
+            fast: fast_scan::Weights::new(fast_scan),
+            slow: slow_scan.enabled.then_some(Slow {
+                ports: slow_scan.ports as usize,
+                minutes,
+                severity: BySide { far: slow_scan.severity, near: slow_scan.near_severity },
+            }),
+            illegal: illegal_flags.enabled.then_some(Illegal {
+                packets: illegal_flags.packets,
+                severity: illegal_flags.severity,
+                single_severity: illegal_flags.single_severity,
+            }),
+            sweep: Sweep {
+                is_enabled: sweep.enabled,
+                targets: sweep.targets.saturating_mul(ONE),
+                max_services: sweep.max_services.saturating_mul(ONE),
+                severity: BySide { far: sweep.severity, near: sweep.near_severity },
+            },
+            tools: tools.enabled.then_some(Tools {
+                os_severity: tools.os_severity,
+                discovery_severity: BySide { far: tools.discovery_severity, near: tools.near_discovery_severity },
+            }),
+            count: packet_count.enabled.then_some(Count { levels: packet_count.levels, ports: packet_count.ports }),
             broad_contacts: config.broad_contacts,
             critical_contacts: config.critical_contacts,
         }

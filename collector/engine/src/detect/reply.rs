@@ -1,26 +1,23 @@
 //! What looks like replies (D5), and answers to packets that somebody forged (D12).
 //!
 //! Late replies score nothing: every closed connection leaves some. But a scanner may send its probes from port 443 or 53
-//! to look like one. From one (source, source port): `SUSPECT` distinct destination ports in ten seconds without PSH
-//! and DF, which real servers set, or `MANY` in sixty seconds, are no replies. Then all of them count.
+//! to look like one. From one (source, source port): fifteen distinct destination ports in ten seconds without PSH
+//! and DF, which real servers set, or forty in sixty seconds, are no replies. Then all of them count.
 //!
-//! SYN-ACK and RST that we did not ask for are answers to somebody who sends in our name: `BACKSCATTER` of them from one
+//! SYN-ACK and RST that we did not ask for are answers to somebody who sends in our name: twenty of them from one
 //! (source, source port) in ten minutes are told at severity 1, and the source is named as the victim it is.
 //!
 //! It misses reply-looking scans slower than 40 ports a minute that set DF.
 
-use crate::{cache::Cache, contacts::Contact, tick::Tick};
-use std::time::Duration;
+use crate::{
+    cache::Cache,
+    contacts::Contact,
+    parameters::{Backscatter, ReplyScan},
+    tick::Tick,
+};
 
-/// Distinct ports in ten seconds, without PSH and DF.
-const SUSPECT: usize = 15;
-/// Distinct ports in a minute, whatever the flags.
+/// Contacts that are remembered of one (source, source port).
 const MANY: usize = 40;
-/// Answers in ten minutes.
-const BACKSCATTER: u16 = 20;
-const SHORT: Duration = Duration::from_secs(10);
-const LONG: Duration = Duration::from_secs(60);
-const TEN_MINUTES: Duration = Duration::from_secs(600);
 
 /// Pairs of source and source port that are watched.
 const ENTRIES: usize = 1024;
@@ -28,6 +25,8 @@ const ENTRIES: usize = 1024;
 /// Watches what looks like replies.
 #[derive(Debug)]
 pub(crate) struct Replies {
+    scan: ReplyScan,
+    pub(crate) backscatter: Backscatter,
     late: Cache<Late>,
     answers: Cache<Answers>,
 }
@@ -44,7 +43,7 @@ pub(crate) struct Late {
 #[derive(Clone, Copy, Debug)]
 struct Answers {
     since: Tick,
-    count: u16,
+    count: u32,
 }
 
 /// What a late reply turns out to be.
@@ -58,25 +57,29 @@ pub(crate) enum Reply {
 }
 
 impl Replies {
-    pub(crate) fn new() -> Self {
-        Self { late: Cache::new(ENTRIES), answers: Cache::new(ENTRIES) }
+    pub(crate) fn new(scan: ReplyScan, backscatter: Backscatter) -> Self {
+        Self { scan, backscatter, late: Cache::new(ENTRIES), answers: Cache::new(ENTRIES) }
     }
 
     /// A late reply. `is_plain`: without PSH and DF. `hash` is of source and source port.
     pub(crate) fn late_reply(&mut self, hash: u64, contact: Contact, is_plain: bool, tick: Tick) -> Reply {
+        if !self.scan.enabled {
+            return Reply::Real;
+        }
+        let (short, long) = (self.scan.within, self.scan.any_within);
         let late = self.late.get_or_insert_with(hash, tick, || Late {
             seen: [(Contact::default(), Tick::ZERO, false); MANY],
             len: 0,
             until: Tick::ZERO,
         });
         if tick < late.until {
-            late.until = tick.after(LONG);
+            late.until = tick.after(long);
             return Reply::Probe;
         }
         let mut kept = 0;
         for n in 0..late.len {
             if let Some(entry) = late.seen.get(n).copied()
-                && tick.since(entry.1) <= LONG
+                && tick.since(entry.1) <= long
                 && !entry.0.is_same(contact)
                 && let Some(slot) = late.seen.get_mut(kept)
             {
@@ -91,23 +94,23 @@ impl Replies {
         }
         late.len = kept;
         let seen = late.seen.get(..kept).unwrap_or_default();
-        let plain = seen.iter().filter(|(_, at, is_plain)| *is_plain && tick.since(*at) <= SHORT).count();
-        if plain < SUSPECT && kept < MANY {
+        let plain = seen.iter().filter(|(_, at, is_plain)| *is_plain && tick.since(*at) <= short).count();
+        if plain < self.scan.ports as usize && kept < (self.scan.any_ports as usize).min(MANY) {
             return Reply::Real;
         }
         let contacts = seen.iter().map(|(contact, _, _)| *contact).collect();
         late.len = 0;
-        late.until = tick.after(LONG);
+        late.until = tick.after(long);
         Reply::Scan(contacts)
     }
 
     /// An unasked answer. True: it is the one that makes backscatter of it.
     pub(crate) fn answer(&mut self, hash: u64, tick: Tick) -> bool {
         let answers = self.answers.get_or_insert_with(hash, tick, || Answers { since: tick, count: 0 });
-        if tick.since(answers.since) > TEN_MINUTES {
+        if tick.since(answers.since) > self.backscatter.within {
             *answers = Answers { since: tick, count: 0 };
         }
         answers.count = answers.count.saturating_add(1);
-        answers.count >= BACKSCATTER
+        self.backscatter.enabled && answers.count >= self.backscatter.answers
     }
 }

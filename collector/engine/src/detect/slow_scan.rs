@@ -8,17 +8,17 @@
 //!
 //! It misses scans slower than one port in two hours, and the first eleven ports of all others.
 
-use super::{Detector, Evidence, Verdict};
+use super::{Detector, Evidence, Limits, Verdict};
 use crate::contacts::Contact;
 
-pub(crate) fn judge(evidence: &Evidence<'_>) -> Option<Verdict> {
-    let kept = evidence.kept?;
-    let mut contacts = kept.recent.iter();
+pub(crate) fn judge(evidence: &Evidence<'_>, limits: &Limits) -> Option<Verdict> {
+    let (limits, kept) = (limits.slow?, evidence.kept?);
+    let mut contacts = kept.recent.iter().skip(kept.recent.len().checked_sub(limits.ports)?);
     let first = contacts.next()?;
-    let is_day_old = |contact: Contact| contact.minutes_until(evidence.minute) > 24 * 60;
-    if !kept.recent.is_full() || is_day_old(first) || contacts.any(|contact| contact.target() != first.target()) {
+    let is_old = |contact: Contact| contact.minutes_until(evidence.minute) > limits.minutes;
+    if is_old(first) || contacts.any(|contact| contact.target() != first.target()) {
         return None;
     }
     // The contacts are distinct and have one destination, so their services are distinct.
-    Some(Verdict { severity: if evidence.is_near { 3 } else { 2 }, detector: Detector::SlowScan })
+    Some(Verdict { severity: limits.severity.of(evidence.is_near), detector: Detector::SlowScan })
 }

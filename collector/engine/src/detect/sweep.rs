@@ -7,21 +7,16 @@
 //! It misses sweeps of networks of which fewer than seven addresses are logged here. On its own link nmap asks by ARP,
 //! which no firewall logs.
 
-use super::{Detector, Evidence, Verdict};
+use super::{Detector, Evidence, Limits, Sweep, Verdict};
 use crate::{
     class::{Layer, Service},
-    contacts::ONE,
     table::Kept,
 };
 
-/// Destinations of a sweep.
-pub(crate) const TARGETS: u32 = 7;
-/// nmap's host discovery asks four services of each destination; more than that is a scan of several hosts.
-const MAX_SERVICES: u32 = 4;
-
-pub(crate) fn judge(evidence: &Evidence<'_>) -> Option<Verdict> {
-    let is_sweep = evidence.kept.is_some_and(is_sweep);
-    is_sweep.then_some(Verdict { severity: if evidence.is_worm_like { 3 } else { 2 }, detector: Detector::Sweep })
+pub(crate) fn judge(evidence: &Evidence<'_>, limits: &Limits) -> Option<Verdict> {
+    let limits = &limits.sweep;
+    let is_sweep = limits.is_enabled && evidence.kept.is_some_and(|kept| is_sweep(kept, limits));
+    is_sweep.then_some(Verdict { severity: limits.severity.of(evidence.is_worm_like), detector: Detector::Sweep })
 }
 
 /// What every client does on the Internet: names, time, web, mail, calls, chat and push messages.
@@ -35,6 +30,6 @@ pub(crate) const fn is_errand(service: Service) -> bool {
 }
 
 /// Did it ask few services of many destinations?
-pub(crate) fn is_sweep(kept: &Kept) -> bool {
-    kept.targets >= TARGETS * ONE && (kept.services <= MAX_SERVICES * ONE || kept.targets >= kept.services.saturating_mul(2))
+pub(crate) const fn is_sweep(kept: &Kept, limits: &Sweep) -> bool {
+    kept.targets >= limits.targets && (kept.services <= limits.max_services || kept.targets >= kept.services.saturating_mul(2))
 }

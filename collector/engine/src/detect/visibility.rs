@@ -6,21 +6,14 @@
 //!
 //! It misses limits other than one line in 20 s, and logs that were never switched on.
 
-use crate::tick::Tick;
-use std::time::Duration;
+use crate::{parameters, tick::Tick};
 
-/// Gaps in a row.
-const GAPS: u8 = 15;
-/// A limit of 3 a minute gives one line every 20 s, later by the time until the next packet.
-const SHORTEST: Duration = Duration::from_millis(19_500);
-const LONGEST: Duration = Duration::from_millis(21_500);
-/// Distinct sources among the lines, by 16 marks.
-const SOURCES: u32 = 4;
 /// Prefixes that are watched: a firewall has few rules that log.
 const PREFIXES: usize = 8;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Visibility {
+    limits: parameters::Visibility,
     rates: [Rate; PREFIXES],
 }
 
@@ -28,14 +21,22 @@ pub(crate) struct Visibility {
 struct Rate {
     prefix: u64,
     last: Tick,
-    gaps: u8,
+    gaps: u32,
     /// Marks of sources: one device that calls every 20 s is no limit.
     sources: u16,
 }
 
 impl Visibility {
+    pub(crate) fn new(limits: parameters::Visibility) -> Self {
+        Self { limits, rates: <[Rate; PREFIXES]>::default() }
+    }
+
     /// One line with the prefix that hashes to `prefix`, of a source that hashes to `source`. True: the rule that writes it is limited, and the limit is used up.
     pub(crate) fn note(&mut self, prefix: u64, source: u64, tick: Tick) -> bool {
+        let limits = &self.limits;
+        if !limits.enabled {
+            return false;
+        }
         let known = self.rates.iter().position(|rate| rate.prefix == prefix && rate.last > Tick::ZERO);
         let place = known.or_else(|| (0..PREFIXES).min_by_key(|n| self.rates.get(*n).map(|rate| rate.last)));
         let Some(rate) = place.and_then(|place| self.rates.get_mut(place)) else { return false };
@@ -45,12 +46,12 @@ impl Visibility {
         }
         let gap = tick.since(rate.last);
         rate.last = tick;
-        if (SHORTEST..=LONGEST).contains(&gap) {
+        if (limits.shortest_gap..=limits.longest_gap).contains(&gap) {
             rate.gaps = rate.gaps.saturating_add(1);
             rate.sources |= 1 << (source % 16);
         } else {
             (rate.gaps, rate.sources) = (0, 0);
         }
-        rate.gaps >= GAPS && rate.sources.count_ones() >= SOURCES
+        rate.gaps >= limits.gaps && rate.sources.count_ones() >= limits.sources
     }
 }
