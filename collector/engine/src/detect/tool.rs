@@ -4,7 +4,8 @@
 //! |---|---|---|
 //! | nmap, raw scans | TTLs of one source spread by 8 and more over 3 and more values in 4 packets of 10 s (nmap draws 37-59 for each packet), or one SEQ on two ports | nmap `scan_engine_raw.cc`, captures |
 //! | nmap -O | ICMP echo CODE=9 SEQ=295; UDP ID=4162 LEN=328; SYN ECE CWR with WINDOW=3 URGP=63477 | nmap `osscan2.cc`, captures |
-//! | nmap host discovery | ICMP 8 LEN=28, SYN to 443, ACK to 80, ICMP 13 LEN=40 from one source within a second | nmap(1) "Host discovery" |
+//! | nmap -6 -O | FLOWLBL=0x12345 on an ICMP echo with CODE=9 or ID=0xabcd, or on UDP with 300 bytes | nmap `FPEngine.cc`, captures |
+//! | nmap host discovery | ICMP 8 LEN=28, SYN to 443, ACK to 80, ICMP 13 LEN=40 from one source within a second; over IPv6 without the last | nmap(1) "Host discovery" |
 //! | nmap -sO | five protocols with LEN=20 | captures |
 //! | masscan | ID = destination address ^ destination port ^ SEQ, low 16 bits | masscan `templ-pkt.c`, captures |
 //! | zmap | ID=54321, WINDOW=65535 | zmap `module_tcp_synscan.c` |
@@ -98,6 +99,7 @@ impl Marks {
             (Probe::Icmp, 8) => ECHO,
             (Probe::Icmp, 13) => TIMESTAMP,
             (Probe::Icmp, 17) => MASK,
+            (Probe::Icmp, 128) => ECHO | TIMESTAMP,
             (Probe::Syn, 443) => SYN_443,
             (Probe::Ack, 80) => ACK_80,
             _ => 0,
@@ -197,9 +199,11 @@ impl Ttl {
 /// Is this one of the packets that only nmap's OS detection sends?
 fn is_os_probe(packet: &Packet<'_>) -> bool {
     let header = &packet.header;
+    let has_nmaps_flow = header.flow_label == Some(0x12345);
     match header.proto.number {
         Some(1) => header.icmp_type == Some(8) && header.icmp_code == Some(9) && header.icmp_seq == Some(295),
-        Some(17) => header.id == Some(4162) && header.len == Some(328),
+        Some(17) => header.id == Some(4162) && header.len == Some(328) || (has_nmaps_flow && header.l4_len == Some(308)),
+        Some(58) => has_nmaps_flow && header.icmp_type == Some(128) && (header.icmp_code == Some(9) || header.icmp_id == Some(0xabcd)),
         Some(6) => {
             header.window == Some(3)
                 && header.urgp == Some(63_477)
@@ -222,6 +226,8 @@ fn discovery_step(packet: &Packet<'_>) -> u8 {
         Some(1) if header.icmp_type == Some(8) && header.len == Some(28) => ECHO,
         Some(1) if header.icmp_type == Some(13) && header.len == Some(40) => TIMESTAMP,
         Some(1) if header.icmp_type == Some(17) => MASK,
+        // ICMPv6 has no timestamp, so nmap's packets are three there.
+        Some(58) if header.icmp_type == Some(128) => ECHO | TIMESTAMP,
         Some(6) if tcp(443, TcpFlags::SYN) => SYN_443,
         Some(6) if tcp(80, TcpFlags::ACK) => ACK_80,
         _ => 0,
