@@ -8,7 +8,7 @@ use crate::{
     detect::{
         self, Detector, Evidence, Limits, Verdict,
         decoy::{self, Decoys},
-        distributed::Distributed,
+        distributed::{Distributed, Shared},
         egress::Egress,
         fast_scan::{self, Novel},
         flood::Floods,
@@ -399,9 +399,13 @@ impl Engine {
         let header = &sighting.packet.header;
         let flags = header.flags.map_or(0, TcpFlags::bits);
         let shape = u64::from(header.window.unwrap_or(0)) << 32 | u64::from(header.len.unwrap_or(0)) << 8 | u64::from(flags);
+        let ports = (header.sport.unwrap_or(0), port);
         let subject = self.hasher.mix(facts.target << 1 | facts.key.origin() as u64, 8);
-        let Some(members) = self.distributed.note(subject, (facts.key, header.src), port, shape, facts.tick) else { return };
-        let members = members.to_vec();
+        let members = match self.distributed.note(subject, (facts.key, header.src), ports, shape, facts.tick) {
+            Shared::No => return,
+            Shared::Found(sources) => sources.to_vec(),
+            Shared::OneMore => vec![(facts.key, header.src)],
+        };
         let verdict = Verdict { severity: self.distributed.limits.severity, detector: Detector::Distributed };
         self.group(facts, Subject::Group(subject), Who::Many, verdict, &members, sighting);
     }
@@ -492,7 +496,10 @@ impl Engine {
     /// A source, with what it has done so far.
     fn member(&self, key: Key, address: IpAddr) -> Member {
         let (packets, contacts, first) = self.far.totals(key).or_else(|| self.near.totals(key)).unwrap_or((0, 0, self.now));
-        Member { key, address, packets, contacts, first }
+        let table = if self.home.is_near(address) { &self.near } else { &self.far };
+        let named = |contact: &Contact| (self.targets.address(contact.target()), contact.service());
+        let services = table.contacts_of_single(key).iter().map(named).collect();
+        Member { key, address, packets, contacts, first, services }
     }
 
     fn open(

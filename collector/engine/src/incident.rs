@@ -234,6 +234,8 @@ impl Incident {
         match self.detector {
             Detector::Decoys => Attribution::DecoySet,
             Detector::Flood | Detector::Backscatter => Attribution::Spoofable,
+            // About one contact of each: who forges senders needs no answers, who has them would ask more.
+            Detector::Distributed if self.source_count.saturating_mul(2) > self.contact_count() => Attribution::Spoofable,
             Detector::Egress | Detector::Visibility => Attribution::Plausible,
             _ if matches!(self.subject, Subject::Fold(_)) => Attribution::Spoofable,
             _ if self.packets < 7 || udp * 2 > self.protocols.iter().sum() => Attribution::Spoofable,
@@ -342,7 +344,7 @@ impl Incident {
         }
     }
 
-    fn add_service(&mut self, target: Option<IpAddr>, service: Service, is_new: bool) {
+    pub(crate) fn add_service(&mut self, target: Option<IpAddr>, service: Service, is_new: bool) {
         if is_new && let Some(count) = self.protocols.get_mut(service.layer as usize) {
             *count += 1;
         }

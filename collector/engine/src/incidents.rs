@@ -8,6 +8,7 @@
 
 use crate::{
     address::Key,
+    class::Service,
     config::{Config, Network, Scanner},
     contacts::ONE,
     detect::{Detector, Limits, Verdict},
@@ -62,7 +63,7 @@ pub(crate) struct Group<'s> {
 }
 
 /// A source that becomes part of a group, and what it has done so far.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Member {
     pub(crate) key: Key,
     pub(crate) address: IpAddr,
@@ -70,6 +71,8 @@ pub(crate) struct Member {
     /// Times [`ONE`].
     pub(crate) contacts: u32,
     pub(crate) first: Tick,
+    /// What it has asked, where no incident tells.
+    pub(crate) services: Vec<(Option<IpAddr>, Service)>,
 }
 
 /// All incidents, open and lately closed.
@@ -501,6 +504,9 @@ impl Incidents {
                     incident.packets += u64::from(member.packets);
                     incident.contacts += u64::from(member.contacts);
                     incident.first = incident.first.min(member.first);
+                    for (target, service) in &member.services {
+                        incident.add_service(*target, *service, true);
+                    }
                 }
             }
         }
@@ -555,7 +561,7 @@ impl Incidents {
     /// Neighbours become one incident.
     fn roll_up(&mut self, subject: Subject, who: Who, dossier: &Dossier, verdict: Verdict, sighting: &Sighting<'_, '_>) {
         let members: Vec<(Key, IpAddr)> = self.single_in(subject).collect();
-        let member = |(key, address)| Member { key, address, packets: 0, contacts: 0, first: dossier.first };
+        let member = |(key, address)| Member { key, address, packets: 0, contacts: 0, first: dossier.first, services: Vec::new() };
         if let Some(slot) = self.find(subject) {
             self.remove(slot);
         }

@@ -236,6 +236,17 @@ impl Table {
         }
     }
 
+    /// What a source that belongs to no incident has asked, as far as it is known exactly.
+    pub(crate) fn contacts_of_single(&self, key: Key) -> Vec<Contact> {
+        let Some(slot) = self.find(key) else { return Vec::new() };
+        if slot & KEPT == 0 {
+            self.fresh.get(slot as usize).filter(|fresh| !fresh.brief.has_incident).map(|fresh| fresh.contact).into_iter().collect()
+        } else {
+            let kept = self.kept.get((slot & !KEPT) as usize).filter(|kept| !kept.brief.has_incident);
+            kept.into_iter().flat_map(|kept| kept.recent.iter()).collect()
+        }
+    }
+
     /// The source belongs to an incident.
     pub(crate) fn mark_incident(&mut self, key: Key) {
         if let Some(slot) = self.find(key) {

@@ -6,6 +6,9 @@
 //! 2 % in ten minutes. Until a day has been learned, the sources must also ask more than one port each on average: on an exposed
 //! host hundreds of unrelated scanners ask one port each.
 //!
+//! One tool that forges its senders gives itself away by source ports that count up across them (hping3 `--rand-source`):
+//! then one port each is enough.
+//!
 //! It misses distributed scans of an address that is under constant fire.
 
 use crate::{address::Key, cache::Cache, parameters, tick::Tick};
@@ -36,6 +39,9 @@ struct Window {
     shape: u64,
     votes: u32,
     alike: u32,
+    /// Source port of the last pair, and how many pairs came from a port just behind that of the one before.
+    last_sport: u16,
+    in_step: u32,
     sources: Vec<(Key, IpAddr)>,
     /// Pairs of each of `sources`.
     asked: Vec<u32>,
@@ -55,6 +61,8 @@ impl Window {
             shape: 0,
             votes: 0,
             alike: 0,
+            last_sport: 0,
+            in_step: 0,
             sources: Vec::with_capacity(SOURCES),
             asked: Vec::with_capacity(SOURCES),
             more_sources: 0,
@@ -75,7 +83,7 @@ impl Window {
         self.windows = self.windows.saturating_add(passed.max(1));
         self.since = now;
         self.ports.fill(0);
-        (self.distinct, self.pairs, self.votes, self.alike, self.more_sources) = (0, 0, 0, 0, 0);
+        (self.distinct, self.pairs, self.votes, self.alike, self.in_step, self.more_sources) = (0, 0, 0, 0, 0, 0);
         self.sources.clear();
         self.asked.clear();
         self.is_alarmed = false;
@@ -86,22 +94,35 @@ impl Window {
     }
 }
 
+/// What a contact has to do with others.
+pub(crate) enum Shared<'a> {
+    /// Nothing.
+    No,
+    /// It is the one by which a scan is found out, which these sources share.
+    Found(&'a [(Key, IpAddr)]),
+    /// It belongs to a scan that was found out.
+    OneMore,
+}
+
 impl Distributed {
     pub(crate) fn new(limits: parameters::Distributed) -> Self {
         Self { limits, targets: Cache::new(ENTRIES) }
     }
 
-    /// A contact that is new for its source. `hash` is of the destination; `shape` tells kinds of packet apart. The sources, when they are one scan.
-    pub(crate) fn note(&mut self, hash: u64, source: (Key, IpAddr), port: u16, shape: u64, tick: Tick) -> Option<&[(Key, IpAddr)]> {
+    /// A contact that is new for its source, from `sport` to `port`. `hash` is of the destination; `shape` tells kinds of packet apart.
+    pub(crate) fn note(&mut self, hash: u64, source: (Key, IpAddr), (sport, port): (u16, u16), shape: u64, tick: Tick) -> Shared<'_> {
         let limits = &self.limits;
         if !limits.enabled {
-            return None;
+            return Shared::No;
         }
         let window = self.targets.get_or_insert_with(hash, tick, || Window::new(tick));
         if tick.since(window.since) > limits.within {
             window.start_anew(tick, limits.within);
         }
         window.pairs += 1;
+        // A few of the tool's packets may be lost or thrown away on the way.
+        window.in_step += u32::from((1..=4).contains(&sport.wrapping_sub(window.last_sport)));
+        window.last_sport = sport;
         if let Some(word) = window.ports.get_mut(usize::from(port / 64)) {
             let mark = 1 << (port % 64);
             window.distinct += u32::from(*word & mark == 0);
@@ -129,11 +150,17 @@ impl Distributed {
         let is_alike = window.alike * 5 >= window.pairs * 4;
         let is_more_than_one_each =
             limits.within.saturating_mul(window.windows) >= LEARNED || window.pairs * 2 >= window.source_count() * 3;
+        let is_one_tool = window.in_step * 2 >= window.pairs;
         let is_unusual = window.distinct > limits.ports.max(window.usual.saturating_mul(limits.times_usual));
-        if is_unusual && is_apart && is_shared && is_alike && is_more_than_one_each && window.source_count() >= limits.sources {
-            window.is_alarmed = true;
+        if window.is_alarmed {
+            return Shared::OneMore;
         }
-        window.is_alarmed.then_some(window.sources.as_slice())
+        let is_scan = is_unusual && is_apart && is_shared && is_alike && (is_more_than_one_each || is_one_tool);
+        if !is_scan || window.source_count() < limits.sources {
+            return Shared::No;
+        }
+        window.is_alarmed = true;
+        Shared::Found(&window.sources)
     }
 }
 
@@ -153,7 +180,7 @@ mod tests {
                 port += 1;
                 let address = IpAddr::V4(Ipv4Addr::new(198, 51, 100, u8::try_from(n).unwrap()));
                 let source = (Key::new(address, Origin::Kernel), address);
-                alarm |= distributed.note(1, source, port, 0, Tick::from_secs(u64::from(port))).is_some();
+                alarm |= !matches!(distributed.note(1, source, (0, port), 0, Tick::from_secs(u64::from(port))), Shared::No);
             }
         }
         alarm
