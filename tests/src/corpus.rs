@@ -30,12 +30,27 @@ pub fn captures() -> Result<Vec<String>> {
     Ok(names)
 }
 
+/// The names of the captures of `more`, which are kept as kernel records only, sorted: `more/flags-rst`, …
+///
+/// # Errors
+/// When the directory cannot be read.
+pub fn more() -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(directory().join("more"))? {
+        let name = entry?.file_name().into_string().unwrap_or_default();
+        names.extend(name.strip_suffix(".kmsg.log").map(|name| format!("more/{name}")));
+    }
+    names.sort();
+    Ok(names)
+}
+
 /// The lines of one capture in one of [`FORMS`], without their newlines; `None` where it is not kept in that form.
 ///
 /// # Errors
 /// When the file is there and cannot be read.
 pub fn lines(capture: &str, form: &str) -> Result<Option<Vec<Vec<u8>>>> {
-    let path = directory().join(format!("dev/{capture}.{form}.log"));
+    let folder = if capture.contains('/') { "" } else { "dev/" };
+    let path = directory().join(format!("{folder}{capture}.{form}.log"));
     let packed = path.with_extension("log.gz");
     let bytes = if path.exists() {
         fs::read(&path).with_context(|| path.display().to_string())?
