@@ -207,7 +207,7 @@ struct ScannerEntry {
     networks: Vec<Network>,
 }
 
-fn scanners(path: &Path, text: &str) -> Result<Vec<Scanner>, Complaint> {
+pub(crate) fn scanners(path: &Path, text: &str) -> Result<Vec<Scanner>, Complaint> {
     let file: ScannerFile = parse(path, text).map_err(|error: ConfigError| Complaint(error.to_string()))?;
     if file.scanner.iter().map(|scanner| scanner.networks.len()).sum::<usize>() > MAX_NETWORKS {
         return Err(Complaint(format!("{}: more than {MAX_NETWORKS} networks; none of them is used", path.display())));

@@ -55,6 +55,10 @@ macro_rules! table {
         }
 
         impl $layer {
+            /// The keys, and the forms that they are read by.
+            #[cfg(test)]
+            const KEYS: &[(&str, &str)] = &[$((stringify!($key), stringify!($form))),*];
+
             fn apply(self, target: &mut $target) {
                 $(if let Some(value) = self.$key {
                     target.$key = value.value();
@@ -243,6 +247,9 @@ macro_rules! detectors {
         }
 
         impl DetectLayer {
+            #[cfg(test)]
+            const TABLES: &[(&str, &[(&str, &str)])] = &[$((concat!("detect.", stringify!($detector)), $layer::KEYS)),*];
+
             fn apply(self, target: &mut parameters::Detect) {
                 $(self.$detector.apply(&mut target.$detector);)*
             }
@@ -340,5 +347,114 @@ impl fmt::Display for Config {
         HistoryLayer::print(history, f)?;
         lists.ignored.iter().try_for_each(|ignore| print_ignore(ignore, f))?;
         lists.severities.iter().try_for_each(|rule| print_severity(rule, f))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    const PAGE: &str = include_str!("../../../docs/man/firebell.toml.5");
+
+    /// The text as it is shown, without the macros that begin a line.
+    fn plain(text: &str) -> String {
+        text.replace("\\(dq", "\"").replace("\\(aq", "'").replace("\\-", "-").replace("\\&", "")
+    }
+
+    /// The part of the page below this heading.
+    fn section<'a>(page: &'a str, heading: &str) -> &'a str {
+        let start = page.find(heading).unwrap_or_else(|| panic!("the page has no {heading}"));
+        let rest = &page[start + heading.len()..];
+        let end = [".Ss", ".Sh"].iter().filter_map(|macro_| rest.find(&format!("\n{macro_} "))).min();
+        &rest[..end.unwrap_or(rest.len())]
+    }
+
+    fn entry<'a>(section: &'a str, key: &str) -> &'a str {
+        let entries: Vec<_> = section.split("\n.It Ic ").skip(1).filter(|entry| entry.split([' ', '\n']).next() == Some(key)).collect();
+        assert_eq!(entries.len(), 1, "{key} has an entry: {entries:?}");
+        entries[0]
+    }
+
+    #[test]
+    fn the_manual_names_every_key_with_its_default_and_its_range() {
+        let page = plain(PAGE);
+        let defaults = Config::default().to_string();
+        let mut tables = vec![
+            ("intake", IntakeLayer::KEYS),
+            ("bus", BusLayer::KEYS),
+            ("engine", EngineLayer::KEYS),
+            ("lists", ListsLayer::KEYS),
+            ("history", HistoryLayer::KEYS),
+        ];
+        tables.extend(DetectLayer::TABLES);
+        let (mut keys, mut headings) = (0, 0);
+        for (table, forms) in tables {
+            let heading = format!("[{}]\n", table.replace('_', "-"));
+            let section = section(&page, &format!(".Ss {heading}"));
+            assert_eq!(section.matches("\n.It Ic ").count(), forms.len(), "{heading} names something else");
+            let defaults = defaults.split_once(&heading).unwrap().1;
+            let defaults = &defaults[..defaults.find("\n\n").unwrap_or(defaults.len())];
+            for (key, form) in forms {
+                let key = key.replace('_', "-");
+                let entry = entry(section, &key);
+                if let Some(default) = defaults.lines().find_map(|line| line.strip_prefix(&format!("{key} = "))) {
+                    let is_there = entry.starts_with(&format!("{key} = {default}\n")) || entry.contains(&format!("\nDefault: {default}."));
+                    assert!(is_there, "{heading} {key} has the default {default}: {entry}");
+                }
+                let numbers: Vec<_> = form
+                    .split(|c: char| !c.is_ascii_digit() && c != '_')
+                    .filter(|part| part.starts_with(|c: char| c.is_ascii_digit()))
+                    .collect();
+                let numbers: Vec<_> = numbers.iter().map(|number| number.replace('_', "")).collect();
+                let range = match (form.split('<').next().unwrap().trim(), numbers.as_slice()) {
+                    ("Whole", [least, most]) => format!("{least} to {most}"),
+                    ("Count", [most]) => format!("1 to {most}"),
+                    ("List", [most]) => format!("At most {most} "),
+                    ("Severity", []) => "1 to 5".to_owned(),
+                    ("Time", []) => "1s to 30d".to_owned(),
+                    ("Score", []) => "0.01 to 1000".to_owned(),
+                    ("Part", []) => "0 to 10".to_owned(),
+                    ("bool", []) => "true or false".to_owned(),
+                    ("Levels", []) => "Five numbers".to_owned(),
+                    ("super::Source", []) => "\"auto\", \"kmsg\" or \"file\"".to_owned(),
+                    ("super::From", []) => "\"start\" or \"end\"".to_owned(),
+                    other => panic!("no range is known of {other:?}"),
+                };
+                assert!(entry.contains(&range), "{heading} {key}: {range}: {entry}");
+                keys += 1;
+            }
+            headings += 1;
+        }
+        for heading in ["[[ignore]]", "[[severity]]"] {
+            let section = section(&page, &format!(".Ss {heading}\n"));
+            for key in ["source", "protocol", "ports"].iter().chain(if heading == "[[ignore]]" {
+                &["interface", "prefix"]
+            } else {
+                &["minimum", "fixed"]
+            }) {
+                entry(section, key);
+            }
+        }
+        entry(section(&page, ".Sh PRESETS\n"), "preset");
+        assert_eq!(
+            (keys, headings),
+            (defaults.matches(" = ").count() - 1 + 2, 20),
+            "unverified-max-severity and scanner-files have no default"
+        );
+    }
+
+    #[test]
+    fn every_example_of_the_manual_is_valid() {
+        let examples: Vec<_> =
+            PAGE.split(".Bd -literal").skip(1).map(|rest| rest.split_once('\n').unwrap().1.split(".Ed").next().unwrap()).collect();
+        for example in &examples {
+            if example.contains("[[scanner]]") {
+                crate::lists::scanners(Path::new("example.toml"), example).unwrap();
+            } else {
+                Config::parse(Path::new("example.toml"), example).unwrap();
+            }
+        }
+        assert_eq!(examples.len(), 4);
     }
 }

@@ -160,6 +160,32 @@ impl Config {
         parameters
     }
 
+    /// Keys that contradict each other. Only seen when all files are read.
+    fn contradictions(&self) -> Vec<String> {
+        let parameters = &self.engine.parameters;
+        let (tries, visibility) = (&parameters.detect.insistent_tries, &parameters.detect.visibility);
+        let time = value::time_text;
+        let mut found = Vec::new();
+        if parameters.critical_contacts < parameters.broad_contacts {
+            found.push(format!(
+                "[engine] critical-contacts is {}, less than broad-contacts, which is {}",
+                parameters.critical_contacts, parameters.broad_contacts
+            ));
+        }
+        if tries.slow_within < tries.within {
+            found.push(format!(
+                "[detect.insistent-tries] slow-within is {}, less than within, which is {}",
+                time(tries.slow_within),
+                time(tries.within)
+            ));
+        }
+        if visibility.longest_gap < visibility.shortest_gap {
+            let (longest, shortest) = (time(visibility.longest_gap), time(visibility.shortest_gap));
+            found.push(format!("[detect.visibility] longest-gap is {longest}, less than shortest-gap, which is {shortest}"));
+        }
+        found
+    }
+
     /// Reads one text as the only layer. `path` is for messages.
     ///
     /// # Errors
@@ -184,6 +210,9 @@ pub enum Problem {
     /// What it says is wrong.
     #[error(transparent)]
     Mistake(#[from] ConfigError),
+    /// Two keys, maybe of two files, do not go together.
+    #[error("{0}")]
+    Contradiction(String),
     /// It cannot be read.
     #[error("{}: {error}", path.display())]
     Unreadable {
@@ -243,7 +272,16 @@ fn load_files(paths: Vec<PathBuf>, must_exist: bool) -> Result<Loaded, Vec<Probl
             Err(mistake) => problems.push(mistake.into()),
         }
     }
-    if problems.is_empty() { Ok(Loaded { config: Config::of(layers), files }) } else { Err(problems) }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let config = Config::of(layers);
+    let contradictions = config.contradictions();
+    if contradictions.is_empty() {
+        Ok(Loaded { config, files })
+    } else {
+        Err(contradictions.into_iter().map(Problem::Contradiction).collect())
+    }
 }
 
 /// The `*.toml` files of a folder in the order of their names; none when there is no folder.
@@ -380,6 +418,19 @@ mod tests {
         let mut expected = Preset::Honeynet.config();
         (expected.detect.sweep.targets, expected.detect.flood.alarm) = (9, 31);
         assert_eq!((config.preset, config.parameters(false)), (Preset::Honeynet, expected));
+    }
+
+    #[test]
+    fn keys_of_two_files_that_contradict_each_other_are_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let (first, second) = (dir.path().join("10.toml"), dir.path().join("20.toml"));
+        fs::write(&first, "[engine]\nbroad-contacts = 500\n[detect.visibility]\nshortest-gap = \"30s\"\n").unwrap();
+        fs::write(&second, "[engine]\ncritical-contacts = 499\n[detect.insistent-tries]\nslow-within = \"9m\"\n").unwrap();
+        let problems = load_files(vec![first, second], true).unwrap_err();
+        let texts: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(texts[0], "[engine] critical-contacts is 499, less than broad-contacts, which is 500");
+        assert_eq!(texts[1], "[detect.insistent-tries] slow-within is \"9m\", less than within, which is \"10m\"");
+        assert_eq!(texts[2], "[detect.visibility] longest-gap is \"21500ms\", less than shortest-gap, which is \"30s\"");
     }
 
     #[test]
