@@ -314,17 +314,19 @@ impl Engine {
             sure = kept.tool.note(packet, tick);
             tool = kept.tool.tool();
         }
-        let is_sweep = matches!(place, Place::Kept(slot) if table.kept(slot).is_some_and(|kept| sweep::is_sweep(kept, &self.limits.sweep)));
+        let kept = if let Place::Kept(slot) = place { table.kept(slot) } else { None };
+        let is_sweep = kept.is_some_and(|kept| sweep::is_sweep(kept, &self.limits.sweep));
+        let more_destinations = kept.map_or(0, |kept| kept.contacts.saturating_sub(kept.services) / ONE);
         let Some(brief) = table.brief_mut(place) else { return };
         let step = self.limits.fast.half_life.step(tick);
         let is_first_illegal = class == Class::IllegalFlags && brief.illegal == 0;
         if novelty.contacts > 0 {
             let one_more = if is_worm_like || !novelty.is_sweep {
                 Novel::Service
-            } else if is_sweep {
-                Novel::Nothing
-            } else {
+            } else if more_destinations <= fast_scan::DESTINATIONS {
                 Novel::Destination
+            } else {
+                Novel::Nothing
             };
             brief.score.add(step, fast_scan::weight(class, one_more, &self.limits));
         }
@@ -398,10 +400,11 @@ impl Engine {
     fn watch_shares(&mut self, facts: &Facts, sighting: &Sighting<'_, '_>, port: u16) {
         let header = &sighting.packet.header;
         let flags = header.flags.map_or(0, TcpFlags::bits);
+        let (network, _) = facts.key.network_words();
         let shape = u64::from(header.window.unwrap_or(0)) << 32 | u64::from(header.len.unwrap_or(0)) << 8 | u64::from(flags);
         let ports = (header.sport.unwrap_or(0), port);
         let subject = self.hasher.mix(facts.target << 1 | facts.key.origin() as u64, 8);
-        let members = match self.distributed.note(subject, (facts.key, header.src), ports, shape, facts.tick) {
+        let members = match self.distributed.note(subject, (facts.key, header.src), ports, (shape, network), facts.tick) {
             Shared::No => return,
             Shared::Found(sources) => sources.to_vec(),
             Shared::OneMore => vec![(facts.key, header.src)],

@@ -501,8 +501,10 @@ impl Incidents {
             (Some(_), _) => return,
             (None, _) => {
                 if let Some(incident) = self.all.get_mut(slot as usize) {
-                    incident.packets += u64::from(member.packets);
-                    incident.contacts += u64::from(member.contacts);
+                    // Who cannot join comes by with every contact.
+                    let is_full = incident.members.len() >= MAX_MEMBERS;
+                    incident.packets += if is_full { 1 } else { u64::from(member.packets) };
+                    incident.contacts += if is_full { u64::from(ONE) } else { u64::from(member.contacts) };
                     incident.first = incident.first.min(member.first);
                     for (target, service) in &member.services {
                         incident.add_service(*target, *service, true);

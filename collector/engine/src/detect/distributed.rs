@@ -7,7 +7,8 @@
 //! host hundreds of unrelated scanners ask one port each.
 //!
 //! One tool that forges its senders gives itself away by source ports that count up across them (hping3 `--rand-source`):
-//! then one port each is enough.
+//! then one port each is enough. So it is where four of five pairs come from one /24 or /48: whoever holds a /48 may take a new
+//! /64 for every probe.
 //!
 //! It misses distributed scans of an address that is under constant fire.
 
@@ -35,10 +36,9 @@ struct Window {
     distinct: u32,
     /// (source, port) pairs.
     pairs: u32,
-    /// How many pairs were sent with the commonest kind of packet (majority vote of Boyer and Moore, and a count).
-    shape: u64,
-    votes: u32,
-    alike: u32,
+    /// How many pairs were sent with the commonest kind of packet, and how many came from the commonest network.
+    shape: Commonest,
+    network: Commonest,
     /// Source port of the last pair, and how many pairs came from a port just behind that of the one before.
     last_sport: u16,
     in_step: u32,
@@ -51,6 +51,27 @@ struct Window {
     is_alarmed: bool,
 }
 
+/// A majority, and about how often it came (the vote of Boyer and Moore, and a count).
+#[derive(Clone, Copy, Debug, Default)]
+struct Commonest {
+    value: u64,
+    votes: u32,
+    count: u32,
+}
+
+impl Commonest {
+    fn note(&mut self, value: u64) {
+        if self.votes == 0 {
+            (self.value, self.votes, self.count) = (value, 1, self.count.min(1));
+        } else if self.value == value {
+            self.votes += 1;
+        } else {
+            self.votes -= 1;
+        }
+        self.count += u32::from(self.value == value);
+    }
+}
+
 impl Window {
     fn new(since: Tick) -> Self {
         Self {
@@ -58,9 +79,8 @@ impl Window {
             ports: vec![0; 1024].into_boxed_slice(),
             distinct: 0,
             pairs: 0,
-            shape: 0,
-            votes: 0,
-            alike: 0,
+            shape: Commonest::default(),
+            network: Commonest::default(),
             last_sport: 0,
             in_step: 0,
             sources: Vec::with_capacity(SOURCES),
@@ -83,7 +103,8 @@ impl Window {
         self.windows = self.windows.saturating_add(passed.max(1));
         self.since = now;
         self.ports.fill(0);
-        (self.distinct, self.pairs, self.votes, self.alike, self.in_step, self.more_sources) = (0, 0, 0, 0, 0, 0);
+        (self.distinct, self.pairs, self.in_step, self.more_sources) = (0, 0, 0, 0);
+        (self.shape, self.network) = (Commonest::default(), Commonest::default());
         self.sources.clear();
         self.asked.clear();
         self.is_alarmed = false;
@@ -109,8 +130,15 @@ impl Distributed {
         Self { limits, targets: Cache::new(ENTRIES) }
     }
 
-    /// A contact that is new for its source, from `sport` to `port`. `hash` is of the destination; `shape` tells kinds of packet apart.
-    pub(crate) fn note(&mut self, hash: u64, source: (Key, IpAddr), (sport, port): (u16, u16), shape: u64, tick: Tick) -> Shared<'_> {
+    /// A contact that is new for its source, from `sport` to `port`. `hash` is of the destination; `shape` tells kinds of packet apart, `network` where they come from.
+    pub(crate) fn note(
+        &mut self,
+        hash: u64,
+        source: (Key, IpAddr),
+        (sport, port): (u16, u16),
+        (shape, network): (u64, u64),
+        tick: Tick,
+    ) -> Shared<'_> {
         let limits = &self.limits;
         if !limits.enabled {
             return Shared::No;
@@ -128,14 +156,8 @@ impl Distributed {
             window.distinct += u32::from(*word & mark == 0);
             *word |= mark;
         }
-        if window.votes == 0 {
-            (window.shape, window.votes, window.alike) = (shape, 1, window.alike.min(1));
-        } else if window.shape == shape {
-            window.votes += 1;
-        } else {
-            window.votes -= 1;
-        }
-        window.alike += u32::from(window.shape == shape);
+        window.shape.note(shape);
+        window.network.note(network);
         match window.sources.iter().position(|(known, _)| *known == source.0) {
             Some(at) => window.asked.iter_mut().skip(at).take(1).for_each(|asked| *asked += 1),
             None if window.sources.len() < SOURCES => {
@@ -147,15 +169,16 @@ impl Distributed {
         let is_apart = window.distinct * 5 > window.pairs * 4;
         // One scanner and a few strangers that ask a port each are no team.
         let is_shared = window.asked.iter().all(|asked| asked * 2 <= window.pairs);
-        let is_alike = window.alike * 5 >= window.pairs * 4;
+        let is_alike = window.shape.count * 5 >= window.pairs * 4;
         let is_more_than_one_each =
             limits.within.saturating_mul(window.windows) >= LEARNED || window.pairs * 2 >= window.source_count() * 3;
         let is_one_tool = window.in_step * 2 >= window.pairs;
+        let is_one_network = window.network.count * 5 >= window.pairs * 4;
         let is_unusual = window.distinct > limits.ports.max(window.usual.saturating_mul(limits.times_usual));
         if window.is_alarmed {
             return Shared::OneMore;
         }
-        let is_scan = is_unusual && is_apart && is_shared && is_alike && (is_more_than_one_each || is_one_tool);
+        let is_scan = is_unusual && is_apart && is_shared && is_alike && (is_more_than_one_each || is_one_tool || is_one_network);
         if !is_scan || window.source_count() < limits.sources {
             return Shared::No;
         }
@@ -180,7 +203,8 @@ mod tests {
                 port += 1;
                 let address = IpAddr::V4(Ipv4Addr::new(198, 51, 100, u8::try_from(n).unwrap()));
                 let source = (Key::new(address, Origin::Kernel), address);
-                alarm |= !matches!(distributed.note(1, source, (0, port), 0, Tick::from_secs(u64::from(port))), Shared::No);
+                alarm |=
+                    !matches!(distributed.note(1, source, (0, port), (0, u64::from(port)), Tick::from_secs(u64::from(port))), Shared::No);
             }
         }
         alarm
