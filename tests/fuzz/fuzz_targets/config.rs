@@ -6,12 +6,19 @@ use libfuzzer_sys::fuzz_target;
 use std::path::Path;
 
 // The files themselves rather than their crates, which would bring the bus along.
-#[allow(dead_code)]
-#[path = "../../../collector/src/config.rs"]
+#[allow(dead_code, unused_imports)]
+#[path = "../../../collector/src/config/mod.rs"]
 mod collector;
 #[allow(dead_code)]
 #[path = "../../../notifier/src/config.rs"]
 mod notifier;
+
+/// What `collector/src/config` asks of its crate.
+mod history {
+    pub(crate) fn network_of(text: &str) -> Option<ipnet::IpNet> {
+        text.parse().ok().or_else(|| text.parse::<std::net::IpAddr>().ok().map(ipnet::IpNet::from))
+    }
+}
 
 /// What `notifier/src/config.rs` hands to its ledger.
 #[allow(dead_code)]
