@@ -54,14 +54,14 @@ fn found_under_a_flood(seeds: u8, sources: usize, packets_a_second: u64) -> u32 
     found
 }
 
-/// What decides is the ratio of the flood to the table, so that most seeds run at a twentieth of both, and some in full.
+/// What decides is the ratio of the flood to the table, so that most seeds run at an eightieth of both, and some in full.
 #[test]
 fn a_slow_scanner_is_found_under_twenty_thousand_spoofed_packets_a_second() {
     if cfg!(debug_assertions) {
         assert_eq!(found_under_a_flood(2, 327, 100), 2);
     } else {
-        assert!(found_under_a_flood(100, 3_276, 1_000) >= 99);
-        assert_eq!(found_under_a_flood(4, 65_536, 20_000), 4);
+        assert!(found_under_a_flood(100, 819, 250) >= 99);
+        assert_eq!(found_under_a_flood(2, 65_536, 20_000), 2);
     }
 }
 

@@ -1,0 +1,160 @@
+//! From lines to findings on one core: `cargo bench -p firebell-engine --bench observe`.
+//!
+//! Each line goes the whole way: envelope off, clock, parse, judge, observe, findings taken. The lines are those of five
+//! scanners, and of half a million sources with two ports each; made up from a seed, in the shape of lines captured on Linux
+//! 6.18. At the end the same logs go through `grep -c SRC=`, which reads every byte and understands nothing, for comparison.
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
+
+use divan::{Bencher, counter::ItemsCount};
+use firebell_engine::{
+    engine::{Config, Engine},
+    origin::judge,
+    parse::parse,
+    record::Record,
+    replay::{Moment, ReplayClock},
+};
+use std::{fmt::Write as _, fs, process::Command, sync::LazyLock};
+
+fn main() {
+    divan::main();
+    if std::env::args().any(|argument| argument == "--bench") {
+        compare("few sources", &FEW);
+        compare("many sources", &MANY);
+    }
+}
+
+/// A log, and where its lines begin and end.
+struct Log {
+    text: String,
+    lines: Vec<(usize, usize)>,
+}
+
+static FEW: LazyLock<Log> = LazyLock::new(|| log(400_000, 5, 1_000));
+static MANY: LazyLock<Log> = LazyLock::new(|| log(1_000_000, 500_000, 2));
+
+/// Lines of so many sources in turn, each of which asks so many ports, 500 lines a second. A tenth is no SYN.
+fn log(lines: usize, sources: usize, ports: usize) -> Log {
+    let mut random = 1_u64;
+    let mut below = move |bound: u64| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) % bound
+    };
+    let mut log = Log { text: String::with_capacity(lines * 280), lines: Vec::with_capacity(lines) };
+    for n in 0..lines {
+        let (source, asked) = (n % sources, n / sources % ports);
+        let [_, b, c, d] = u32::try_from(source * 33 + 77).unwrap().to_be_bytes();
+        let port = (asked * 61 + 1) % 65_535 + 1;
+        let (id, ttl, sport) = (below(65_536), 37 + below(23), 32_768 + source % 28_000);
+        let start = log.text.len();
+        write!(
+            log.text,
+            "Nov 22 08:{:02}:{:02} desk kernel: [{:5}.{:06}] DROP IN=eth0 OUT= MAC=d2:5f:bc:95:8f:a8:e6:d7:6d:29:3d:97:08:00 SRC=77.{b}.{c}.{d} DST=198.51.100.10 ",
+            n / 30_000 % 60,
+            n / 500 % 60,
+            2_340 + n / 500,
+            n % 500 * 2_000,
+        )
+        .unwrap();
+        let tcp = |flags| format!("PROTO=TCP SPT={sport} DPT={port} SEQ={} ACK=0 WINDOW=1024 RES=0x00 {flags}URGP=0 ", n * 7_919);
+        let rest = match below(80) {
+            0 => format!("LEN=28 TOS=0x00 PREC=0x00 TTL={ttl} ID={id} PROTO=ICMP TYPE=8 CODE=0 ID={sport} SEQ={} ", asked % 65_536),
+            1 => format!("LEN=40 TOS=0x00 PREC=0x00 TTL={ttl} ID={id} {}", tcp("FIN ")),
+            2 => format!("LEN=40 TOS=0x00 PREC=0x00 TTL={ttl} ID={id} {}", tcp("ACK ")),
+            3..=7 => format!("LEN=28 TOS=0x00 PREC=0x00 TTL={ttl} ID={id} PROTO=UDP SPT={sport} DPT={port} LEN=8 "),
+            _ => format!("LEN=44 TOS=0x00 PREC=0x00 TTL={ttl} ID={id} {}OPT (020405B4) ", tcp("SYN ")),
+        };
+        log.text.push_str(&rest);
+        log.lines.push((start, log.text.len()));
+        log.text.push('\n');
+    }
+    log
+}
+
+impl Log {
+    fn line(&self, n: usize) -> Option<&[u8]> {
+        let (start, end) = self.lines.get(n)?;
+        self.text.as_bytes().get(*start..*end)
+    }
+
+    /// Everything that is said of it, counted.
+    fn tell(&self, mut engine: Engine) -> u64 {
+        let mut clock = ReplayClock::new(2026, 0);
+        let mut findings = 0;
+        for n in 0..self.lines.len() {
+            let record = Record::read(divan::black_box(self.line(n).unwrap_or_default()));
+            let ahead = (n + 1..n + 4).filter_map(|n| Moment::of(&Record::read(self.line(n)?)));
+            let tick = clock.tick(Moment::of(&record), ahead);
+            if let Ok(packet) = parse(record.text) {
+                engine.observe(&packet, judge(true, &packet, record.text), tick);
+                while engine.next_finding().is_some() {
+                    findings += 1;
+                }
+            }
+        }
+        findings
+    }
+}
+
+fn engine() -> Engine {
+    Engine::new(Config::default(), [7; 16])
+}
+
+fn tell(bencher: Bencher<'_, '_>, log: &Log) {
+    bencher.counter(ItemsCount::new(log.lines.len())).with_inputs(engine).bench_values(|engine| log.tell(engine));
+}
+
+#[divan::bench(sample_count = 5, sample_size = 1)]
+fn few_sources(bencher: Bencher<'_, '_>) {
+    tell(bencher, &FEW);
+}
+
+#[divan::bench(sample_count = 5, sample_size = 1)]
+fn many_sources(bencher: Bencher<'_, '_>) {
+    tell(bencher, &MANY);
+}
+
+/// What an engine costs before its first packet.
+#[divan::bench]
+fn empty() -> Engine {
+    engine()
+}
+
+/// Processor time of this thread in seconds (Linux `Documentation/scheduler/sched-stats.rst`): on a busy machine a clock says
+/// little.
+fn own() -> f64 {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    text.split(' ').next().unwrap().parse::<f64>().unwrap() / 1e9
+}
+
+/// Processor time of the programs that were started and have ended, in seconds: fields 16 and 17 of proc_pid_stat(5).
+fn of_children() -> f64 {
+    let text = fs::read_to_string("/proc/self/stat").unwrap();
+    let fields = text.rsplit(')').next().unwrap().split_whitespace().skip(13).take(2);
+    fields.map(|ticks| ticks.parse::<f64>().unwrap() / 100.0).sum()
+}
+
+fn best(time: impl Fn() -> f64, mut run: impl FnMut()) -> f64 {
+    let run = |()| {
+        let begin = time();
+        run();
+        time() - begin
+    };
+    [(), (), ()].map(run).into_iter().fold(f64::MAX, f64::min)
+}
+
+/// Our time beside that of `grep -c SRC=`.
+fn compare(name: &str, log: &Log) {
+    let path = format!("{}/observe-{}.log", env!("CARGO_TARGET_TMPDIR"), std::process::id());
+    fs::write(&path, &log.text).unwrap();
+    let grep = best(of_children, || {
+        let output = Command::new("grep").args(["-c", "SRC=", &path]).env("LC_ALL", "C").output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), log.lines.len().to_string());
+    });
+    fs::remove_file(&path).unwrap();
+    let ours = best(own, || {
+        divan::black_box(log.tell(engine()));
+    });
+    #[allow(clippy::cast_precision_loss, reason = "a rate for people")]
+    let rate = log.lines.len() as f64 / ours / 1e6;
+    println!("{name}: {rate:.2} million lines/s of processor time, {:.1} times that of grep -c SRC=", ours / grep);
+}
