@@ -96,7 +96,12 @@ pub(crate) struct Standing {
 impl Grades {
     pub(crate) fn new(lists: config::Lists) -> Self {
         let mut grades = Self {
-            rules: lists.severities.into_iter().filter(|rule| rule.level != Level::Fixed(0)).collect(),
+            rules: lists
+                .severities
+                .into_iter()
+                .filter(|rule| rule.level != Level::Fixed(0))
+                .map(|rule| SeverityRule { source: source_of(rule.source), ..rule })
+                .collect(),
             reputation: Networks::default(),
             scanners: Networks::default(),
             names: Vec::new(),
@@ -111,7 +116,7 @@ impl Grades {
         scanners.truncate(usize::from(u16::MAX));
         let named = (0..).zip(&scanners).flat_map(|(n, scanner)| scanner.networks.iter().map(move |network| (*network, n)));
         self.scanners = Networks::new(named);
-        self.reputation = Networks::new(reputation.iter().map(|network| (*network, ())));
+        self.reputation = Networks::new(reputation.iter().map(|network| (source_of(*network), ())));
         self.names = scanners.into_iter().map(|scanner| scanner.name).collect();
         self.edition = self.edition.wrapping_add(1);
     }
@@ -224,6 +229,14 @@ fn is_about(rule: &SeverityRule, source: IpAddr, incident: &Incident) -> bool {
         } else {
             (is_tcp && asks(&incident.tcp)) || (is_udp && asks(&incident.udp))
         }
+}
+
+/// The source that a network names at least: of IPv6 a /64, in which a host changes its address at will.
+const fn source_of((address, length): Network) -> Network {
+    match address {
+        IpAddr::V6(_) if length > 64 => (address, 64),
+        _ => (address, length),
+    }
 }
 
 /// Where the addresses may be forged or are victims, their reputation says nothing.

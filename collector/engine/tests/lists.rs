@@ -222,6 +222,59 @@ fn a_bad_reputation_makes_what_was_done_one_step_worse_and_opens_nothing() {
     }
 }
 
+#[test]
+fn an_ipv6_host_that_is_reputed_bad_stays_so_with_another_address() {
+    let mut engine = engine(Lists { reputation: vec![network("2001:db8:66::bad/128")], ..Lists::default() });
+    let said = show(&mut engine, 0, (1..=7).map(|port| syn(&format!("2001:db8:66::{port}"), port)));
+    assert_eq!(said[0].severity, 4);
+    let rule = SeverityRule { source: network("2001:db8:66::bad/128"), protocol: None, ports: vec![], level: Level::Minimum(5) };
+    let mut waiting = self::engine(Lists { severities: vec![rule], ..Lists::default() });
+    assert_eq!(show(&mut waiting, 0, [syn("2001:db8:66::1", 22)])[0].severity, 5);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    /// Sources 0 to 9 of one network: some are bad, some scanners, some both, some have severities of their own.
+    #[test]
+    fn with_any_lists_more_evidence_never_lowers_a_severity(
+        packets in prop::collection::vec((0_u8..10, 1_u16..60, 0_usize..4, 0_u64..4), 0..400),
+        bad in prop::collection::vec(0_u8..10, 0..4),
+        research in prop::collection::vec(0_u8..10, 0..10),
+        own in prop::collection::vec((0_u8..10, 1_u8..=5, any::<bool>()), 0..4),
+        is_one_network in any::<bool>(),
+    ) {
+        let address = |n: u8| if is_one_network { format!("203.0.113.{n}") } else { format!("203.0.{n}.9") };
+        let host = |n: u8| network(&format!("{}/32", address(n)));
+        let severities = own.iter().map(|(n, severity, is_fixed)| SeverityRule {
+            source: host(*n),
+            protocol: None,
+            ports: vec![],
+            level: if *is_fixed { Level::Fixed(*severity) } else { Level::Minimum(*severity) },
+        });
+        let lists = Lists {
+            reputation: bad.iter().copied().map(host).collect(),
+            scanners: scanner(research.iter().copied().map(host).collect()),
+            severities: severities.collect(),
+            ..Lists::default()
+        };
+        let mut engine = engine(lists);
+        let (mut worst, mut second) = (std::collections::BTreeMap::new(), 0);
+        for (n, port, shape, gap) in packets {
+            second += gap * 5;
+            let line = match shape {
+                0 => udp(&address(n), port),
+                1 => syn(&address(n), port).replace("SYN ", "FIN "),
+                _ => syn(&address(n), port),
+            };
+            for finding in show(&mut engine, second, [line]) {
+                let before = worst.insert(finding.id, finding.severity).unwrap_or(0);
+                prop_assert!(finding.severity >= before, "{before}, then {finding:?}");
+            }
+        }
+    }
+}
+
 fn scanner(networks: Vec<Network>) -> Vec<Scanner> {
     vec![Scanner { name: "Example Labs".into(), networks }]
 }
