@@ -323,7 +323,7 @@ impl Engine {
         if novelty.contacts > 0 {
             let one_more = if is_worm_like || !novelty.is_sweep {
                 Novel::Service
-            } else if more_destinations <= fast_scan::DESTINATIONS {
+            } else if more_destinations <= self.limits.fast.sweep_destinations {
                 Novel::Destination
             } else {
                 Novel::Nothing

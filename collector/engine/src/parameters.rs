@@ -82,6 +82,9 @@ parameters! {
         /// Weight of the same service on one more destination, from the Internet, as a part of the above: background radiation hits whole
         /// networks.
         sweep_weight: f64 = 0.12,
+        /// So many times one more destination of a known service counts. Then four services, which is what host discovery asks, stay
+        /// below the threshold however many addresses they are asked of: (4 + 0.12 x 20) w = 8.9 < 9.2.
+        sweep_destinations: u32 = 20,
         /// Severity; breadth raises it from 3.
         severity: u8 = 3,
     }

@@ -142,11 +142,9 @@ fn scans() -> Vec<Case> {
         ),
         case(
             "fast_scan",
-            |d| d.sweep.targets = 1000,
+            |d| d.fast_scan.sweep_destinations = 64,
             every(400, 64, |n| tcp(FAR, &host(n), 40_000, 22, "SYN ")),
-            vec![("sweep_weight", |d| {
-                d.fast_scan.sweep_weight = 0.0;
-            })],
+            vec![("sweep_weight", |d| d.fast_scan.sweep_weight = 0.0), ("sweep_destinations", |d| d.fast_scan.sweep_destinations = 20)],
         ),
         case(
             "slow_scan",

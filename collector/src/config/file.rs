@@ -124,6 +124,7 @@ table! { FastScanLayer for parameters::FastScan {
     udp_weight: Part,
     icmp_weight: Part,
     sweep_weight: Part,
+    sweep_destinations: Whole<0, 4096>,
     severity: Severity,
 } }
 

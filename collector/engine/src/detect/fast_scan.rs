@@ -32,6 +32,7 @@ pub(crate) struct Weights {
     icmp: Weight,
     /// Thousandths.
     sweep: u32,
+    pub(crate) sweep_destinations: u32,
     threshold: Weight,
     severity: u8,
 }
@@ -47,6 +48,7 @@ impl Weights {
             udp: part(parameters.udp_weight),
             icmp: part(parameters.icmp_weight),
             sweep: thousandths(parameters.sweep_weight),
+            sweep_destinations: parameters.sweep_destinations,
             // No suspicion reaches this.
             threshold: if parameters.enabled { Weight::from_f64(parameters.threshold) } else { Weight(u32::MAX) },
             severity: parameters.severity,
@@ -69,10 +71,6 @@ pub(crate) enum Novel {
     /// The destination, of very many.
     Nothing,
 }
-
-/// So many times one more destination of a known service counts. Then four services, which is what host discovery asks, stay
-/// below the threshold however many addresses they are asked of: (4 + 0.12 x 20) w = 8.9 < 9.2.
-pub(crate) const DESTINATIONS: u32 = 20;
 
 /// What a new contact weighs.
 pub(crate) const fn weight(class: Class, novel: Novel, limits: &Limits) -> Weight {
