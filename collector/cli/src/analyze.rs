@@ -109,7 +109,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     lists.fill(&mut parameters.lists);
     let engine = Engine::new(parameters, [0; 16]);
     let mut judge = Judge { arguments, engine, report: Report::default(), out: Vec::with_capacity(2 * PIECE) };
-    for file in &mut files {
+    for mut file in files {
         while let Some(window) = file.lines.next().with_context(|| format!("reading {}", file.path.display()))? {
             read_and_judge(window, &mut reader, &mut judge)?;
         }

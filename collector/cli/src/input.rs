@@ -45,7 +45,7 @@ impl Lines {
         let source = io::Cursor::new(magic).chain(source);
         let source: Box<dyn Read> =
             if is_gzip { Box::new(MultiGzDecoder::new(io::BufReader::with_capacity(BUFFER / 4, source))) } else { Box::new(source) };
-        Ok(Self { source, buffer: vec![0; BUFFER], start: 0, end: 0, is_at_end: false, modified })
+        Ok(Self { source, buffer: vec![0; AHEAD], start: 0, end: 0, is_at_end: false, modified })
     }
 
     /// The next lines that have not been given out, and what follows them; `None` at the end of the file.
@@ -53,6 +53,8 @@ impl Lines {
     /// # Errors
     /// When reading fails.
     pub(crate) fn next(&mut self) -> Result<Option<Window<'_>>> {
+        // Before, many files may be open at once.
+        self.buffer.resize(BUFFER, 0);
         self.fill()?;
         let filled = self.buffer.get(..self.end).unwrap_or_default();
         let length = if self.is_at_end {
@@ -66,7 +68,7 @@ impl Lines {
         Ok((length > 0).then_some(Window { filled, length }))
     }
 
-    /// The first lines, which stay in the buffer.
+    /// The first lines of a file that is not being read yet; they stay in the buffer.
     ///
     /// # Errors
     /// When reading fails.
