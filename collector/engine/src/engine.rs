@@ -526,9 +526,9 @@ impl Engine {
                 (kept.contacts, kept.recent.iter().map(named).collect())
             }
             Place::Fresh(slot) => {
-                let Some((contact, probe)) = table.first_contact(slot) else { return };
-                if let Some(count) = probes.get_mut(probe as usize) {
-                    *count = 1;
+                let Some((contact, counts)) = table.first_contact(slot) else { return };
+                for (sum, count) in probes.iter_mut().zip(counts) {
+                    *sum = u32::from(count);
                 }
                 (ONE, vec![named(contact)])
             }

@@ -53,6 +53,8 @@ struct Fresh {
     brief: Brief,
     contact: Contact,
     probe: Probe,
+    /// Packets by way of asking, saturating.
+    probes: [u8; Probe::COUNT],
 }
 
 /// A source with two contacts and more.
@@ -196,6 +198,7 @@ impl Table {
                 if fresh.contact.is_same(contact) && fresh.contact.minutes_until(contacts::minute(tick)) <= DAY_MINUTES {
                     fresh.brief.packets = fresh.brief.packets.saturating_add(1);
                     fresh.brief.last = tick;
+                    count(&mut fresh.probes, probe);
                     return (Place::Fresh(slot), Novelty::default());
                 }
                 self.promote(slot, contact, probe, tick)
@@ -220,9 +223,9 @@ impl Table {
         }
     }
 
-    /// The contact of a source that has one.
-    pub(crate) fn first_contact(&self, slot: u32) -> Option<(Contact, Probe)> {
-        self.fresh.get(slot as usize).map(|fresh| (fresh.contact, fresh.probe))
+    /// The contact of a source that has one, and its packets by way of asking.
+    pub(crate) fn first_contact(&self, slot: u32) -> Option<(Contact, [u8; Probe::COUNT])> {
+        self.fresh.get(slot as usize).map(|fresh| (fresh.contact, fresh.probes))
     }
 
     /// Packets, contacts (times [`ONE`]) and first packet of a source.
@@ -367,7 +370,9 @@ impl Table {
             IpAddr::V6(a) => a.to_bits() as u64,
         };
         let brief = Brief { key, host, first: tick, last: tick, packets: 1, score: Score::default(), illegal: 0, has_incident: false };
-        self.fresh.push(Fresh { brief, contact, probe });
+        let mut probes = [0; Probe::COUNT];
+        count(&mut probes, probe);
+        self.fresh.push(Fresh { brief, contact, probe, probes });
         self.insert(key, slot);
         self.count_group(key.group(), 1);
         Place::Fresh(slot)
@@ -429,7 +434,7 @@ impl Table {
             services: ONE,
             targets: ONE,
             recent: Recent::default(),
-            probes: [0; Probe::COUNT],
+            probes: fresh.probes,
             tool: Marks::after(fresh.probe, fresh.contact.service(), fresh.brief.last),
             since: fresh.contact.minute(),
             bitmap: NO_BITMAP,
@@ -437,7 +442,6 @@ impl Table {
             older: NONE,
         };
         kept.recent.push(fresh.contact);
-        count(&mut kept.probes, fresh.probe);
         count(&mut kept.probes, probe);
         let slot = if self.kept.len() < self.max_kept {
             self.kept.push(kept);
