@@ -199,7 +199,7 @@ impl Reader {
     fn window<'a>(&mut self, window: Window<'a>, packets: &SyncSender<Vec<Seen<'a>>>, empty: &Receiver<Vec<Seen<'a>>>) {
         let mut batch = Vec::with_capacity(BATCH);
         for (line, ahead) in window.lines() {
-            batch.extend(self.line(line, ahead));
+            self.line(line, ahead, &mut batch);
             if batch.len() == BATCH {
                 let next = empty.try_recv().unwrap_or_else(|_| Vec::with_capacity(BATCH));
                 if packets.send(std::mem::replace(&mut batch, next)).is_err() {
@@ -211,23 +211,25 @@ impl Reader {
         let _ = packets.send(batch);
     }
 
-    fn line<'a>(&mut self, line: &'a [u8], ahead: &'a [u8]) -> Option<Seen<'a>> {
+    /// Reads one line; `ahead` is what follows it. A packet goes straight into the batch: it is large.
+    fn line<'a>(&mut self, line: &'a [u8], ahead: &'a [u8], batch: &mut Vec<Seen<'a>>) {
         self.counts.lines += 1;
         let record = Record::read(line);
-        let packet = match parse(record.text) {
-            Ok(packet) => packet,
-            Err(error) => {
-                if error.kind == MalformedKind::NotNetfilter {
-                    self.counts.not_netfilter += 1;
-                } else {
-                    self.counts.malformed += 1;
-                }
-                return None;
+        let parsed = parse(record.text);
+        let prefix = match &parsed {
+            Ok(packet) => packet.prefix,
+            Err(error) if error.kind == MalformedKind::NotNetfilter => {
+                self.counts.not_netfilter += 1;
+                return;
+            }
+            Err(_) => {
+                self.counts.malformed += 1;
+                return;
             }
         };
-        if !self.prefixes.is_empty() && !self.prefixes.iter().any(|prefix| prefix.is(packet.prefix)) {
+        if !self.prefixes.is_empty() && !self.prefixes.iter().any(|wanted| wanted.is(prefix)) {
             self.counts.not_netfilter += 1;
-            return None;
+            return;
         }
         self.counts.packets += 1;
         let (zone, year) = (&self.zone, self.clock.year());
@@ -236,7 +238,9 @@ impl Reader {
         let tick = self.clock.tick(moment, witnesses.map(|moment| in_zone(moment, zone, year)));
         let is_dated = self.clock.has_begun();
         self.counts.seen(is_dated.then_some(tick));
-        Some(Seen { packet, host: record.host, tick, is_dated })
+        if let Ok(packet) = parsed {
+            batch.push(Seen { packet, host: record.host, tick, is_dated });
+        }
     }
 }
 
