@@ -48,8 +48,11 @@ pub(crate) fn span(span: Duration) -> String {
 /// # Errors
 /// What was expected.
 pub(crate) fn zone(text: &str) -> Result<TimeZone, String> {
-    if text == "local" {
-        return Ok(TimeZone::system());
+    match text {
+        "local" => return Ok(TimeZone::system()),
+        // Known without a time zone database, which a small system may not have.
+        "UTC" => return Ok(TimeZone::UTC),
+        _ => {}
     }
     if let Some(offset) = offset(text) {
         return Ok(offset.to_time_zone());
