@@ -40,6 +40,7 @@ pub struct Engine {
     limits: Limits,
     verdicts: Verdicts,
     home: Home,
+    nobody_vouches: bool,
     mute: Mute,
     targets: Targets,
     /// Sources on the Internet.
@@ -152,6 +153,7 @@ impl Engine {
             limits,
             verdicts: Verdicts::new(&config.accepted_words),
             home: Home::new(&config.home),
+            nobody_vouches: config.unverified_max_severity.is_none(),
             mute: Mute::new(&config.lists),
             targets: Targets::new(hasher),
             far: Table::new(config.max_sources, FAR_BITMAPS, hasher, hasher.hash(1, 0)),
@@ -180,7 +182,8 @@ impl Engine {
         self.advance(tick);
         let tick = self.now;
         let action = self.verdicts.action(packet.prefix);
-        if origin == Origin::Kernel && is_for_this_host(packet) {
+        // A forged line must not make a stranger a neighbour; where nothing vouches, there is nothing better to learn from.
+        if (origin == Origin::Kernel || self.nobody_vouches) && is_for_this_host(packet) {
             self.home.learn(packet.header.dst);
         }
         let Classified { class, probe } = class::classify(packet, action == Action::Accepted, &self.home);

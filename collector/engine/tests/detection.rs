@@ -348,6 +348,22 @@ fn what_nobody_vouches_for_stays_apart_and_low() {
 }
 
 #[test]
+fn an_ipv6_neighbour_is_known_by_lines_that_the_kernel_vouches_for_or_where_nobody_does() {
+    let severity = |config: Config, origin| {
+        let mut bench = Bench::with(config);
+        for n in 10..=16 {
+            let line = tcp("2001:0db8:0051:0000:0000:0000:0000:0042", &format!("2001:0db8:0051:0000:0000:0000:0000:00{n}"), 445, "SYN ");
+            bench.see_from(origin, &line.replace("TOS=0x00 PREC=0x00 TTL=50 ID=", "TC=0 HOPLIMIT=50 FLOWLBL="));
+        }
+        bench.last().severity
+    };
+    let with_a_vouching_intake = || Config { unverified_max_severity: Some(5), ..Config::default() };
+    assert_eq!(severity(Config::default(), Origin::Kernel), 3);
+    assert_eq!(severity(Config::default(), Origin::Unverified), 3);
+    assert_eq!(severity(with_a_vouching_intake(), Origin::Unverified), 2);
+}
+
+#[test]
 fn an_ipv6_source_that_changes_its_address_with_every_packet_is_one_source() {
     let mut bench = Bench::new();
     for n in 1..=7 {
