@@ -2,9 +2,10 @@
 
 use crate::{
     Failure,
+    compare::{self, Comparison},
     input::{Lines, Window},
     packets,
-    report::{self, Counts, Report},
+    report::{self, Counts, Document, Report},
     times,
 };
 use anyhow::Context as _;
@@ -26,7 +27,7 @@ use firebell_engine::{
 use jiff::{civil, tz::TimeZone};
 use std::{
     io::{self, Write as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::mpsc::{self, Receiver, SyncSender},
     thread,
     time::{Duration, SystemTime},
@@ -49,7 +50,10 @@ pub(crate) struct Arguments {
     /// Detection parameters and prefixes from this file; without it the defaults, whatever is in /etc/firebell.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// text for people, json for one document, jsonl for one line an alert (or a packet).
+    /// Tells which alerts would come, go or change with this configuration instead.
+    #[arg(long, value_name = "OTHER", conflicts_with = "packets")]
+    compare: Option<PathBuf>,
+    /// text for people, json for one document, jsonl for one line an alert (or a packet, or a difference).
     #[arg(short, long, value_name = "FORM", default_value = "text", default_value_if("packets", "true", "jsonl"))]
     output: Form,
     /// Prints every packet that was read, one JSON object a line, instead of judging them.
@@ -76,16 +80,36 @@ enum Form {
 /// Reads, judges, prints.
 ///
 /// # Errors
-/// A file cannot be read, the configuration is wrong, or nobody takes the output.
+/// A file cannot be read, a configuration is wrong, or nobody takes the output.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.packets && arguments.output != Form::Jsonl {
         use clap::{CommandFactory as _, error::ErrorKind};
         crate::Arguments::command().error(ErrorKind::ArgumentConflict, "--packets prints JSON lines: use -o jsonl, or no -o").exit();
     }
-    let config = match &arguments.config {
-        None => Config::default(),
-        Some(path) => config::load(Some(path)).map_err(|problems| Failure::Configuration(report::list(&problems)))?.config,
-    };
+    let config = load(arguments.config.as_deref())?;
+    let other = arguments.compare.as_deref().map(|other| compare::check(&arguments.files).map(|()| other)).transpose()?;
+    let other = other.map(|path| load(Some(path)).map(|config| (path, config))).transpose()?;
+    let (mut judge, counts) = read(arguments, &config)?;
+    if !arguments.packets {
+        let mut document = judge.document(&counts);
+        if let Some((path, config)) = other {
+            let (mut other, counts) = read(arguments, &config)?;
+            document.comparison =
+                Some(Comparison::new(&document.alerts, &other.document(&counts).alerts, arguments.config.as_deref(), path));
+        }
+        judge.print(&document);
+    }
+    Ok(judge.flush()?)
+}
+
+fn load(path: Option<&Path>) -> Result<Config, Failure> {
+    let Some(path) = path else { return Ok(Config::default()) };
+    let loaded = config::load(Some(path)).map_err(|problems| Failure::Configuration(report::list(&problems)))?;
+    Ok(loaded.config)
+}
+
+/// Reads all the files, and judges what is in them.
+fn read<'a>(arguments: &'a Arguments, config: &Config) -> anyhow::Result<(Judge<'a>, Counts)> {
     let mut files = Vec::new();
     for path in &arguments.files {
         let mut lines = Lines::open(path)?;
@@ -101,7 +125,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     // A fixed key: the same log gives the same report. Nothing vouches for a file: what the collector may hold back of
     // such lines is all that there is here.
     let mut parameters = config.parameters(false);
-    let (lists, complaints) = Files::read(&config);
+    let (lists, complaints) = Files::read(config);
     for complaint in complaints {
         // Without a standard error there is nobody to tell.
         let _ = writeln!(io::stderr(), "firebell: {complaint}");
@@ -114,7 +138,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             read_and_judge(window, &mut reader, &mut judge)?;
         }
     }
-    judge.finish(&reader.counts)
+    Ok((judge, reader.counts))
 }
 
 /// Reads in one thread and judges in another, each as fast as the other lets it; the order is that of the lines.
@@ -265,21 +289,25 @@ impl Judge<'_> {
         Ok(())
     }
 
-    fn finish(mut self, counts: &Counts) -> Result<(), Failure> {
-        if !self.arguments.packets {
-            let files = self.arguments.files.iter().map(|file| file.display().to_string()).collect();
-            let document = std::mem::take(&mut self.report).finish(files, counts, &mut self.engine);
-            if document.left_out > 0 {
-                // Without a standard error nobody can be told.
-                let _ = writeln!(io::stderr(), "firebell: {} later alerts are left out: too many for one report", document.left_out);
-            }
-            match self.arguments.output {
-                Form::Text => report::text(&mut self.out, &document),
-                Form::Json => report::json(&mut self.out, &document),
-                Form::Jsonl => report::json_lines(&mut self.out, &document),
-            }
+    /// Ends what is still going on, and tells everything.
+    fn document(&mut self, counts: &Counts) -> Document {
+        let files = self.arguments.files.iter().map(|file| file.display().to_string()).collect();
+        let document = std::mem::take(&mut self.report).finish(files, counts, &mut self.engine);
+        if document.left_out > 0 {
+            // Without a standard error nobody can be told.
+            let _ = writeln!(io::stderr(), "firebell: {} later alerts are left out: too many for one report", document.left_out);
         }
-        Ok(self.flush()?)
+        document
+    }
+
+    fn print(&mut self, document: &Document) {
+        match (self.arguments.output, &document.comparison) {
+            (Form::Json, _) => report::json(&mut self.out, document),
+            (Form::Text, None) => report::text(&mut self.out, document),
+            (Form::Text, Some(comparison)) => comparison.text(&mut self.out),
+            (Form::Jsonl, None) => report::json_lines(&mut self.out, &document.alerts),
+            (Form::Jsonl, Some(comparison)) => report::json_lines(&mut self.out, &comparison.changes),
+        }
     }
 
     fn flush(&mut self) -> anyhow::Result<()> {

@@ -1,6 +1,7 @@
 //! `firebell`: what firebell knows, for people.
 
 mod analyze;
+mod compare;
 mod input;
 mod packets;
 mod report;

@@ -1,6 +1,6 @@
 //! What an analysis found, as JSON and as text.
 
-use crate::times;
+use crate::{compare::Comparison, times};
 use firebell_collector::convert;
 use firebell_engine::{
     class::Class,
@@ -133,6 +133,7 @@ impl Report {
             classes: Classes(engine.status().classes),
             sources,
             alerts: self.incidents.values().map(Incident::alert).collect(),
+            comparison: None,
             left_out: self.left_out,
         }
     }
@@ -232,7 +233,10 @@ pub(crate) struct Document {
     input: Input,
     classes: Classes,
     sources: Vec<Source>,
-    alerts: Vec<Alert>,
+    pub(crate) alerts: Vec<Alert>,
+    /// What another configuration would say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) comparison: Option<Comparison>,
     /// Alerts behind the first [`MAX_ALERTS`]: no part of the document, so that its shape stays.
     #[serde(skip)]
     pub(crate) left_out: u64,
@@ -277,20 +281,21 @@ struct Ports {
     udp: String,
 }
 
-#[derive(Debug, Serialize)]
-struct Alert {
-    id: u64,
-    severity: u8,
-    kind: &'static str,
-    source: String,
-    sources: Vec<String>,
-    delivery: &'static str,
-    opened: Time,
-    closed: Option<Time>,
-    packet_at_open: u64,
-    contacts_at_open: u32,
-    updates: u32,
-    summary: String,
+/// One incident, at its end.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Alert {
+    pub(crate) id: u64,
+    pub(crate) severity: u8,
+    pub(crate) kind: &'static str,
+    pub(crate) source: String,
+    pub(crate) sources: Vec<String>,
+    pub(crate) delivery: &'static str,
+    pub(crate) opened: Time,
+    pub(crate) closed: Option<Time>,
+    pub(crate) packet_at_open: u64,
+    pub(crate) contacts_at_open: u32,
+    pub(crate) updates: u32,
+    pub(crate) summary: String,
 }
 
 /// Packets by class, in the order of [`Class::ALL`].
@@ -309,8 +314,9 @@ impl Serialize for Classes {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Time(Tick);
+/// A moment, in RFC 3339.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Time(pub(crate) Tick);
 
 impl Serialize for Time {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -324,10 +330,10 @@ pub(crate) fn json(into: &mut Vec<u8>, document: &Document) {
     into.push(b'\n');
 }
 
-/// One alert a line.
-pub(crate) fn json_lines(into: &mut Vec<u8>, document: &Document) {
-    for alert in &document.alerts {
-        let _ = serde_json::to_writer(&mut *into, alert);
+/// One line each.
+pub(crate) fn json_lines(into: &mut Vec<u8>, values: &[impl Serialize]) {
+    for value in values {
+        let _ = serde_json::to_writer(&mut *into, value);
         into.push(b'\n');
     }
 }
@@ -441,7 +447,7 @@ fn table<const N: usize>(into: &mut Vec<u8>, head: [&str; N], rows: &[[String; N
 }
 
 /// `1996` as `1,996`.
-fn thousands(number: u64) -> String {
+pub(crate) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (n, digit) in digits.chars().enumerate() {
