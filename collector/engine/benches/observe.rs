@@ -55,7 +55,8 @@ fn log(lines: usize, sources: usize, ports: usize) -> Log {
             n % 500 * 2_000,
         )
         .unwrap();
-        let tcp = |flags| format!("PROTO=TCP SPT={sport} DPT={port} SEQ={} ACK=0 WINDOW=1024 RES=0x00 {flags}URGP=0 ", n * 7_919);
+        let tcp =
+            |flags| format!("PROTO=TCP SPT={sport} DPT={port} SEQ={} ACK=0 WINDOW=1024 RES=0x00 {flags}URGP=0 ", n * 7_919 % 4_294_967_296);
         let rest = match below(80) {
             0 => format!("LEN=28 TOS=0x00 PREC=0x00 TTL={ttl} ID={id} PROTO=ICMP TYPE=8 CODE=0 ID={sport} SEQ={} ", asked % 65_536),
             1 => format!("LEN=40 TOS=0x00 PREC=0x00 TTL={ttl} ID={id} {}", tcp("FIN ")),

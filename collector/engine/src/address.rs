@@ -21,6 +21,16 @@ impl Key {
         }
     }
 
+    /// The address or the upper half of it, whether it is IPv6, and who vouches.
+    pub(crate) const fn parts(self) -> (u64, bool, Origin) {
+        (self.bits, self.is_v6, self.origin)
+    }
+
+    /// The key with these parts.
+    pub(crate) const fn from_parts(bits: u64, is_v6: bool, origin: Origin) -> Self {
+        Self { bits, is_v6, origin }
+    }
+
     /// Its keyed hash.
     pub(crate) fn hash(self, hasher: &Hasher) -> u64 {
         let (bits, tag) = self.to_words();
@@ -31,11 +41,6 @@ impl Key {
     pub(crate) const fn v4(self) -> Option<u32> {
         #[allow(clippy::cast_possible_truncation, reason = "an IPv4 address")]
         if self.is_v6 { None } else { Some(self.bits as u32) }
-    }
-
-    /// The /64 of an IPv6 source.
-    pub(crate) const fn upper(self) -> u64 {
-        self.bits
     }
 
     pub(crate) const fn origin(self) -> Origin {

@@ -6,7 +6,7 @@ use std::{net::IpAddr, ops::RangeInclusive, time::Duration};
 /// Parameters of the engine. Plain values: whoever reads a configuration file checks them there.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// Sources that are remembered, half of them on probation. 65,536 take about 7 MiB.
+    /// Sources that are remembered, half of them on probation. 65,536 take 8 MiB.
     pub max_sources: usize,
     /// Private and on-link sources that are remembered, in a table that outside traffic cannot touch.
     pub max_near_sources: usize,

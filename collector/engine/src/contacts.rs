@@ -11,45 +11,44 @@ use crate::{
 use hashbrown::HashTable;
 use std::net::IpAddr;
 
-/// One contact in eight bytes: the place, and the minute it was first made.
+/// One contact in six bytes: the place, and the minute it was first made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Contact {
-    /// Destination, as [`Targets`] numbers it (12 bits), layer (4 bits), and number of the service (16 bits).
-    place: u32,
+    /// Destination, as [`Targets`] numbers it (12 bits), and layer (4 bits).
+    side: u16,
+    /// Number of the service.
+    number: u16,
     /// Minutes, modulo 45 days.
     minute: u16,
 }
 
 impl Contact {
     pub(crate) fn new(target: TargetId, service: Service, tick: Tick) -> Self {
-        let place = u32::from(target.0) << 20 | (service.layer as u32) << 16 | u32::from(service.number);
-        Self { place, minute: minute(tick) }
+        Self { side: target.0 << 4 | service.layer as u16, number: service.number, minute: minute(tick) }
     }
 
     pub(crate) const fn service(self) -> Service {
-        let layer = match self.place >> 16 & 15 {
+        let layer = match self.side & 15 {
             0 => Layer::Tcp,
             1 => Layer::Udp,
             2 => Layer::Icmp,
             _ => Layer::Other,
         };
-        #[allow(clippy::cast_possible_truncation, reason = "the lower 16 bits")]
-        Service { layer, number: self.place as u16 }
+        Service { layer, number: self.number }
     }
 
     pub(crate) const fn target(self) -> TargetId {
-        #[allow(clippy::cast_possible_truncation, reason = "the upper 12 bits")]
-        TargetId((self.place >> 20) as u16)
+        TargetId(self.side >> 4)
     }
 
     /// Destination, layer and number in one word.
     pub(crate) const fn place(self) -> u32 {
-        self.place
+        (self.side as u32) << 16 | self.number as u32
     }
 
     /// Layer and number in one word.
     pub(crate) const fn service_word(self) -> u32 {
-        self.place & 0xf_ffff
+        self.place() & 0xf_ffff
     }
 
     pub(crate) const fn minute(self) -> u16 {
@@ -58,7 +57,7 @@ impl Contact {
 
     /// The same place, whenever.
     pub(crate) const fn is_same(self, other: Self) -> bool {
-        self.place == other.place
+        self.side == other.side && self.number == other.number
     }
 
     /// Minutes between the two, up to 45 days.

@@ -563,7 +563,7 @@ impl Engine {
     }
 
     fn report(&self, view: &table::SourceView<'_>) -> SourceReport {
-        let incident = self.incidents.of(view.brief.key);
+        let incident = self.incidents.of(view.brief.key());
         // What an incident of several sources knows is not all this one's.
         let own = incident.filter(|incident| matches!(incident.subject, Subject::Source(_)));
         let (mut tcp, mut udp) = (PortSet::default(), PortSet::default());

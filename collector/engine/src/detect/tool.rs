@@ -16,7 +16,7 @@
 //! A label needs the same mark twice, but for nmap's OS detection, whose packets nobody else sends.
 
 use crate::{
-    class::{Probe, Service},
+    class::{Layer, Probe, Service},
     packet::{Packet, TcpFlags},
     tick::Tick,
 };
@@ -93,15 +93,16 @@ const fn asks_whether_up(steps: u8) -> bool {
 }
 
 impl Marks {
-    /// The marks of a source whose first packet, at `tick`, asked `service` by way of `probe`: of that no more is known.
-    pub(crate) fn after(probe: Probe, service: Service, tick: Tick) -> Self {
-        let discovery = match (probe, service.number) {
-            (Probe::Icmp, 8) => ECHO,
-            (Probe::Icmp, 13) => TIMESTAMP,
-            (Probe::Icmp, 17) => MASK,
-            (Probe::Icmp, 128) => ECHO | TIMESTAMP,
-            (Probe::Syn, 443) => SYN_443,
-            (Probe::Ack, 80) => ACK_80,
+    /// The marks of a source that asked `service` in these ways, at last at `tick`: of that no more is known.
+    pub(crate) fn after(probes: &[u8; Probe::COUNT], service: Service, tick: Tick) -> Self {
+        let asked = |probe: Probe| probes.get(probe as usize).is_some_and(|packets| *packets > 0);
+        let discovery = match (service.layer, service.number) {
+            (Layer::Icmp, 8) => ECHO,
+            (Layer::Icmp, 13) => TIMESTAMP,
+            (Layer::Icmp, 17) => MASK,
+            (Layer::Icmp, 128) => ECHO | TIMESTAMP,
+            (Layer::Tcp, 443) if asked(Probe::Syn) => SYN_443,
+            (Layer::Tcp, 80) if asked(Probe::Ack) => ACK_80,
             _ => 0,
         };
         Self { discovery, second: second_of(tick), ..Self::default() }
