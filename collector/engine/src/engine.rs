@@ -407,10 +407,13 @@ impl Engine {
         let shape = u64::from(header.window.unwrap_or(0)) << 32 | u64::from(header.len.unwrap_or(0)) << 8 | u64::from(flags);
         let ports = (header.sport.unwrap_or(0), port);
         let subject = self.hasher.mix(facts.target << 1 | facts.key.origin() as u64, 8);
-        let members = match self.distributed.note(subject, (facts.key, header.src), ports, (shape, network), facts.tick) {
+        let source = (facts.key, header.src);
+        #[allow(clippy::cast_possible_truncation, reason = "half of the hash")]
+        let members = match self.distributed.note(subject, source, facts.source as u32, ports, (shape, network), facts.tick) {
             Shared::No => return,
             Shared::Found(sources) => sources.to_vec(),
-            Shared::OneMore => vec![(facts.key, header.src)],
+            Shared::OneMore if self.incidents.one_more(Subject::Group(subject), facts.key, facts.source, sighting) => return,
+            Shared::OneMore => vec![source],
         };
         let verdict = Verdict { severity: self.distributed.limits.severity, detector: Detector::Distributed };
         self.group(facts, Subject::Group(subject), Who::Many, verdict, &members, sighting);
@@ -490,7 +493,8 @@ impl Engine {
         sighting: &Sighting<'_, '_>,
     ) {
         let members: Vec<Member> = members.iter().map(|(key, address)| self.member(*key, *address)).collect();
-        let group = Group { subject, who, verdict, is_near: facts.is_near, origin: facts.key.origin(), members: &members };
+        let group =
+            Group { subject, who, verdict, is_near: facts.is_near, origin: facts.key.origin(), source: facts.source, members: &members };
         self.incidents.group(&group, sighting);
         for Member { key, .. } in &members {
             self.far.mark_incident(*key);

@@ -67,11 +67,9 @@ impl Replies {
             return Reply::Real;
         }
         let (short, long) = (self.scan.within, self.scan.any_within);
-        let late = self.late.get_or_insert_with(hash, tick, || Late {
-            seen: [(Contact::default(), Tick::ZERO, false); MANY],
-            len: 0,
-            until: Tick::ZERO,
-        });
+        let new = || Late { seen: [(Contact::default(), Tick::ZERO, false); MANY], len: 0, until: Tick::ZERO };
+        // What lies beyond the length is never looked at, so it may stay.
+        let late = self.late.get_or_reuse(hash, tick, new, |late| (late.len, late.until) = (0, Tick::ZERO));
         if tick < late.until {
             late.until = tick.after(long);
             return Reply::Probe;
