@@ -12,7 +12,7 @@ use crate::{
         egress::Egress,
         fast_scan::{self, Novel},
         flood::Floods,
-        reply::{Replies, Reply},
+        reply::{self, Replies, Reply},
         sweep,
         tool::{Sure, Tool},
         tries::Tries,
@@ -444,9 +444,8 @@ impl Engine {
     /// What looks like late replies (D5).
     fn watch_replies(&mut self, packet: &Packet<'_>, facts: &Facts, probe: Probe, contact: Contact) {
         let header = &packet.header;
-        let is_plain = !header.ip_flags.df && header.flags.is_none_or(|flags| flags.bits() & TcpFlags::PSH == 0);
         let hash = self.hasher.mix(facts.source, 2 << 20 | u64::from(header.sport.unwrap_or(0)));
-        match self.replies.late_reply(hash, contact, is_plain, facts.tick) {
+        match self.replies.late_reply(hash, contact, reply::is_plain(header), facts.tick) {
             Reply::Real => {}
             Reply::Probe => self.watch_source(packet, facts, probe, contact, true),
             Reply::Scan(contacts) => {
