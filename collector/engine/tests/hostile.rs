@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
 
-mod traffic;
-
 use firebell_engine::{
     engine::{Config, Engine},
     finding::{Finding, Kind, Source},
@@ -13,11 +11,11 @@ use firebell_engine::{
     replay::{Moment, ReplayClock},
     tick::Tick,
 };
+use firebell_traffic::{Random, SECOND, START, syn, v4, v6};
 use std::{
     net::IpAddr,
     time::{Duration, Instant},
 };
-use traffic::{Random, SECOND, START, syn, v4, v6};
 
 fn us() -> IpAddr {
     v4(198, 51, 100, 10)

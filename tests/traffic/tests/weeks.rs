@@ -17,7 +17,7 @@ use firebell_traffic::{
 const IS_OPTIMISED: bool = !cfg!(debug_assertions);
 const DAYS: u64 = if IS_OPTIMISED { 7 } else { 1 };
 const MONTH: u64 = if IS_OPTIMISED { 30 } else { 2 };
-const SEEDS: u64 = if IS_OPTIMISED { 5 } else { 2 };
+const SEEDS: u64 = if IS_OPTIMISED { 3 } else { 2 };
 
 fn summaries(findings: &[&Finding]) -> String {
     let shown = findings.iter().take(10);
