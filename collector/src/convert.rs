@@ -1,7 +1,7 @@
 //! What the engine found, as the bus tells it: the one place where a [`Finding`] becomes an [`Alert`].
 
 use firebell_engine::{
-    finding::{self, Finding, Source},
+    finding::{self, Finding, Signature, Source},
     origin::Origin,
 };
 use firebell_shared::{
@@ -40,7 +40,7 @@ pub fn alert(finding: &Finding) -> Alert {
             },
             attribution: attribution(finding.attribution),
             tool: finding.tool.map(|tool| tool.name.to_owned()).unwrap_or_default(),
-            signatures: Vec::new(),
+            signatures: finding.signatures.iter().take(MAX_ENTRIES).map(signature).collect(),
             attack: finding.attack.iter().take(MAX_ENTRIES).map(|id| (*id).to_owned()).collect(),
             interface: safe(&finding.interface, MAX_FIELD),
             prefix: safe(&finding.prefix, MAX_FIELD),
@@ -51,6 +51,11 @@ pub fn alert(finding: &Finding) -> Alert {
             advice: safe(finding.advice.as_bytes(), MAX_FIELD),
         },
     }
+}
+
+/// `mirai-syn: Mirai looks for victims x12`: what fitted, and how many packets did.
+fn signature(Signature { id, title, count, .. }: &Signature) -> String {
+    safe(format!("{id}: {title} x{count}").as_bytes(), MAX_FIELD)
 }
 
 fn source(source: Source) -> String {
@@ -128,7 +133,7 @@ fn last_hop(mac: &[u8]) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use firebell_engine::{finding::Kind, tick::Tick};
+    use firebell_engine::{finding::Kind, signature::Confidence, tick::Tick};
 
     pub(crate) fn finding() -> Finding {
         Finding {
@@ -153,6 +158,14 @@ pub(crate) mod tests {
             origin: Origin::Kernel,
             attribution: finding::Attribution::Plausible,
             tool: Some(finding::Tool { name: "nmap", is_sure: true }),
+            signatures: vec![Signature {
+                id: "nmap-os-ecn".into(),
+                title: "Nmap OS detection".into(),
+                why: "only nmap sends this".into(),
+                severity: 4,
+                confidence: Confidence::Sure,
+                count: 3,
+            }],
             interface: b"eth0".to_vec(),
             prefix: b"DROP \x1b[2J".to_vec(),
             mac: b"52:54:00:00:00:0a:52:54:00:00:00:42:08:00".to_vec(),
@@ -174,6 +187,7 @@ pub(crate) mod tests {
         assert_eq!(alert.kind, "syn-scan");
         assert_eq!(alert.details.protocol, "tcp");
         assert_eq!(alert.details.mac, "52:54:00:00:00:42");
+        assert_eq!(alert.details.signatures, ["nmap-os-ecn: Nmap OS detection x3"]);
         assert_eq!(alert.details.targets.len(), MAX_ENTRIES);
         assert_eq!(Alert::from_wire(alert.to_wire()), Ok(alert));
     }

@@ -162,7 +162,7 @@ pub struct Details {
     pub attribution: Attribution,
     /// The scanner that was recognised, or empty.
     pub tool: String,
-    /// Ids of the signatures that matched.
+    /// Rules that fitted, the best first, each as `id: title xN` with the number of packets.
     pub signatures: Vec<String>,
     /// MITRE ATT&CK technique ids.
     pub attack: Vec<String>,

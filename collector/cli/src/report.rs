@@ -5,11 +5,10 @@ use firebell_collector::convert;
 use firebell_engine::{
     class::Class,
     engine::{Engine, SourceReport},
-    finding::{Finding, Kind, Phase, Source as Who, Tool},
+    finding::{Finding, Kind, Phase, Signature, Source as Who, Tool},
     tick::Tick,
 };
 use serde::Serialize;
-use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     fmt::Display,
@@ -155,6 +154,7 @@ fn summed_up(address: IpAddr, finding: &Finding) -> SourceReport {
         last: finding.last,
         kinds: Vec::new(),
         tool: finding.tool,
+        signatures: finding.signatures.clone(),
     }
 }
 
@@ -172,6 +172,9 @@ fn merge(known: Vec<SourceReport>, mut accused: HashMap<IpAddr, Accused>) -> Vec
                     source.packets = source.packets.max(alone.packets);
                     source.contacts = source.contacts.max(alone.contacts);
                     source.first = source.first.min(alone.first);
+                    if source.signatures.len() <= alone.signatures.len() {
+                        source.signatures = alone.signatures;
+                    }
                     if source.tcp_ports.len() + source.udp_ports.len() < alone.tcp_ports.len() + alone.udp_ports.len() {
                         (source.tcp_ports, source.udp_ports) = (alone.tcp_ports, alone.udp_ports);
                     }
@@ -200,7 +203,7 @@ fn merge(known: Vec<SourceReport>, mut accused: HashMap<IpAddr, Accused>) -> Vec
             first: Time(source.first),
             last: Time(source.last),
             kinds: kinds.iter().map(|kind| kind.as_str()).collect(),
-            signatures: Vec::new(),
+            signatures: source.signatures.into_iter().map(|Signature { id, title, count, .. }| Hit { id, title, count }).collect(),
             tool: source.tool.map(|tool| ToolLabel { name: tool.name, confidence: if tool.is_sure { "sure" } else { "likely" } }),
         })
         .collect()
@@ -265,8 +268,16 @@ struct Source {
     first: Time,
     last: Time,
     kinds: Vec<&'static str>,
-    signatures: Vec<Value>,
+    signatures: Vec<Hit>,
     tool: Option<ToolLabel>,
+}
+
+/// A rule that fitted, and so many packets.
+#[derive(Debug, Serialize)]
+struct Hit {
+    id: String,
+    title: String,
+    count: u64,
 }
 
 #[derive(Debug, Serialize)]

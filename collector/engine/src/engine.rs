@@ -12,13 +12,13 @@ use crate::{
         egress::Egress,
         fast_scan::{self, Novel},
         flood::Floods,
-        reply::{self, Replies, Reply},
+        reply::{Replies, Reply},
         sweep,
         tool::{Sure, Tool},
         tries::Tries,
         visibility::Visibility,
     },
-    finding::{Action, Finding, Kind},
+    finding::{Action, Finding, Kind, Signature},
     hash::Hasher,
     incident::{Dossier, Incident, Sighting, Subject, Who},
     incidents::{Group, Incidents, Member},
@@ -27,12 +27,21 @@ use crate::{
     packet::{Packet, TcpFlags},
     ports::PortSet,
     score::Weight,
+    signature::{self, Found},
     table::{self, Place, Table},
     tick::Tick,
 };
 use std::net::IpAddr;
 
-pub use crate::{config::Config, detect::background::Background, incidents::IncidentStatus, table::TableStatus};
+mod known;
+
+pub use crate::{
+    config::Config,
+    detect::background::Background,
+    incidents::IncidentStatus,
+    signature::{RuleHits, SignatureStatus},
+    table::TableStatus,
+};
 
 /// Turns packets into findings. Bounded whatever comes; the same packets with the same key give the same findings.
 #[derive(Debug)]
@@ -74,12 +83,14 @@ struct Facts {
     target: u64,
     /// Hash of the source.
     source: u64,
+    /// What the packet is known for.
+    known: Found,
     tick: Tick,
 }
 
 impl Facts {
     fn sighting<'p, 'a>(&self, packet: &'p Packet<'a>) -> Sighting<'p, 'a> {
-        Sighting { packet, probe: None, action: self.action, new_contacts: 0, tool: None, tick: self.tick }
+        Sighting { packet, probe: None, action: self.action, new_contacts: 0, tool: None, known: self.known, tick: self.tick }
     }
 }
 
@@ -104,6 +115,8 @@ pub struct Status {
     pub incidents: IncidentStatus,
     /// Today, and a usual day.
     pub background: Background,
+    /// Rules on single packets.
+    pub signatures: SignatureStatus,
 }
 
 /// One source, for a report.
@@ -133,6 +146,8 @@ pub struct SourceReport {
     pub kinds: Vec<Kind>,
     /// The scanner that was recognised.
     pub tool: Option<Tool>,
+    /// The rules that fitted packets of its incident, the best first.
+    pub signatures: Vec<Signature>,
 }
 
 /// Large contact memories of 8 KiB: 4 MiB for the Internet, 1 MiB for the neighbours.
@@ -204,25 +219,31 @@ impl Engine {
         self.background.note(class, tick);
         let target = self.targets.id(packet.header.dst);
         let key = Key::new(packet.header.src, origin);
-        let facts = Facts {
+        let mut facts = Facts {
             class,
             action,
             key,
             is_near: self.home.is_near(packet.header.src),
             target: u64::from(target.number()),
             source: key.hash(&self.hasher),
+            known: Found::default(),
             tick,
         };
+        facts.known = self.look_up(packet, &facts);
         self.watch_the_log(&facts);
-        match (class, probe) {
+        let is_counted = match (class, probe) {
             (Class::Outbound, _) => self.watch_ourselves(packet, &facts),
             (Class::Backscatter, _) => self.watch_answers(packet, &facts),
             (Class::LateReply, Some((probe, service))) => self.watch_replies(packet, &facts, probe, Contact::new(target, service, tick)),
             (_, Some((probe, service))) => {
                 self.watch_source(packet, &facts, probe, Contact::new(target, service, tick), true);
                 self.watch_target(packet, &facts, probe, service);
+                true
             }
-            _ => {}
+            _ => false,
+        };
+        if !facts.known.is_empty() {
+            self.watch_known(packet, &facts, is_counted);
         }
     }
 
@@ -276,6 +297,7 @@ impl Engine {
             near: self.near.status(),
             incidents: self.incidents.status(),
             background: self.background,
+            signatures: self.incidents.signatures.status(),
         }
     }
 
@@ -354,11 +376,16 @@ impl Engine {
         if let Some(tries) = self.count_try(packet, facts) {
             verdict = worse(verdict, tries);
         }
+        if let Some(known) = signature::verdict(&facts.known).filter(|_| is_whole) {
+            verdict = worse(verdict, known);
+        }
         if self.incidents.grades().waits_for(packet) {
             verdict = worse(verdict, Verdict { severity: 1, detector: Detector::Listed });
         }
         let verdict = verdict.map(|verdict| (verdict, score, is_sweep));
-        let sighting = Sighting { packet, probe: Some((probe, contact.service())), action, new_contacts: novelty.contacts, tool, tick };
+        let known = if is_whole { facts.known } else { Found::default() };
+        let sighting =
+            Sighting { packet, probe: Some((probe, contact.service())), action, new_contacts: novelty.contacts, tool, known, tick };
         let is_counted = has_incident && self.incidents.add(key, facts.source, &sighting, verdict, contacts);
         if !is_counted && let Some(verdict) = verdict {
             self.open(place, key, is_near, verdict, &sighting);
@@ -407,13 +434,10 @@ impl Engine {
         let shape = u64::from(header.window.unwrap_or(0)) << 32 | u64::from(header.len.unwrap_or(0)) << 8 | u64::from(flags);
         let ports = (header.sport.unwrap_or(0), port);
         let subject = self.hasher.mix(facts.target << 1 | facts.key.origin() as u64, 8);
-        let source = (facts.key, header.src);
-        #[allow(clippy::cast_possible_truncation, reason = "half of the hash")]
-        let members = match self.distributed.note(subject, source, facts.source as u32, ports, (shape, network), facts.tick) {
+        let members = match self.distributed.note(subject, (facts.key, header.src), ports, (shape, network), facts.tick) {
             Shared::No => return,
             Shared::Found(sources) => sources.to_vec(),
-            Shared::OneMore if self.incidents.one_more(Subject::Group(subject), facts.key, facts.source, sighting) => return,
-            Shared::OneMore => vec![source],
+            Shared::OneMore => vec![(facts.key, header.src)],
         };
         let verdict = Verdict { severity: self.distributed.limits.severity, detector: Detector::Distributed };
         self.group(facts, Subject::Group(subject), Who::Many, verdict, &members, sighting);
@@ -424,29 +448,31 @@ impl Engine {
         let subject = self.hasher.mix(facts.target << 24 | (service.layer as u64) << 16 | u64::from(service.number), 10);
         let Some(alarm) = self.floods.note(subject, facts.source, facts.tick) else { return };
         let who = if alarm.is_single { Who::One(packet.header.src) } else { Who::Many };
-        let sighting =
-            Sighting { packet, probe: Some((probe, service)), action: facts.action, new_contacts: 0, tool: None, tick: facts.tick };
+        let sighting = Sighting { probe: Some((probe, service)), known: Found::default(), ..facts.sighting(packet) };
         let verdict = Verdict { severity: self.floods.severity, detector: Detector::Flood };
         self.group(facts, Subject::Group(subject), who, verdict, &[], &sighting);
     }
 
-    /// Answers to packets that we did not send (D12).
-    fn watch_answers(&mut self, packet: &Packet<'_>, facts: &Facts) {
-        let (Some(sport), Some(6)) = (packet.header.sport, packet.header.proto.number) else { return };
+    /// Answers to packets that we did not send (D12). True: an incident has counted the packet.
+    fn watch_answers(&mut self, packet: &Packet<'_>, facts: &Facts) -> bool {
+        let (Some(sport), Some(6)) = (packet.header.sport, packet.header.proto.number) else { return false };
         let subject = self.hasher.mix(facts.source, 1 << 20 | u64::from(sport));
-        if self.replies.answer(subject, facts.tick) {
+        let is_backscatter = self.replies.answer(subject, facts.tick);
+        if is_backscatter {
             let who = Who::One(packet.header.src);
             let verdict = Verdict { severity: self.replies.backscatter.severity, detector: Detector::Backscatter };
             self.group(facts, Subject::Group(subject), who, verdict, &[], &facts.sighting(packet));
         }
+        is_backscatter
     }
 
-    /// What looks like late replies (D5).
-    fn watch_replies(&mut self, packet: &Packet<'_>, facts: &Facts, probe: Probe, contact: Contact) {
+    /// What looks like late replies (D5). True: its source has counted the packet.
+    fn watch_replies(&mut self, packet: &Packet<'_>, facts: &Facts, probe: Probe, contact: Contact) -> bool {
         let header = &packet.header;
+        let is_plain = !header.ip_flags.df && header.flags.is_none_or(|flags| flags.bits() & TcpFlags::PSH == 0);
         let hash = self.hasher.mix(facts.source, 2 << 20 | u64::from(header.sport.unwrap_or(0)));
-        match self.replies.late_reply(hash, contact, reply::is_plain(header), facts.tick) {
-            Reply::Real => {}
+        match self.replies.late_reply(hash, contact, is_plain, facts.tick) {
+            Reply::Real => return false,
             Reply::Probe => self.watch_source(packet, facts, probe, contact, true),
             Reply::Scan(contacts) => {
                 for (n, earlier) in contacts.iter().enumerate() {
@@ -454,15 +480,17 @@ impl Engine {
                 }
             }
         }
+        true
     }
 
-    /// Our own refused packets (D17).
-    fn watch_ourselves(&mut self, packet: &Packet<'_>, facts: &Facts) {
+    /// Our own refused packets (D17). True: an incident has counted the packet.
+    fn watch_ourselves(&mut self, packet: &Packet<'_>, facts: &Facts) -> bool {
         let is_loopback = packet.out_iface == Some(b"lo");
         if is_loopback || facts.action == Action::Accepted || address::is_for_many(packet.header.dst) {
-            return;
+            return false;
         }
-        if self.egress.note(packet, &self.hasher, facts.target, facts.tick) {
+        let is_scan = self.egress.note(packet, &self.hasher, facts.target, facts.tick);
+        if is_scan {
             let mut sighting = facts.sighting(packet);
             if let Some(dport) = packet.header.dport {
                 let (layer, probe) =
@@ -473,6 +501,7 @@ impl Engine {
             let verdict = Verdict { severity: self.egress.limits.severity, detector: Detector::Egress };
             self.group(facts, Subject::Own, Who::Own, verdict, &[], &sighting);
         }
+        is_scan
     }
 
     /// The log itself (D18).
@@ -492,8 +521,7 @@ impl Engine {
         sighting: &Sighting<'_, '_>,
     ) {
         let members: Vec<Member> = members.iter().map(|(key, address)| self.member(*key, *address)).collect();
-        let group =
-            Group { subject, who, verdict, is_near: facts.is_near, origin: facts.key.origin(), source: facts.source, members: &members };
+        let group = Group { subject, who, verdict, is_near: facts.is_near, origin: facts.key.origin(), members: &members };
         self.incidents.group(&group, sighting);
         for Member { key, .. } in &members {
             self.far.mark_incident(*key);
@@ -606,6 +634,7 @@ impl Engine {
             last: view.brief.last,
             kinds: incident.map(Incident::kind).into_iter().collect(),
             tool: view.tool.or(incident.and_then(|incident| incident.tool)),
+            signatures: own.map(|own| self.incidents.signatures.tell(&own.known)).unwrap_or_default(),
         }
     }
 }

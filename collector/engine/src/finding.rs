@@ -1,7 +1,7 @@
 //! What the engine says.
 
 pub use crate::detect::tool::Tool;
-use crate::{origin::Origin, tick::Tick};
+use crate::{origin::Origin, signature::Confidence, tick::Tick};
 use std::net::IpAddr;
 
 /// One revision of one incident.
@@ -52,6 +52,8 @@ pub struct Finding {
     pub attribution: Attribution,
     /// The scanner that was recognised, and how sure that is.
     pub tool: Option<Tool>,
+    /// The rules that fitted some of its packets, the best first, at most 8.
+    pub signatures: Vec<Signature>,
     /// Interface the packets came in by.
     pub interface: Vec<u8>,
     /// Log prefix of the last packet.
@@ -74,6 +76,23 @@ pub struct Finding {
     pub packet_at_open: u64,
     /// Distinct contacts of this source up to then.
     pub contacts_at_open: u32,
+}
+
+/// A rule that fitted, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature {
+    /// Of the rule; `sid-1234` for a rule of the firewall that its log prefix names.
+    pub id: String,
+    /// What the packet is.
+    pub title: String,
+    /// Why that counts.
+    pub why: String,
+    /// 1 to 5, before the rest of the incident is weighed in.
+    pub severity: u8,
+    /// How sure it is.
+    pub confidence: Confidence,
+    /// Packets.
+    pub count: u64,
 }
 
 /// Who an incident is about.

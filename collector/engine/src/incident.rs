@@ -3,7 +3,7 @@
 use crate::{
     address::Key,
     class::{Layer, Probe, Service},
-    contacts::{Crowd, ONE},
+    contacts::ONE,
     detect::{Detector, Verdict, scan_kind, system, tool::Tool},
     finding::{Action, Attribution, Delivery, Kind},
     lists::Standing,
@@ -11,6 +11,7 @@ use crate::{
     packet::Packet,
     ports::PortSet,
     score::Weight,
+    signature::{Found, Matched},
     tick::Tick,
 };
 use std::{net::IpAddr, time::Duration};
@@ -30,6 +31,8 @@ pub(crate) struct Sighting<'p, 'a> {
     /// New contacts, times [`ONE`].
     pub(crate) new_contacts: u32,
     pub(crate) tool: Option<Tool>,
+    /// What the packet is known for.
+    pub(crate) known: Found,
     pub(crate) tick: Tick,
 }
 
@@ -95,8 +98,6 @@ pub(crate) struct Incident {
     /// The first few of them, for people, and how many there were.
     pub(crate) sources: Vec<IpAddr>,
     pub(crate) source_count: u32,
-    /// Those that are neither listed nor members.
-    crowd: Option<Box<Crowd>>,
     pub(crate) is_open: bool,
     /// How bad it is by what was seen.
     pub(crate) severity: u8,
@@ -129,6 +130,8 @@ pub(crate) struct Incident {
     pub(crate) mac: Vec<u8>,
     pub(crate) uid: Option<u32>,
     pub(crate) tool: Option<Tool>,
+    /// Rules that fitted.
+    pub(crate) known: Matched,
     /// The operating system that the sender's TCP looks like.
     pub(crate) system: Option<&'static str>,
     /// Records that were lost, where it is about the log.
@@ -166,7 +169,6 @@ impl Incident {
             members: Vec::new(),
             sources: Vec::new(),
             source_count: 0,
-            crowd: None,
             is_open: true,
             severity: 0,
             shown: 0,
@@ -193,6 +195,7 @@ impl Incident {
             mac: Vec::with_capacity(64),
             uid: None,
             tool: None,
+            known: Matched::default(),
             system: None,
             lost: 0,
             protocol: 0,
@@ -256,7 +259,7 @@ impl Incident {
 
     /// Takes one packet.
     pub(crate) fn add(&mut self, sighting: &Sighting<'_, '_>) {
-        let Sighting { packet, probe, action, new_contacts, tool, tick } = *sighting;
+        let Sighting { packet, probe, action, new_contacts, tool, known, tick } = *sighting;
         self.packets += 1;
         self.contacts += u64::from(new_contacts);
         let gap = u64::try_from(tick.since(self.last).as_micros()).unwrap_or(u64::MAX);
@@ -279,6 +282,7 @@ impl Incident {
         }
         self.uid = packet.uid.or(self.uid);
         self.tool = tool.or(self.tool);
+        self.known.note(&known);
         // What a raw scanner writes says nothing, so it is looked at only once a stack is seen at work.
         if self.system.is_none() && matches!(probe, Some((Probe::Connect, _))) {
             self.system = system::guess(packet);
@@ -337,24 +341,10 @@ impl Incident {
         self.severity = self.severity.max(other.severity);
         self.score = self.score.max(other.score);
         self.tool = self.tool.or(other.tool);
+        self.known.absorb(&other.known);
         self.action = if self.action == Action::Unknown { other.action } else { self.action };
     }
 
-    /// A source that comes by with every packet; `hash` is its.
-    pub(crate) fn meet_source(&mut self, address: IpAddr, hash: u64) {
-        if self.sources.contains(&address) {
-            return;
-        }
-        if self.sources.len() < MAX_ENTRIES {
-            self.add_source(address);
-            return;
-        }
-        let crowd = self.crowd.get_or_insert_with(|| Box::new(Crowd::new()));
-        let known = crowd.count();
-        self.source_count = self.source_count.saturating_add(crowd.note(hash) - known);
-    }
-
-    /// A source that was not part of it before.
     pub(crate) fn add_source(&mut self, address: IpAddr) {
         self.source_count = self.source_count.saturating_add(1);
         if self.sources.len() < MAX_ENTRIES {
@@ -423,8 +413,11 @@ impl Incident {
 
     /// A verdict makes an incident worse, never better. What a group is, is said by whoever found the group.
     pub(crate) fn raise(&mut self, verdict: Verdict, score: Weight, is_sweep: bool) {
-        // That a source is listed is the reason only as long as there is no other.
-        let is_better = self.detector == Detector::Listed || (verdict.severity, verdict.detector) > (self.severity, self.detector);
+        let is_better = match (self.detector.is_last_resort(), verdict.detector.is_last_resort()) {
+            (true, false) => true,
+            (false, true) => false,
+            _ => (verdict.severity, verdict.detector) > (self.severity, self.detector),
+        };
         let names = matches!(self.subject, Subject::Source(_)) && is_better;
         if names || self.severity == 0 {
             if matches!(self.subject, Subject::Source(_)) {
@@ -432,7 +425,7 @@ impl Incident {
             }
             self.score = score;
         }
-        self.severity = self.severity.max(verdict.severity);
+        self.severity = self.known.raise(self.severity.max(verdict.severity));
         self.is_sweep = is_sweep;
     }
 }

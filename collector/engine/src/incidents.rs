@@ -14,10 +14,11 @@ use crate::{
     detect::{Detector, Limits, Verdict},
     finding::{Finding, Phase, Source},
     hash::Hasher,
-    incident::{Dossier, Incident, NEVER, Sighting, Subject, Told, Who},
+    incident::{Dossier, Incident, MAX_ENTRIES, NEVER, Sighting, Subject, Told, Who},
     lists::Grades,
     origin::Origin,
     score::Weight,
+    signature::{RuleSet, Signatures},
     tick::Tick,
     words,
 };
@@ -58,8 +59,6 @@ pub(crate) struct Group<'s> {
     pub(crate) verdict: Verdict,
     pub(crate) is_near: bool,
     pub(crate) origin: Origin,
-    /// Hash of the source at hand.
-    pub(crate) source: u64,
     /// Sources that become part of it.
     pub(crate) members: &'s [Member],
 }
@@ -83,6 +82,8 @@ pub(crate) struct Incidents {
     hasher: Hasher,
     limits: Limits,
     grades: Grades,
+    /// Known packets.
+    pub(crate) signatures: Signatures,
     config: Config,
     all: Vec<Incident>,
     /// Slots by what an incident is about and by whom.
@@ -107,6 +108,7 @@ impl Incidents {
             hasher,
             limits,
             grades: Grades::new(mem::take(&mut config.lists)),
+            signatures: Signatures::new(hasher),
             config,
             all: Vec::new(),
             index: HashTable::new(),
@@ -140,6 +142,14 @@ impl Incidents {
         }
     }
 
+    /// Takes new rules; open incidents keep the hits of those that are still there.
+    pub(crate) fn replace_rules(&mut self, rules: RuleSet) {
+        let numbers = self.signatures.replace(rules);
+        for incident in &mut self.all {
+            incident.known.renumber(&numbers);
+        }
+    }
+
     pub(crate) fn earliest(&self) -> Tick {
         self.earliest
     }
@@ -166,6 +176,12 @@ impl Incidents {
     /// The incident that the source `key` belongs to, open or lately closed.
     pub(crate) fn of(&self, key: Key) -> Option<&Incident> {
         self.find(Subject::Source(key)).and_then(|slot| self.all.get(slot as usize))
+    }
+
+    /// Has the source an open incident? `hash` is the source's.
+    pub(crate) fn is_open(&self, key: Key, hash: u64) -> bool {
+        let slot = self.index.find(hash, |(known, _)| *known == Subject::Source(key)).map(|(_, slot)| *slot);
+        slot.and_then(|slot| self.all.get(slot as usize)).is_some_and(|incident| incident.is_open)
     }
 
     /// One more packet of a source that belongs to an incident; `hash` is the source's. False: to none that is open.
@@ -207,8 +223,9 @@ impl Incidents {
             return;
         }
         let severity = self.limits.broaden(verdict.severity, dossier.contacts / ONE);
-        // Whom the administrator waits for does not hide among many.
-        if severity < 4 && verdict.detector != Detector::Listed && !self.may_open(tick) {
+        // Whom the administrator waits for does not hide among many. One forged packet that a rule knows costs nothing.
+        let is_broad = severity >= 4 && verdict.detector != Detector::Signature;
+        if !is_broad && verdict.detector != Detector::Listed && !self.may_open(tick) {
             self.fold_in(dossier, verdict, sighting);
             return;
         }
@@ -245,12 +262,16 @@ impl Incidents {
                 (slot, Some(Phase::Opened))
             }
         };
-        let Some(slot) = self.take_members(slot, group.members, tick) else { return };
+        let Some(id) = self.all.get(slot as usize).map(|incident| incident.id) else { return };
+        for member in group.members {
+            self.take_member(id, member, tick);
+        }
+        let Some(slot) = self.slot_of(id) else { return };
         if let Some(incident) = self.all.get_mut(slot as usize) {
             incident.is_open = true;
             incident.who = if group.who == Who::Many { Who::Many } else { incident.who };
-            if group.members.is_empty() && group.who != Who::Own {
-                incident.meet_source(sighting.packet.header.src, group.source);
+            if group.members.is_empty() && group.who != Who::Own && !incident.sources.contains(&sighting.packet.header.src) {
+                incident.add_source(sighting.packet.header.src);
             }
             // The packets of members are counted by way of their membership; what they did before they joined, in their totals.
             let new_contacts = if group.members.is_empty() && phase == Some(Phase::Opened) { ONE } else { sighting.new_contacts };
@@ -270,28 +291,6 @@ impl Incidents {
             Some(phase) => self.tell(slot, phase, tick),
             None => self.weigh(slot, tick),
         }
-    }
-
-    /// One more contact of a group that is known: of a member, or of one of many more than can be. False: it is neither.
-    pub(crate) fn one_more(&mut self, group: Subject, key: Key, hash: u64, sighting: &Sighting<'_, '_>) -> bool {
-        let Some(slot) = self.find_open(group) else { return false };
-        let subject = Subject::Source(key);
-        let own = self.index.find(hash, |(known, _)| *known == subject).map(|(_, slot)| *slot);
-        let Some(incident) = self.all.get_mut(slot as usize) else { return false };
-        match own {
-            Some(own) if own == slot => {}
-            None if incident.members.len() >= MAX_MEMBERS => {
-                incident.packets += 1;
-                incident.contacts += u64::from(ONE);
-                if let Some((_, service)) = sighting.probe {
-                    incident.add_service(Some(sighting.packet.header.dst), service, true);
-                }
-                incident.meet_source(sighting.packet.header.src, hash);
-            }
-            _ => return false,
-        }
-        self.weigh(slot, sighting.tick);
-        true
     }
 
     /// The log is incomplete: `lost` records are gone, or, with 0, a limit keeps most packets out of it. Told once a day.
@@ -509,18 +508,6 @@ impl Incidents {
         })
     }
 
-    /// Sources turn out to be part of the incident in `slot`. Where that is then.
-    fn take_members(&mut self, slot: u32, members: &[Member], tick: Tick) -> Option<u32> {
-        if members.is_empty() {
-            return Some(slot);
-        }
-        let id = self.all.get(slot as usize)?.id;
-        for member in members {
-            self.take_member(id, member, tick);
-        }
-        self.slot_of(id)
-    }
-
     /// A source turns out to be part of the incident `id`: its own is merged into that. Who is part of another group stays there.
     fn take_member(&mut self, id: u64, member: &Member, tick: Tick) {
         let Some(slot) = self.slot_of(id) else { return };
@@ -618,6 +605,7 @@ impl Incidents {
         let (limits, config, grades) = (self.limits, &self.config, &self.grades);
         let Some(incident) = self.all.get_mut(slot as usize) else { return };
         let contacts = incident.contact_count();
+        incident.severity = incident.known.raise(incident.severity);
         // Many unrelated sources with a little each are no broader attack.
         if !matches!(incident.subject, Subject::Fold(_)) {
             incident.severity = limits.broaden(incident.severity, incident.breadth());
@@ -743,8 +731,16 @@ impl Incidents {
             Who::Network(network, length) => (Source::Network(network, length), incident.sources.clone()),
             Who::Own => (Source::Own, Vec::new()),
         };
+        let signatures = self.signatures.tell(&incident.known);
         let mut why = words::why(incident, &self.config);
+        words::explain(&signatures, &mut why);
         self.grades.explain(incident, &mut why);
+        let mut attack = words::attack(incident);
+        for technique in self.signatures.attack(&incident.known) {
+            if attack.len() < MAX_ENTRIES && !attack.contains(&technique) {
+                attack.push(technique);
+            }
+        }
         let finding = Finding {
             id: incident.id,
             seq: self.next_seq,
@@ -772,10 +768,11 @@ impl Incidents {
             mac: incident.mac.clone(),
             uid: incident.uid,
             delivery: Incident::delivery(incident.shown),
-            summary: words::summary(incident),
+            summary: words::summary(incident, signatures.first()),
+            signatures,
             why,
             advice: words::advice(incident),
-            attack: words::attack(incident),
+            attack,
             packet_at_open: incident.packet_at_open,
             contacts_at_open: incident.contacts_at_open,
         };

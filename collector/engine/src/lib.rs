@@ -16,6 +16,7 @@ pub mod parameters;
 pub mod parse;
 pub mod record;
 pub mod replay;
+pub mod signature;
 pub mod stamp;
 pub mod tick;
 

@@ -6,14 +6,14 @@ use crate::{
     config::Config,
     contacts::ONE,
     detect::Detector,
-    finding::{Action, Kind},
+    finding::{Action, Kind, Signature},
     incident::{Incident, Subject, Who},
     origin::Origin,
 };
 use std::{fmt::Write as _, time::Duration};
 
-/// One sentence: what, how much, where, in what time, and what the firewall did.
-pub(crate) fn summary(incident: &Incident) -> String {
+/// One sentence: what, how much, where, in what time, and what the firewall did. `known`: the best rule that fitted.
+pub(crate) fn summary(incident: &Incident, known: Option<&Signature>) -> String {
     let mut out = String::new();
     let kind = incident.kind();
     if matches!(incident.subject, Subject::Fold(_)) {
@@ -41,6 +41,11 @@ pub(crate) fn summary(incident: &Incident) -> String {
             };
             return out;
         }
+        Kind::Signature => {
+            let title = known.map_or(name(kind), |known| &known.title);
+            let count = known.map_or(incident.packets, |known| known.count);
+            write!(out, "{title}: {} to {whom}", plural(u32::try_from(count).unwrap_or(u32::MAX), "packet", "packets"))
+        }
         _ => write!(out, "{} of {things} on {whom}", name(kind)),
     };
     if matches!(incident.who, Who::Network(..)) {
@@ -64,6 +69,7 @@ pub(crate) fn why(incident: &Incident, config: &Config) -> String {
     let contacts = incident.contact_count();
     let (id, sources) = (incident.detector.id(), incident.source_count);
     let _ = match incident.detector {
+        Detector::Signature => write!(out, "known packets ({id})"),
         Detector::Listed => write!(out, "{id}: {contacts} contacts of a source that the configuration names"),
         Detector::PacketCount => write!(out, "packet count ({id}): {} packets of one source", incident.packets),
         Detector::FastScan => write!(
@@ -130,6 +136,17 @@ pub(crate) fn why(incident: &Incident, config: &Config) -> String {
     out
 }
 
+/// The best rules that fitted, with their reasons.
+pub(crate) fn explain(signatures: &[Signature], why: &mut String) {
+    for (n, Signature { title, why: reason, count, .. }) in signatures.iter().take(2).enumerate() {
+        // Writing to a String cannot fail.
+        let _ = write!(why, "; {} of them: {title}", plural(u32::try_from(*count).unwrap_or(u32::MAX), "packet", "packets"));
+        if n == 0 && !reason.is_empty() {
+            let _ = write!(why, " ({})", reason.trim_end_matches('.'));
+        }
+    }
+}
+
 /// What to do.
 pub(crate) fn advice(incident: &Incident) -> String {
     let is_refused = matches!(incident.action, Action::Dropped | Action::Rejected);
@@ -160,7 +177,8 @@ pub(crate) fn advice(incident: &Incident) -> String {
 /// T1018 Remote System Discovery, T1498 Network Denial of Service, T1110 Brute Force. Source: attack.mitre.org, version 17.
 pub(crate) fn attack(incident: &Incident) -> Vec<&'static str> {
     match (incident.kind(), incident.is_near) {
-        (Kind::Visibility | Kind::Backscatter, _) => vec![],
+        // What a rule knows, it says itself.
+        (Kind::Visibility | Kind::Backscatter | Kind::Signature, _) => vec![],
         (Kind::Flood, _) => vec!["T1498"],
         (Kind::InsistentTries, _) => vec!["T1110"],
         (Kind::EgressScan, _) => vec!["T1046"],

@@ -55,6 +55,8 @@ pub(crate) struct Verdict {
 pub(crate) enum Detector {
     /// None of ours: the administrator waits for this source.
     Listed,
+    /// A rule on one packet (D14).
+    Signature,
     PacketCount,
     Backscatter,
     IllegalFlags,
@@ -76,6 +78,7 @@ impl Detector {
     pub(crate) const fn id(self) -> &'static str {
         match self {
             Self::Listed => "list",
+            Self::Signature => "D14",
             Self::PacketCount => "as psad",
             Self::FastScan => "D2",
             Self::SlowScan => "D3",
@@ -95,6 +98,7 @@ impl Detector {
     /// What it says of a source beyond the way of asking.
     pub(crate) const fn names(self) -> Option<Kind> {
         match self {
+            Self::Signature => Some(Kind::Signature),
             Self::Discovery => Some(Kind::PingSweep),
             Self::SlowScan => Some(Kind::SlowScan),
             Self::Backscatter => Some(Kind::Backscatter),
@@ -109,9 +113,14 @@ impl Detector {
         }
     }
 
+    /// It is the reason only as long as there is no other.
+    pub(crate) const fn is_last_resort(self) -> bool {
+        matches!(self, Self::Listed | Self::Signature)
+    }
+
     /// Contacts say nothing about the size of what it finds.
     pub(crate) const fn counts_packets(self) -> bool {
-        matches!(self, Self::PacketCount | Self::Flood | Self::Backscatter | Self::InsistentTries)
+        matches!(self, Self::Signature | Self::PacketCount | Self::Flood | Self::Backscatter | Self::InsistentTries)
     }
 }
 

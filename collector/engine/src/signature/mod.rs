@@ -1,0 +1,185 @@
+//! Known packets (D14): rules that an administrator or we wrote, matched against each packet.
+//!
+//! [`rule`] is what a rule says, [`compile`] makes rules quick, [`matching`] is one packet against one rule, [`counts`] those
+//! that count. What fits goes to the incident of its source ([`Matched`]).
+
+pub(crate) use self::{
+    compile::Prefixes,
+    matched::{Found, Hit, Known, Matched},
+    matching::Scene,
+};
+pub use self::{
+    compile::{RuleSet, Sids},
+    pattern::Pattern,
+    rule::{
+        Addresses, Bit, Category, Condition, Confidence, Count, Direction, Distinct, Family, Field, Match, Numbers, Per, Place, Range,
+        Relation, Rule,
+    },
+    techniques::Technique,
+};
+use self::{counts::Counts, matched::weight};
+use crate::{
+    detect::{Detector, Verdict},
+    finding::Signature,
+    hash::Hasher,
+    tick::Tick,
+};
+
+mod compile;
+mod counts;
+mod matched;
+mod matching;
+mod pattern;
+mod rule;
+mod techniques;
+
+/// The rules in force, and what they have found.
+#[derive(Debug)]
+pub(crate) struct Signatures {
+    rules: RuleSet,
+    prefixes: Prefixes,
+    /// Taken only where a rule counts.
+    counts: Option<Box<Counts>>,
+    hasher: Hasher,
+    /// By rule number.
+    hits: Vec<RuleHits>,
+    by_prefix: RuleHits,
+}
+
+/// What one rule has found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RuleHits {
+    /// Packets since the start; a reload keeps them for rules of the same id.
+    pub packets: u64,
+    /// The last one.
+    pub last: Option<Tick>,
+}
+
+/// Counters of the rules.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SignatureStatus {
+    /// Rules in force.
+    pub rules: usize,
+    /// Packets that fitted a rule, once for each.
+    pub packets: u64,
+    /// Packets whose prefix named a rule.
+    pub prefix_packets: u64,
+    /// Counters of counting rules that made room for others.
+    pub counters_evicted: u64,
+}
+
+impl RuleHits {
+    fn note(&mut self, tick: Tick) {
+        self.packets += 1;
+        self.last = Some(tick);
+    }
+}
+
+impl Signatures {
+    pub(crate) fn new(hasher: Hasher) -> Self {
+        Self {
+            rules: RuleSet::default(),
+            prefixes: Prefixes::default(),
+            counts: None,
+            hasher,
+            hits: Vec::new(),
+            by_prefix: RuleHits::default(),
+        }
+    }
+
+    /// Takes new rules for the old ones. Says for each old rule which new one has its id, so that incidents can follow.
+    pub(crate) fn replace(&mut self, rules: RuleSet) -> Vec<Option<u32>> {
+        let mut by_id: Vec<(&str, u32)> = rules.rules().iter().map(|rule| rule.id.as_str()).zip(0..).collect();
+        by_id.sort_unstable();
+        let new_number = |id: &str| by_id.binary_search_by(|(known, _)| (*known).cmp(id)).ok().and_then(|at| by_id.get(at));
+        let renumbered: Vec<Option<u32>> = self.rules.rules().iter().map(|rule| new_number(&rule.id).map(|(_, number)| *number)).collect();
+        let mut hits = vec![RuleHits::default(); rules.rules().len()];
+        for (old, number) in self.hits.iter().zip(&renumbered) {
+            if let Some(new) = number.and_then(|number| hits.get_mut(number as usize)) {
+                *new = *old;
+            }
+        }
+        self.hits = hits;
+        self.counts = rules.rules().iter().any(|rule| rule.count.is_some()).then(|| Box::new(Counts::new()));
+        self.prefixes = Prefixes::default();
+        self.rules = rules;
+        renumbered
+    }
+
+    /// What the packet is known for, the best [`Found::MAX`] rules. `source` is the hash of the source.
+    pub(crate) fn look(&mut self, scene: &Scene<'_, '_, '_>, source: u64, now: Tick) -> Found {
+        let mut found = Found::default();
+        let Self { rules, prefixes, counts, hasher, hits, by_prefix } = self;
+        if let Some(sid) = prefixes.sid(rules.sids(), scene.packet.prefix) {
+            by_prefix.note(now);
+            found.push(Hit { known: Known::Sid(sid), severity: rules.sids().severity, confidence: Confidence::Sure });
+        }
+        rules.each_match(scene, |number, rule| {
+            if let (Some(count), Some(counts)) = (&rule.count, counts.as_mut())
+                && !counts.note(number, count, scene.packet, source, hasher, now)
+            {
+                return;
+            }
+            if let Some(hits) = hits.get_mut(number as usize) {
+                hits.note(now);
+            }
+            found.push(Hit { known: Known::Rule(number), severity: rule.severity, confidence: rule.confidence });
+        });
+        found
+    }
+
+    /// The hits of an incident for people, the best first.
+    pub(crate) fn tell(&self, matched: &Matched) -> Vec<Signature> {
+        let mut best: Vec<_> = matched.hits().to_vec();
+        best.sort_by(|(one, one_count), (other, other_count)| weight(other).cmp(&weight(one)).then(other_count.cmp(one_count)));
+        best.iter().filter_map(|(hit, count)| self.name(hit, *count)).collect()
+    }
+
+    /// The techniques of the hits that are more than hints.
+    pub(crate) fn attack(&self, matched: &Matched) -> impl Iterator<Item = &'static str> {
+        let rules = matched.hits().iter().filter(|(hit, _)| hit.confidence > Confidence::Hint).filter_map(|(hit, _)| self.rule(hit.known));
+        rules.flat_map(|rule| rule.attack.iter().map(|technique| technique.id()))
+    }
+
+    /// Every rule in force, and what it has found.
+    pub(crate) fn rule_hits(&self) -> impl Iterator<Item = (&Rule, RuleHits)> {
+        self.rules.rules().iter().zip(self.hits.iter().copied())
+    }
+
+    pub(crate) fn status(&self) -> SignatureStatus {
+        SignatureStatus {
+            rules: self.rules.rules().len(),
+            packets: self.hits.iter().map(|hits| hits.packets).sum(),
+            prefix_packets: self.by_prefix.packets,
+            counters_evicted: self.counts.as_ref().map_or(0, |counts| counts.evicted()),
+        }
+    }
+
+    fn rule(&self, known: Known) -> Option<&Rule> {
+        if let Known::Rule(number) = known { self.rules.rules().get(number as usize) } else { None }
+    }
+
+    fn name(&self, hit: &Hit, count: u64) -> Option<Signature> {
+        let Hit { known, severity, confidence } = *hit;
+        let (id, title, why) = match known {
+            Known::Rule(_) => {
+                let rule = self.rule(known)?;
+                (rule.id.clone(), rule.title.clone(), rule.why.clone())
+            }
+            Known::Sid(number) => {
+                let titles = &self.rules.sids().titles;
+                let title = titles.binary_search_by_key(&number, |(number, _)| *number).ok().and_then(|at| titles.get(at));
+                let title =
+                    title.map_or_else(|| format!("a packet that rule {number} of the firewall looks for"), |(_, title)| title.clone());
+                (format!("sid-{number}"), title, "a rule of the firewall found what it looks for inside the packet".to_owned())
+            }
+        };
+        Some(Signature { id, title, why, severity, confidence, count })
+    }
+}
+
+/// What a packet says on its own, where its source has no incident: a hint says nothing, what is likely 2 at most.
+pub(crate) fn verdict(found: &Found) -> Option<Verdict> {
+    let severity = found.hits().iter().map(|hit| hit.alone()).max().unwrap_or(0);
+    (severity >= 2).then_some(Verdict { severity, detector: Detector::Signature })
+}
