@@ -29,7 +29,12 @@ impl<V: Clone> Cache<V> {
     }
 
     /// The value for `hash`, made now if it is not remembered. The one of its four places that was not used for longest makes room.
-    pub(crate) fn get_or_insert_with(&mut self, hash: u64, now: Tick, make: impl FnOnce() -> V) -> &mut V {
+    pub(crate) fn get_or_insert_with(&mut self, hash: u64, now: Tick, make: impl Fn() -> V) -> &mut V {
+        self.get_or_reuse(hash, now, &make, |old| *old = make())
+    }
+
+    /// The same for large values: `reset` makes one new whose place is needed.
+    pub(crate) fn get_or_reuse(&mut self, hash: u64, now: Tick, make: impl FnOnce() -> V, reset: impl FnOnce(&mut V)) -> &mut V {
         #[allow(clippy::cast_possible_truncation, reason = "some bits of the hash choose the bucket")]
         let start = (hash as usize % (self.slots.len() / WAYS).max(1)) * WAYS;
         let bucket = self.slots.get(start..start + WAYS).unwrap_or_default();
@@ -41,7 +46,9 @@ impl<V: Clone> Cache<V> {
         if found.is_none() {
             self.replaced += u64::from(slot.value.is_some());
             slot.hash = hash;
-            slot.value = None;
+            if let Some(value) = &mut slot.value {
+                reset(value);
+            }
         }
         slot.used = now;
         slot.value.get_or_insert_with(make)

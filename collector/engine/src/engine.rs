@@ -12,7 +12,7 @@ use crate::{
         egress::Egress,
         fast_scan::{self, Novel},
         flood::Floods,
-        reply::{Replies, Reply},
+        reply::{self, Replies, Reply},
         sweep,
         tool::{Sure, Tool},
         tries::Tries,
@@ -434,10 +434,13 @@ impl Engine {
         let shape = u64::from(header.window.unwrap_or(0)) << 32 | u64::from(header.len.unwrap_or(0)) << 8 | u64::from(flags);
         let ports = (header.sport.unwrap_or(0), port);
         let subject = self.hasher.mix(facts.target << 1 | facts.key.origin() as u64, 8);
-        let members = match self.distributed.note(subject, (facts.key, header.src), ports, (shape, network), facts.tick) {
+        let source = (facts.key, header.src);
+        #[allow(clippy::cast_possible_truncation, reason = "half of the hash")]
+        let members = match self.distributed.note(subject, source, facts.source as u32, ports, (shape, network), facts.tick) {
             Shared::No => return,
             Shared::Found(sources) => sources.to_vec(),
-            Shared::OneMore => vec![(facts.key, header.src)],
+            Shared::OneMore if self.incidents.one_more(Subject::Group(subject), facts.key, facts.source, sighting) => return,
+            Shared::OneMore => vec![source],
         };
         let verdict = Verdict { severity: self.distributed.limits.severity, detector: Detector::Distributed };
         self.group(facts, Subject::Group(subject), Who::Many, verdict, &members, sighting);
@@ -469,9 +472,8 @@ impl Engine {
     /// What looks like late replies (D5). True: its source has counted the packet.
     fn watch_replies(&mut self, packet: &Packet<'_>, facts: &Facts, probe: Probe, contact: Contact) -> bool {
         let header = &packet.header;
-        let is_plain = !header.ip_flags.df && header.flags.is_none_or(|flags| flags.bits() & TcpFlags::PSH == 0);
         let hash = self.hasher.mix(facts.source, 2 << 20 | u64::from(header.sport.unwrap_or(0)));
-        match self.replies.late_reply(hash, contact, is_plain, facts.tick) {
+        match self.replies.late_reply(hash, contact, reply::is_plain(header), facts.tick) {
             Reply::Real => return false,
             Reply::Probe => self.watch_source(packet, facts, probe, contact, true),
             Reply::Scan(contacts) => {
@@ -521,7 +523,8 @@ impl Engine {
         sighting: &Sighting<'_, '_>,
     ) {
         let members: Vec<Member> = members.iter().map(|(key, address)| self.member(*key, *address)).collect();
-        let group = Group { subject, who, verdict, is_near: facts.is_near, origin: facts.key.origin(), members: &members };
+        let group =
+            Group { subject, who, verdict, is_near: facts.is_near, origin: facts.key.origin(), source: facts.source, members: &members };
         self.incidents.group(&group, sighting);
         for Member { key, .. } in &members {
             self.far.mark_incident(*key);

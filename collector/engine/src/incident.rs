@@ -3,7 +3,7 @@
 use crate::{
     address::Key,
     class::{Layer, Probe, Service},
-    contacts::ONE,
+    contacts::{Crowd, ONE},
     detect::{Detector, Verdict, scan_kind, system, tool::Tool},
     finding::{Action, Attribution, Delivery, Kind},
     lists::Standing,
@@ -98,6 +98,8 @@ pub(crate) struct Incident {
     /// The first few of them, for people, and how many there were.
     pub(crate) sources: Vec<IpAddr>,
     pub(crate) source_count: u32,
+    /// Those that are neither listed nor members.
+    crowd: Option<Box<Crowd>>,
     pub(crate) is_open: bool,
     /// How bad it is by what was seen.
     pub(crate) severity: u8,
@@ -169,6 +171,7 @@ impl Incident {
             members: Vec::new(),
             sources: Vec::new(),
             source_count: 0,
+            crowd: None,
             is_open: true,
             severity: 0,
             shown: 0,
@@ -345,6 +348,21 @@ impl Incident {
         self.action = if self.action == Action::Unknown { other.action } else { self.action };
     }
 
+    /// A source that comes by with every packet; `hash` is its.
+    pub(crate) fn meet_source(&mut self, address: IpAddr, hash: u64) {
+        if self.sources.contains(&address) {
+            return;
+        }
+        if self.sources.len() < MAX_ENTRIES {
+            self.add_source(address);
+            return;
+        }
+        let crowd = self.crowd.get_or_insert_with(|| Box::new(Crowd::new()));
+        let known = crowd.count();
+        self.source_count = self.source_count.saturating_add(crowd.note(hash) - known);
+    }
+
+    /// A source that was not part of it before.
     pub(crate) fn add_source(&mut self, address: IpAddr) {
         self.source_count = self.source_count.saturating_add(1);
         if self.sources.len() < MAX_ENTRIES {

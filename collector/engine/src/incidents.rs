@@ -59,6 +59,8 @@ pub(crate) struct Group<'s> {
     pub(crate) verdict: Verdict,
     pub(crate) is_near: bool,
     pub(crate) origin: Origin,
+    /// Hash of the source at hand.
+    pub(crate) source: u64,
     /// Sources that become part of it.
     pub(crate) members: &'s [Member],
 }
@@ -262,16 +264,12 @@ impl Incidents {
                 (slot, Some(Phase::Opened))
             }
         };
-        let Some(id) = self.all.get(slot as usize).map(|incident| incident.id) else { return };
-        for member in group.members {
-            self.take_member(id, member, tick);
-        }
-        let Some(slot) = self.slot_of(id) else { return };
+        let Some(slot) = self.take_members(slot, group.members, tick) else { return };
         if let Some(incident) = self.all.get_mut(slot as usize) {
             incident.is_open = true;
             incident.who = if group.who == Who::Many { Who::Many } else { incident.who };
-            if group.members.is_empty() && group.who != Who::Own && !incident.sources.contains(&sighting.packet.header.src) {
-                incident.add_source(sighting.packet.header.src);
+            if group.members.is_empty() && group.who != Who::Own {
+                incident.meet_source(sighting.packet.header.src, group.source);
             }
             // The packets of members are counted by way of their membership; what they did before they joined, in their totals.
             let new_contacts = if group.members.is_empty() && phase == Some(Phase::Opened) { ONE } else { sighting.new_contacts };
@@ -291,6 +289,28 @@ impl Incidents {
             Some(phase) => self.tell(slot, phase, tick),
             None => self.weigh(slot, tick),
         }
+    }
+
+    /// One more contact of a group that is known: of a member, or of one of many more than can be. False: it is neither.
+    pub(crate) fn one_more(&mut self, group: Subject, key: Key, hash: u64, sighting: &Sighting<'_, '_>) -> bool {
+        let Some(slot) = self.find_open(group) else { return false };
+        let subject = Subject::Source(key);
+        let own = self.index.find(hash, |(known, _)| *known == subject).map(|(_, slot)| *slot);
+        let Some(incident) = self.all.get_mut(slot as usize) else { return false };
+        match own {
+            Some(own) if own == slot => {}
+            None if incident.members.len() >= MAX_MEMBERS => {
+                incident.packets += 1;
+                incident.contacts += u64::from(ONE);
+                if let Some((_, service)) = sighting.probe {
+                    incident.add_service(Some(sighting.packet.header.dst), service, true);
+                }
+                incident.meet_source(sighting.packet.header.src, hash);
+            }
+            _ => return false,
+        }
+        self.weigh(slot, sighting.tick);
+        true
     }
 
     /// The log is incomplete: `lost` records are gone, or, with 0, a limit keeps most packets out of it. Told once a day.
@@ -506,6 +526,18 @@ impl Incidents {
                 .get(*slot as usize)
                 .is_some_and(|incident| incident.detector == group.verdict.detector && matches!(incident.subject, Subject::Group(_)))
         })
+    }
+
+    /// Sources turn out to be part of the incident in `slot`. Where that is then.
+    fn take_members(&mut self, slot: u32, members: &[Member], tick: Tick) -> Option<u32> {
+        if members.is_empty() {
+            return Some(slot);
+        }
+        let id = self.all.get(slot as usize)?.id;
+        for member in members {
+            self.take_member(id, member, tick);
+        }
+        self.slot_of(id)
     }
 
     /// A source turns out to be part of the incident `id`: its own is merged into that. Who is part of another group stays there.

@@ -120,7 +120,7 @@ parameters! {
     ReplyScan {
         /// Judge by it.
         enabled: bool = true,
-        /// Distinct ports without PSH and DF, which real servers set, 2 to 40.
+        /// Distinct ports without the marks of real servers, which are PSH, DF, and over UDP a payload that can be an answer. 2 to 40.
         ports: u32 = 15,
         /// In this time.
         within: Duration = seconds(10),

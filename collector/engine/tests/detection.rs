@@ -534,6 +534,28 @@ fn a_scan_that_looks_like_replies_is_found_at_the_fifteenth_port() {
 }
 
 #[test]
+fn late_answers_of_a_resolver_come_in_a_burst_and_are_no_scan_and_empty_ones_are() {
+    let answer = |port, bytes: u16| udp(ATTACKER, port).replace("SPT=40000", "SPT=53").replace("LEN=8 ", &format!("LEN={} ", 8 + bytes));
+    let burst = |bytes| {
+        let mut bench = Bench::new();
+        for n in 0..30 {
+            bench.see(&answer(33_000 + n * 331, bytes)).wait(100);
+        }
+        bench
+    };
+    assert_eq!(burst(45).said, []);
+    assert_eq!(burst(12).said, [], "a DNS header alone, with an error code");
+    assert_eq!(burst(0).last().kind, Kind::UdpScan);
+    // What nobody asks of one resolver in a minute is a scan, whatever it looks like.
+    let mut bench = burst(45);
+    for n in 0..10 {
+        bench.see(&answer(50_000 + n * 331, 45)).wait(100);
+    }
+    assert_eq!(bench.last().kind, Kind::UdpScan);
+    assert!((38..=42).contains(&bench.last().contacts_at_open), "an estimate of 40");
+}
+
+#[test]
 fn the_tails_of_closed_connections_are_no_scan() {
     let mut bench = Bench::new();
     for n in 0..600_u16 {

@@ -2,14 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod traffic;
-
 use firebell_engine::{
     engine::{Config, Engine},
     origin::Origin,
     tick::Tick,
 };
-use traffic::{Random, START, syn, v4, v6};
+use firebell_traffic::{Random, START, syn, v4, v6};
 
 const SOURCES: u64 = if cfg!(debug_assertions) { 300_000 } else { 10_000_000 };
 

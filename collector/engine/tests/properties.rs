@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
 
-mod traffic;
-
 use firebell_engine::{
     engine::{Config, Engine},
     finding::{Finding, Kind, Phase, Source},
@@ -11,12 +9,12 @@ use firebell_engine::{
     packet::{Packet, TcpFlags},
     tick::Tick,
 };
+use firebell_traffic::{SECOND, START, icmp, tcp, udp, v4};
 use proptest::prelude::*;
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
 };
-use traffic::{SECOND, START, icmp, tcp, udp, v4};
 
 /// One packet of a random history.
 #[derive(Clone, Copy, Debug)]
@@ -149,7 +147,7 @@ proptest! {
         let steps: Vec<Step> = steps.into_iter().map(tame).collect();
         let history = history(&steps);
         let mut shuffled = history.clone();
-        let mut random = traffic::Random(seed);
+        let mut random = firebell_traffic::Random(seed);
         shuffled.sort_by_cached_key(|(at, _)| (*at, random.next()));
         let verdicts = |said: &[Finding]| {
             let mut last: BTreeMap<u64, (Source, Kind, u8)> = BTreeMap::new();

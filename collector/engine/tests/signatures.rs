@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod traffic;
-
 use firebell_engine::{
     engine::{Config, Engine},
     finding::{Finding, Kind, Phase},
@@ -16,9 +14,9 @@ use firebell_engine::{
     },
     tick::Tick,
 };
+use firebell_traffic::{SECOND, START, syn, tcp, udp};
 use proptest::prelude::*;
 use std::{net::IpAddr, time::Duration};
-use traffic::{SECOND, START, syn, tcp, udp};
 
 fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()

@@ -24,6 +24,8 @@ pub(crate) struct Decoys {
 
 #[derive(Clone, Debug)]
 struct Pair {
+    /// What the probes are told apart by: ID and destination port; 0 for none. Most packets are found to be new by these alone.
+    marks: [u32; PROBES],
     probes: [Option<Seen>; PROBES],
     next: usize,
     sources: Set,
@@ -34,8 +36,6 @@ struct Pair {
 /// A probe, and who sent it first.
 #[derive(Clone, Copy, Debug)]
 struct Seen {
-    mark: u16,
-    dport: u16,
     tick: Tick,
     source: (Key, IpAddr),
     is_shared: bool,
@@ -59,22 +59,23 @@ impl Decoys {
             Some(0 | 256 | 54_321) => return None,
             Some(id) => id,
             #[allow(clippy::cast_possible_truncation, reason = "half of a random number marks a probe as well")]
-            None => header.tcp_seq.filter(|seq| *seq != 0)? as u16,
+            None => header.tcp_seq.filter(|seq| *seq != 0)? as u16 | 1,
         };
-        let dport = header.dport?;
-        let pair = self.pairs.get_or_insert_with(hash, tick, || Pair {
-            probes: [None; PROBES],
-            next: 0,
-            sources: [None; SOURCES],
-            agreed: 0,
-            last: tick,
-        });
+        let mark = u32::from(mark) << 16 | u32::from(header.dport?);
+        let pair = self.pairs.get_or_reuse(hash, tick, || Pair::new(tick), |pair| pair.start_anew(tick));
         if tick.since(pair.last) > self.limits.forget {
             (pair.sources, pair.agreed) = ([None; SOURCES], 0);
         }
         let source = (key, header.src);
-        let is_same = |seen: &Seen| seen.mark == mark && seen.dport == dport && tick.since(seen.tick) <= self.limits.within;
-        match pair.probes.iter_mut().flatten().find(|seen| is_same(seen)) {
+        // Without a way out of the loop the processor compares many at once.
+        let may_be_known = pair.marks.iter().fold(false, |found, known| found | (*known == mark));
+        let mut same = pair.marks.iter().zip(&mut pair.probes).filter(|(known, _)| **known == mark);
+        let seen = if may_be_known {
+            same.find_map(|(_, seen)| seen.as_mut().filter(|seen| tick.since(seen.tick) <= self.limits.within))
+        } else {
+            None
+        };
+        match seen {
             Some(seen) if seen.source.0 != key => {
                 pair.agreed = pair.agreed.saturating_add(u32::from(!seen.is_shared));
                 seen.is_shared = true;
@@ -86,13 +87,32 @@ impl Decoys {
             Some(_) => {}
             None => {
                 if let Some(slot) = pair.probes.get_mut(pair.next) {
-                    *slot = Some(Seen { mark, dport, tick, source, is_shared: false });
+                    *slot = Some(Seen { tick, source, is_shared: false });
+                }
+                if let Some(slot) = pair.marks.get_mut(pair.next) {
+                    *slot = mark;
                 }
                 pair.next = (pair.next + 1) % PROBES;
             }
         }
-        let is_member = pair.sources.iter().flatten().any(|(known, _)| *known == key);
-        (pair.agreed >= self.limits.probes && is_member).then_some(pair.sources)
+        let is_member = || pair.sources.iter().flatten().any(|(known, _)| *known == key);
+        (pair.agreed >= self.limits.probes && is_member()).then_some(pair.sources)
+    }
+}
+
+impl Pair {
+    fn new(tick: Tick) -> Self {
+        Self { marks: [0; PROBES], probes: [None; PROBES], next: 0, sources: [None; SOURCES], agreed: 0, last: tick }
+    }
+
+    /// Probes without a mark are never looked at, so they may stay.
+    fn start_anew(&mut self, tick: Tick) {
+        self.marks = [0; PROBES];
+        self.next = 0;
+        if self.agreed > 0 {
+            self.sources = [None; SOURCES];
+        }
+        (self.agreed, self.last) = (0, tick);
     }
 }
 

@@ -43,6 +43,8 @@ struct Window {
     last_sport: u16,
     in_step: u32,
     sources: Vec<(Key, IpAddr)>,
+    /// By what each of `sources` is found: a part of its hash.
+    marks: Vec<u32>,
     /// Pairs of each of `sources`.
     asked: Vec<u32>,
     more_sources: u32,
@@ -84,6 +86,7 @@ impl Window {
             last_sport: 0,
             in_step: 0,
             sources: Vec::with_capacity(SOURCES),
+            marks: Vec::with_capacity(SOURCES),
             asked: Vec::with_capacity(SOURCES),
             more_sources: 0,
             usual: 0,
@@ -106,6 +109,7 @@ impl Window {
         (self.distinct, self.pairs, self.in_step, self.more_sources) = (0, 0, 0, 0);
         (self.shape, self.network) = (Commonest::default(), Commonest::default());
         self.sources.clear();
+        self.marks.clear();
         self.asked.clear();
         self.is_alarmed = false;
     }
@@ -130,11 +134,12 @@ impl Distributed {
         Self { limits, targets: Cache::new(ENTRIES) }
     }
 
-    /// A contact that is new for its source, from `sport` to `port`. `hash` is of the destination; `shape` tells kinds of packet apart, `network` where they come from.
+    /// A contact that is new for its source, from `sport` to `port`. `hash` is of the destination, `mark` of the source; `shape` tells kinds of packet apart, `network` where they come from.
     pub(crate) fn note(
         &mut self,
         hash: u64,
         source: (Key, IpAddr),
+        mark: u32,
         (sport, port): (u16, u16),
         (shape, network): (u64, u64),
         tick: Tick,
@@ -143,7 +148,15 @@ impl Distributed {
         if !limits.enabled {
             return Shared::No;
         }
-        let window = self.targets.get_or_insert_with(hash, tick, || Window::new(tick));
+        let window = self.targets.get_or_reuse(
+            hash,
+            tick,
+            || Window::new(tick),
+            |window| {
+                window.start_anew(tick, limits.within);
+                (window.usual, window.windows) = (0, 0);
+            },
+        );
         if tick.since(window.since) > limits.within {
             window.start_anew(tick, limits.within);
         }
@@ -158,13 +171,24 @@ impl Distributed {
         }
         window.shape.note(shape);
         window.network.note(network);
-        match window.sources.iter().position(|(known, _)| *known == source.0) {
+        // Without a way out of the loop the processor compares many at once.
+        let is_known = window.marks.iter().fold(false, |found, known| found | (*known == mark));
+        let at = if is_known { window.sources.iter().position(|(known, _)| *known == source.0) } else { None };
+        match at {
             Some(at) => window.asked.iter_mut().skip(at).take(1).for_each(|asked| *asked += 1),
             None if window.sources.len() < SOURCES => {
                 window.sources.push(source);
+                window.marks.push(mark);
                 window.asked.push(1);
             }
             None => window.more_sources = window.more_sources.saturating_add(1),
+        }
+        if window.is_alarmed {
+            return Shared::OneMore;
+        }
+        let is_unusual = window.distinct > limits.ports.max(window.usual.saturating_mul(limits.times_usual));
+        if !is_unusual || window.source_count() < limits.sources {
+            return Shared::No;
         }
         let is_apart = window.distinct * 5 > window.pairs * 4;
         // One scanner and a few strangers that ask a port each are no team.
@@ -174,12 +198,7 @@ impl Distributed {
             limits.within.saturating_mul(window.windows) >= LEARNED || window.pairs * 2 >= window.source_count() * 3;
         let is_one_tool = window.in_step * 2 >= window.pairs;
         let is_one_network = window.network.count * 5 >= window.pairs * 4;
-        let is_unusual = window.distinct > limits.ports.max(window.usual.saturating_mul(limits.times_usual));
-        if window.is_alarmed {
-            return Shared::OneMore;
-        }
-        let is_scan = is_unusual && is_apart && is_shared && is_alike && (is_more_than_one_each || is_one_tool || is_one_network);
-        if !is_scan || window.source_count() < limits.sources {
+        if !(is_apart && is_shared && is_alike && (is_more_than_one_each || is_one_tool || is_one_network)) {
             return Shared::No;
         }
         window.is_alarmed = true;
@@ -203,8 +222,17 @@ mod tests {
                 port += 1;
                 let address = IpAddr::V4(Ipv4Addr::new(198, 51, 100, u8::try_from(n).unwrap()));
                 let source = (Key::new(address, Origin::Kernel), address);
-                alarm |=
-                    !matches!(distributed.note(1, source, (0, port), (0, u64::from(port)), Tick::from_secs(u64::from(port))), Shared::No);
+                alarm |= !matches!(
+                    distributed.note(
+                        1,
+                        source,
+                        u32::try_from(n).unwrap(),
+                        (0, port),
+                        (0, u64::from(port)),
+                        Tick::from_secs(u64::from(port))
+                    ),
+                    Shared::No
+                );
             }
         }
         alarm

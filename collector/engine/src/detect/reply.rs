@@ -1,8 +1,9 @@
 //! What looks like replies (D5), and answers to packets that somebody forged (D12).
 //!
 //! Late replies score nothing: every closed connection leaves some. But a scanner may send its probes from port 443 or 53
-//! to look like one. From one (source, source port): fifteen distinct destination ports in ten seconds without PSH
-//! and DF, which real servers set, or forty in sixty seconds, are no replies. Then all of them count.
+//! to look like one. From one (source, source port): fifteen distinct destination ports in ten seconds, three quarters of
+//! which bear no mark of a real server, or forty in sixty seconds, are no replies. Then all of them count. The mark is PSH or DF, and over UDP a
+//! payload that can be an answer: when a resolver has been away, its late answers come in a burst, one for each of our ports.
 //!
 //! SYN-ACK and RST that we did not ask for are answers to somebody who sends in our name: twenty of them from one
 //! (source, source port) in ten minutes are told at severity 1, and the source is named as the victim it is.
@@ -12,12 +13,17 @@
 use crate::{
     cache::Cache,
     contacts::Contact,
+    packet::{Header, TcpFlags},
     parameters::{Backscatter, ReplyScan},
     tick::Tick,
 };
 
 /// Contacts that are remembered of one (source, source port).
 const MANY: usize = 40;
+
+/// A UDP header of 8 bytes, and the 12 of a DNS header. NTP (48), STUN (20), QUIC (21) and IKE (28) need more.
+/// Source: RFC 1035, RFC 5905, RFC 8489, RFC 9000, RFC 7296.
+const SHORTEST_ANSWER: u32 = 8 + 12;
 
 /// Pairs of source and source port that are watched.
 const ENTRIES: usize = 1024;
@@ -61,17 +67,15 @@ impl Replies {
         Self { scan, backscatter, late: Cache::new(ENTRIES), answers: Cache::new(ENTRIES) }
     }
 
-    /// A late reply. `is_plain`: without PSH and DF. `hash` is of source and source port.
+    /// A late reply. `is_plain`: see [`is_plain`]. `hash` is of source and source port.
     pub(crate) fn late_reply(&mut self, hash: u64, contact: Contact, is_plain: bool, tick: Tick) -> Reply {
         if !self.scan.enabled {
             return Reply::Real;
         }
         let (short, long) = (self.scan.within, self.scan.any_within);
-        let late = self.late.get_or_insert_with(hash, tick, || Late {
-            seen: [(Contact::default(), Tick::ZERO, false); MANY],
-            len: 0,
-            until: Tick::ZERO,
-        });
+        let new = || Late { seen: [(Contact::default(), Tick::ZERO, false); MANY], len: 0, until: Tick::ZERO };
+        // What lies beyond the length is never looked at, so it may stay.
+        let late = self.late.get_or_reuse(hash, tick, new, |late| (late.len, late.until) = (0, Tick::ZERO));
         if tick < late.until {
             late.until = tick.after(long);
             return Reply::Probe;
@@ -94,8 +98,11 @@ impl Replies {
         }
         late.len = kept;
         let seen = late.seen.get(..kept).unwrap_or_default();
-        let plain = seen.iter().filter(|(_, at, is_plain)| *is_plain && tick.since(*at) <= short).count();
-        if plain < self.scan.ports as usize && kept < (self.scan.any_ports as usize).min(MANY) {
+        let recent = seen.iter().filter(|(_, at, _)| tick.since(*at) <= short);
+        let (count, plain) = recent.fold((0, 0), |(count, plain), (_, _, is_plain)| (count + 1, plain + usize::from(*is_plain)));
+        // A scanner has a payload of its own for a few ports, which does not make it a server.
+        let is_plainly_a_scan = count >= self.scan.ports as usize && plain * 4 >= count * 3;
+        if !is_plainly_a_scan && kept < (self.scan.any_ports as usize).min(MANY) {
             return Reply::Real;
         }
         let contacts = seen.iter().map(|(contact, _, _)| *contact).collect();
@@ -113,4 +120,13 @@ impl Replies {
         answers.count = answers.count.saturating_add(1);
         self.backscatter.enabled && answers.count >= self.backscatter.answers
     }
+}
+
+/// Has it none of the marks that real replies bear?
+pub(crate) fn is_plain(header: &Header<'_>) -> bool {
+    let may_be_an_answer = match header.flags {
+        Some(flags) => flags.bits() & TcpFlags::PSH != 0,
+        None => header.l4_len.is_some_and(|length| length >= SHORTEST_ANSWER),
+    };
+    !header.ip_flags.df && !may_be_an_answer
 }
