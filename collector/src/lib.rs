@@ -10,4 +10,5 @@ pub mod history;
 pub mod intake;
 pub mod lists;
 pub mod privilege;
+pub mod rules;
 pub mod watch;

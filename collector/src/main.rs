@@ -12,6 +12,7 @@ use firebell_collector::{
     intake::{self, AllNetns, Batch, Input, OpenError, Readers},
     lists::Files,
     privilege::{self, DropError, Unprivileged},
+    rules,
     watch::{Recorded, Watch},
 };
 use firebell_engine::{replay::ReplayClock, tick::Tick};
@@ -110,6 +111,9 @@ fn check(loaded: &Loaded) -> anyhow::Result<()> {
     }
     for complaint in Files::read(&loaded.config).1 {
         warn!("{complaint}");
+    }
+    for problem in rules::Loaded::read(&loaded.config.signatures, None).problems {
+        warn!("{problem}; this file is left out");
     }
     let mut text = String::new();
     if loaded.files.is_empty() {

@@ -7,6 +7,7 @@ use crate::{
     health::{self, Facts, Health},
     intake::{AllNetns, Info, Numbered, Time},
     lists::{Complaint, Files},
+    rules::Loaded,
 };
 use firebell_engine::{
     engine::Engine,
@@ -14,6 +15,7 @@ use firebell_engine::{
     parse::{MalformedKind, parse},
     record::Record,
     replay::{Moment, ReplayClock},
+    signature::RuleSet,
     stamp::Stamp,
     tick::Tick,
 };
@@ -92,9 +94,12 @@ impl Watch {
         let (lists, complaints) = Files::read(config);
         tell(&complaints);
         lists.fill(&mut parameters.lists);
+        let settle = parameters.settle;
+        let mut engine = Engine::new(parameters, key);
+        engine.replace_rules(rules(config));
         Self {
-            settle: parameters.settle,
-            engine: Engine::new(parameters, key),
+            settle,
+            engine,
             intakes,
             prefixes: config.intake.prefixes.clone(),
             vouched_prefixes: config.intake.vouched_prefixes.clone(),
@@ -251,12 +256,25 @@ impl Watch {
             ("sources_today", Value::Number(engine.background.sources_today)),
             ("sources_usual_day", Value::Number(engine.background.sources_usual)),
             ("sources_refused", Value::Number(engine.far.refused + engine.near.refused)),
+            ("rules", number(engine.signatures.rules)),
+            ("rule_hits", Value::Number(engine.signatures.packets)),
+            ("rule_prefix_hits", Value::Number(engine.signatures.prefix_packets)),
+            ("rule_counters_evicted", Value::Number(engine.signatures.counters_evicted)),
         ];
         for (kind, count) in MalformedKind::ALL.iter().zip(counts.malformed) {
             status.push((malformed_key(*kind), Value::Number(count)));
         }
         status
     }
+}
+
+/// The rules that the configuration names; a file with a mistake is left out and told.
+fn rules(config: &Config) -> RuleSet {
+    let Loaded { rules, problems } = Loaded::read(&config.signatures, None);
+    for problem in problems {
+        warn!("{problem}; this file is left out");
+    }
+    rules.set(&config.signatures)
 }
 
 /// Only the administrator can change these files, so nobody else makes us talk.

@@ -4,6 +4,7 @@
 //! the position in the file.
 
 use std::{fmt, path::Path};
+pub use toml::Spanned;
 
 /// The largest configuration file we read, in bytes: more is a mistake or an attack.
 pub const MAX_BYTES: u64 = 1 << 20;

@@ -13,6 +13,7 @@ use clap::{Args, ValueEnum};
 use firebell_collector::{
     config::{self, Config, Prefix},
     lists::Files,
+    rules::Loaded,
 };
 use firebell_engine::{
     engine::Engine,
@@ -21,6 +22,7 @@ use firebell_engine::{
     parse::{MalformedKind, parse},
     record::Record,
     replay::{Moment, ReplayClock},
+    signature::RuleSet,
     stamp::Stamp,
     tick::Tick,
 };
@@ -53,6 +55,9 @@ pub(crate) struct Arguments {
     /// Tells which alerts would come, go or change with this configuration instead.
     #[arg(long, value_name = "OTHER", conflicts_with = "packets")]
     compare: Option<PathBuf>,
+    /// Rules from the *.toml files in this folder, in place of those that firebell ships.
+    #[arg(long, value_name = "DIR")]
+    signatures: Option<PathBuf>,
     /// text for people, json for one document, jsonl for one line an alert (or a packet, or a difference).
     #[arg(short, long, value_name = "FORM", default_value = "text", default_value_if("packets", "true", "jsonl"))]
     output: Form,
@@ -89,11 +94,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let config = load(arguments.config.as_deref())?;
     let other = arguments.compare.as_deref().map(|other| compare::check(&arguments.files).map(|()| other)).transpose()?;
     let other = other.map(|path| load(Some(path)).map(|config| (path, config))).transpose()?;
-    let (mut judge, counts) = read(arguments, &config)?;
+    let rules = rules(arguments, arguments.config.as_deref(), &config)?;
+    let other = other.map(|(path, config)| self::rules(arguments, Some(path), &config).map(|rules| (path, config, rules))).transpose()?;
+    let (mut judge, counts) = read(arguments, &config, rules)?;
     if !arguments.packets {
         let mut document = judge.document(&counts);
-        if let Some((path, config)) = other {
-            let (mut other, counts) = read(arguments, &config)?;
+        if let Some((path, config, rules)) = other {
+            let (mut other, counts) = read(arguments, &config, rules)?;
             document.comparison =
                 Some(Comparison::new(&document.alerts, &other.document(&counts).alerts, arguments.config.as_deref(), path));
         }
@@ -108,8 +115,22 @@ fn load(path: Option<&Path>) -> Result<Config, Failure> {
     Ok(loaded.config)
 }
 
+/// The rules of a configuration. Without a file of it, those that firebell ships, whatever is in `/etc/firebell`.
+fn rules(arguments: &Arguments, path: Option<&Path>, config: &Config) -> Result<RuleSet, Failure> {
+    let loaded = match (&arguments.signatures, path) {
+        (instead, Some(_)) => Loaded::read(&config.signatures, instead.as_deref()),
+        (Some(folder), None) => Loaded::folder(folder),
+        (None, None) => Loaded::shipped(),
+    };
+    if loaded.problems.is_empty() {
+        Ok(loaded.rules.set(&config.signatures))
+    } else {
+        Err(Failure::Configuration(report::list(&loaded.problems)))
+    }
+}
+
 /// Reads all the files, and judges what is in them.
-fn read<'a>(arguments: &'a Arguments, config: &Config) -> anyhow::Result<(Judge<'a>, Counts)> {
+fn read<'a>(arguments: &'a Arguments, config: &Config, rules: RuleSet) -> anyhow::Result<(Judge<'a>, Counts)> {
     let mut files = Vec::new();
     for path in &arguments.files {
         let mut lines = Lines::open(path)?;
@@ -131,7 +152,8 @@ fn read<'a>(arguments: &'a Arguments, config: &Config) -> anyhow::Result<(Judge<
         let _ = writeln!(io::stderr(), "firebell: {complaint}");
     }
     lists.fill(&mut parameters.lists);
-    let engine = Engine::new(parameters, [0; 16]);
+    let mut engine = Engine::new(parameters, [0; 16]);
+    engine.replace_rules(rules);
     let mut judge = Judge { arguments, engine, report: Report::default(), out: Vec::with_capacity(2 * PIECE) };
     for mut file in files {
         while let Some(window) = file.lines.next().with_context(|| format!("reading {}", file.path.display()))? {

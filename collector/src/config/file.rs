@@ -1,10 +1,10 @@
 //! The tables of `firebell.toml`: each key once, with the form it is read by.
 
 use super::{
-    Bus, Config, Engine, History, Intake, Lists,
+    Bus, Config, Engine, History, Intake, Lists, Signatures,
     value::{
-        Count, FilePath, IgnoreEntry, Levels, List, Network, Part, Port, Ports, Prefix, Print as _, Score, SeverityEntry, Time, Value as _,
-        Viewer, Whole, Word, print_ignore, print_severity, quoted,
+        Count, FilePath, IgnoreEntry, Levels, List, Network, Part, Port, Ports, Prefix, Print as _, Score, SeverityEntry, SidPrefix, Time,
+        Value as _, Viewer, Whole, Word, print_ignore, print_severity, quoted,
     },
 };
 use firebell_engine::{
@@ -113,6 +113,14 @@ table! { ListsLayer for Lists {
 
 table! { HistoryLayer for History {
     max_alerts: Count<1_000_000>,
+} }
+
+table! { SignaturesLayer for Signatures {
+    enabled: bool,
+    shipped: bool,
+    folders: List<FilePath, 16>,
+    sid_prefix: SidPrefix,
+    sid_severity: Severity,
 } }
 
 table! { FastScanLayer for parameters::FastScan {
@@ -296,6 +304,7 @@ pub(super) struct Layer {
     detect: DetectLayer,
     lists: ListsLayer,
     history: HistoryLayer,
+    signatures: SignaturesLayer,
     ignore: Option<List<IgnoreEntry, 256>>,
     severity: Option<List<SeverityEntry, 256>>,
 }
@@ -315,13 +324,14 @@ impl Config {
     }
 
     fn apply(&mut self, layer: Layer) {
-        let Layer { preset: _, intake, bus, engine, detect, lists, history, ignore, severity } = layer;
+        let Layer { preset: _, intake, bus, engine, detect, lists, history, signatures, ignore, severity } = layer;
         intake.apply(&mut self.intake);
         bus.apply(&mut self.bus);
         engine.apply(&mut self.engine.parameters);
         detect.apply(&mut self.engine.parameters.detect);
         lists.apply(&mut self.lists);
         history.apply(&mut self.history);
+        signatures.apply(&mut self.signatures);
         if let Some(ignore) = ignore {
             self.lists.ignored = ignore.value();
         }
@@ -334,7 +344,7 @@ impl Config {
 /// What is in force, as a configuration file that says the same.
 impl fmt::Display for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { preset, intake, bus, engine: Engine { parameters }, lists, history } = self;
+        let Self { preset, intake, bus, engine: Engine { parameters }, lists, history, signatures } = self;
         writeln!(f, "preset = {}\n\n[intake]", quoted(preset_name(*preset)))?;
         IntakeLayer::print(intake, f)?;
         writeln!(f, "\n[bus]")?;
@@ -346,6 +356,8 @@ impl fmt::Display for Config {
         ListsLayer::print(lists, f)?;
         writeln!(f, "\n[history]")?;
         HistoryLayer::print(history, f)?;
+        writeln!(f, "\n[signatures]")?;
+        SignaturesLayer::print(signatures, f)?;
         lists.ignored.iter().try_for_each(|ignore| print_ignore(ignore, f))?;
         lists.severities.iter().try_for_each(|rule| print_severity(rule, f))
     }
@@ -387,6 +399,7 @@ mod tests {
             ("engine", EngineLayer::KEYS),
             ("lists", ListsLayer::KEYS),
             ("history", HistoryLayer::KEYS),
+            ("signatures", SignaturesLayer::KEYS),
         ];
         tables.extend(DetectLayer::TABLES);
         let (mut keys, mut headings) = (0, 0);
@@ -418,6 +431,7 @@ mod tests {
                     ("Part", []) => "0 to 10".to_owned(),
                     ("bool", []) => "true or false".to_owned(),
                     ("Levels", []) => "Five numbers".to_owned(),
+                    ("SidPrefix", []) => "At most 32 characters".to_owned(),
                     ("super::Source", []) => "\"auto\", \"kmsg\" or \"file\"".to_owned(),
                     ("super::From", []) => "\"start\" or \"end\"".to_owned(),
                     other => panic!("no range is known of {other:?}"),
@@ -440,7 +454,7 @@ mod tests {
         entry(section(&page, ".Sh PRESETS\n"), "preset");
         assert_eq!(
             (keys, headings),
-            (defaults.matches(" = ").count() - 1 + 2, 20),
+            (defaults.matches(" = ").count() - 1 + 2, 21),
             "unverified-max-severity and scanner-files have no default"
         );
     }

@@ -27,7 +27,7 @@ use std::{
     path::{Path, PathBuf},
 };
 pub use value::{Count, FilePath, Prefix, Viewer, Whole};
-pub(crate) use value::{Name, Network};
+pub(crate) use value::{Name, Network, Time};
 
 /// The vendor's defaults.
 pub const VENDOR_FILE: &str = "/usr/lib/firebell/firebell.toml";
@@ -51,6 +51,8 @@ pub struct Config {
     pub lists: Lists,
     /// `[history]`
     pub history: History,
+    /// `[signatures]`
+    pub signatures: Signatures,
 }
 
 /// Where the log comes from.
@@ -107,6 +109,29 @@ pub struct Lists {
     pub ignored: Vec<Ignore>,
     /// `[[severity]]`
     pub severities: Vec<SeverityRule>,
+}
+
+/// Rules on single packets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signatures {
+    /// `enabled`
+    pub enabled: bool,
+    /// `shipped`: use the rules that firebell ships.
+    pub shipped: bool,
+    /// `folders`: where rule files of one's own are.
+    pub folders: Vec<FilePath>,
+    /// `sid-prefix`: what stands before the number of a rule in a log prefix, as in fwsnort's `SID1234`.
+    pub sid_prefix: String,
+    /// `sid-severity`: the severity of such a packet.
+    pub sid_severity: u8,
+}
+
+impl Default for Signatures {
+    fn default() -> Self {
+        // fwsnort looks into packets for what attacks look like, so what it finds is aimed at us.
+        let folders = FilePath::try_from(crate::rules::FOLDER).into_iter().collect();
+        Self { enabled: true, shipped: true, folders, sid_prefix: "SID".to_owned(), sid_severity: Severity::AIMED.get() }
+    }
 }
 
 /// What is remembered.
@@ -285,7 +310,7 @@ fn load_files(paths: Vec<PathBuf>, must_exist: bool) -> Result<Loaded, Vec<Probl
 }
 
 /// The `*.toml` files of a folder in the order of their names; none when there is no folder.
-fn folder(path: &Path) -> io::Result<Vec<PathBuf>> {
+pub(crate) fn folder(path: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
@@ -343,6 +368,7 @@ mod tests {
                     [detect.insistent-tries]\nports = [22, \"80-90\"]\nwithin = \"1500ms\"\n[detect.egress]\nworm-ports = [1, 2]\n\
                     [detect.packet-count]\nlevels = [1, 2, 3, 4, 5]\n[lists]\ntrusted = [\"192.0.2.0/24\"]\nreputation-files = [\"/a\"]\nscanner-files = []\n\
                     [[ignore]]\nsource = \"2001:db8::/32\"\nprotocol = \"udp\"\nports = [53, \"6000-6010\"]\ninterface = \"br-+\"\nprefix = \"X \"\n\
+                    [signatures]\nenabled = false\nshipped = false\nfolders = []\nsid-prefix = \"\"\nsid-severity = 5\n\
                     [[ignore]]\nprotocol = 132\n[[severity]]\nsource = \"203.0.113.0/24\"\nminimum = 3\n\
                     [[severity]]\nsource = \"203.0.113.9\"\nprotocol = \"tcp\"\nports = [22]\nfixed = 0\n";
         let config = Config::parse(Path::new("f.toml"), text).unwrap();

@@ -113,6 +113,12 @@ impl<const MIN: u32, const MAX: u32> Whole<MIN, MAX> {
     pub const fn get(self) -> usize {
         self.0 as usize
     }
+
+    /// The number, in the width that it was read by.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        self.0
+    }
 }
 
 impl<const MIN: u32, const MAX: u32> TryFrom<i64> for Whole<MIN, MAX> {
@@ -126,7 +132,13 @@ impl<const MIN: u32, const MAX: u32> TryFrom<i64> for Whole<MIN, MAX> {
 
 /// A time as `500ms`, `90s`, `10m`, `1h` or `2d`: at least a second, at most 30 days.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Time(pub(super) Duration);
+pub(crate) struct Time(pub(super) Duration);
+
+impl Time {
+    pub(crate) const fn get(self) -> Duration {
+        self.0
+    }
+}
 
 impl TryFrom<&str> for Time {
     type Error = String;
@@ -217,6 +229,19 @@ impl TryFrom<&str> for Network {
         } else {
             Err(format!("`{text}` has bits behind the prefix; write {}", network.trunc()))
         }
+    }
+}
+
+/// What stands in a log prefix before a number; empty for nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SidPrefix(String);
+
+impl TryFrom<&str> for SidPrefix {
+    type Error = String;
+
+    fn try_from(text: &str) -> Result<Self, String> {
+        let is_text = text.len() <= 32 && text.bytes().all(|byte| matches!(byte, b' '..=b'~') && !byte.is_ascii_digit());
+        if is_text { Ok(Self(text.to_owned())) } else { Err(format!("`{text}` is no text of at most 32 characters without digits")) }
     }
 }
 
@@ -345,6 +370,7 @@ from_text! {
     Time "a time in quotes, as \"10m\""
     Network "a network in quotes"
     Word "a word in quotes"
+    SidPrefix "a text in quotes"
     Name "a name in quotes"
     Interface "the name of an interface in quotes"
 }
@@ -529,6 +555,7 @@ value! {
     Time => Duration: |time| time.0;
     Score => f64: |score| score.0;
     Word => String: |word| word.0;
+    SidPrefix => String: |text| text.0;
     Network => Range: Network::range;
     Ports => RangeInclusive<u16>: |ports| ports.0;
     IgnoreEntry => Ignore: |entry| entry.0;
