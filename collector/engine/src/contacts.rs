@@ -14,7 +14,7 @@ use std::net::IpAddr;
 /// One contact in six bytes: the place, and the minute it was first made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Contact {
-    /// Destination, as [`Targets`] numbers it (12 bits), and layer (4 bits).
+    /// Destination, as [`Targets`] numbers it (12 bits), whether it was asked with illegal flags (1 bit), and layer (2 bits).
     side: u16,
     /// Number of the service.
     number: u16,
@@ -28,7 +28,7 @@ impl Contact {
     }
 
     pub(crate) const fn service(self) -> Service {
-        let layer = match self.side & 15 {
+        let layer = match self.side & 3 {
             0 => Layer::Tcp,
             1 => Layer::Udp,
             2 => Layer::Icmp,
@@ -43,7 +43,21 @@ impl Contact {
 
     /// Destination, layer and number in one word.
     pub(crate) const fn place(self) -> u32 {
-        (self.side as u32) << 16 | self.number as u32
+        ((self.side & !ILLEGAL) as u32) << 16 | self.number as u32
+    }
+
+    /// It was asked with illegal flags (D4), once at least.
+    pub(crate) const fn is_illegal(self) -> bool {
+        self.side & ILLEGAL != 0
+    }
+
+    /// Asked with illegal flags now, if `is_illegal`. True: for the first time.
+    pub(crate) const fn ask(&mut self, is_illegal: bool) -> bool {
+        let is_first = is_illegal && !self.is_illegal();
+        if is_first {
+            self.side |= ILLEGAL;
+        }
+        is_first
     }
 
     /// Layer and number in one word.
@@ -57,7 +71,7 @@ impl Contact {
 
     /// The same place, whenever.
     pub(crate) const fn is_same(self, other: Self) -> bool {
-        self.side == other.side && self.number == other.number
+        self.place() == other.place()
     }
 
     /// Minutes between the two, up to 45 days.
@@ -65,6 +79,8 @@ impl Contact {
         later.wrapping_sub(self.minute)
     }
 }
+
+const ILLEGAL: u16 = 4;
 
 impl TargetId {
     pub(crate) const fn number(self) -> u16 {
@@ -165,9 +181,9 @@ impl Recent {
         self.len as usize
     }
 
-    /// Is the same contact among these, and current? There may be an older one of yesterday.
-    pub(crate) fn knows(&self, contact: Contact, is_current: impl Fn(&Contact) -> bool) -> bool {
-        self.ring.iter().take(usize::from(self.len)).any(|known| known.is_same(contact) && is_current(known))
+    /// The same contact among these, if it is current. There may be an older one of yesterday.
+    pub(crate) fn find(&mut self, contact: Contact, is_current: impl Fn(&Contact) -> bool) -> Option<&mut Contact> {
+        self.ring.iter_mut().take(usize::from(self.len)).find(|known| known.is_same(contact) && is_current(known))
     }
 
     /// Is the ring full: may there be older contacts that it does not know?

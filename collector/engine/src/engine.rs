@@ -236,7 +236,9 @@ impl Engine {
             (Class::Backscatter, _) => self.watch_answers(packet, &facts),
             (Class::LateReply, Some((probe, service))) => self.watch_replies(packet, &facts, probe, Contact::new(target, service, tick)),
             (_, Some((probe, service))) => {
-                self.watch_source(packet, &facts, probe, Contact::new(target, service, tick), true);
+                let mut contact = Contact::new(target, service, tick);
+                contact.ask(class == Class::IllegalFlags);
+                self.watch_source(packet, &facts, probe, contact, true);
                 self.watch_target(packet, &facts, probe, service);
                 true
             }
@@ -344,7 +346,7 @@ impl Engine {
         let more_destinations = kept.map_or(0, |kept| kept.contacts.saturating_sub(kept.services) / ONE);
         let Some(brief) = table.brief_mut(place) else { return };
         let step = self.limits.fast.half_life.step(tick);
-        let is_first_illegal = class == Class::IllegalFlags && brief.illegal == 0;
+        let layer = contact.service().layer;
         if novelty.contacts > 0 {
             let one_more = if is_worm_like || !novelty.is_sweep {
                 Novel::Service
@@ -353,16 +355,17 @@ impl Engine {
             } else {
                 Novel::Nothing
             };
-            brief.score.add(step, fast_scan::weight(class, one_more, &self.limits));
+            brief.score.add(step, fast_scan::weight(class, layer, one_more, &self.limits));
         }
-        if class == Class::IllegalFlags && (novelty.contacts > 0 || is_first_illegal) {
-            brief.illegal = brief.illegal.saturating_add(1);
+        if if is_worm_like { novelty.is_illegal } else { novelty.is_service_illegal } {
+            brief.score.add(step, self.limits.fast.more_for_illegal_flags);
         }
+        brief.illegal = brief.illegal.saturating_add(u8::from(novelty.is_illegal));
         let (score, illegal, packets, has_incident) = (brief.score.at(step), u32::from(brief.illegal), brief.packets, brief.has_incident);
         let kept = if let Place::Kept(slot) = place { table.kept(slot) } else { None };
         let contacts = kept.map_or(1, table::Kept::contact_count);
         let mut verdict = None;
-        if is_whole && (novelty.contacts > 0 || is_first_illegal || self.limits.count.is_some()) {
+        if is_whole && (novelty.is_any() || self.limits.count.is_some()) {
             let evidence = Evidence { score, illegal, class, packets, is_near, is_worm_like, minute: contacts::minute(tick), kept };
             verdict = detect::judge(&evidence, &self.limits);
         }
@@ -392,7 +395,7 @@ impl Engine {
         }
         if is_whole && matches!(packet.header.proto.number, Some(6 | 17)) {
             self.watch_decoys(facts, &sighting);
-            if novelty.contacts > 0 && contact.service().layer == Layer::Tcp {
+            if novelty.contacts > 0 && layer == Layer::Tcp {
                 self.watch_shares(facts, &sighting, contact.service().number);
             }
         }

@@ -93,7 +93,7 @@ parameters! {
     SlowScan {
         /// Judge by it.
         enabled: bool = true,
-        /// Distinct services on one address, 2 to 12. So many contacts are remembered exactly, and it is far beyond what a neighbour or a
+        /// Distinct services of one address, or of several that are asked in turn, fewer than a third as many; 2 to 12. So many contacts are remembered exactly, and it is far beyond what a neighbour or a
         /// forgotten connection asks for in a day.
         ports: u32 = 12,
         /// In this time, at most 30 days.

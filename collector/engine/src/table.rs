@@ -83,7 +83,7 @@ pub(crate) struct Kept {
     /// What its packets say about the tool.
     pub(crate) tool: Marks,
     /// Minute in which the current day began.
-    since: u16,
+    pub(crate) since: u16,
     bitmap: u16,
 }
 
@@ -101,6 +101,22 @@ pub(crate) struct Novelty {
     pub(crate) contacts: u32,
     /// The source asked this service of another destination before.
     pub(crate) is_sweep: bool,
+    /// The contact was not asked with illegal flags before.
+    pub(crate) is_illegal: bool,
+    /// Nor was its service, of any destination.
+    pub(crate) is_service_illegal: bool,
+}
+
+impl Novelty {
+    /// Of a known contact: is it new that it, and that its service, is asked with illegal flags?
+    const fn of_known(is_illegal: bool, is_service_illegal: bool) -> Self {
+        Self { contacts: 0, is_sweep: false, is_illegal, is_service_illegal }
+    }
+
+    /// Something is.
+    pub(crate) const fn is_any(self) -> bool {
+        self.contacts > 0 || self.is_illegal
+    }
 }
 
 /// Where a source stands.
@@ -209,11 +225,16 @@ impl Table {
                     fresh.brief.packets = fresh.brief.packets.saturating_add(1);
                     fresh.brief.last = tick;
                     count(&mut fresh.probes, probe);
-                    return (Place::Fresh(slot), Novelty::default());
+                    let is_illegal = fresh.contact.ask(contact.is_illegal());
+                    return (Place::Fresh(slot), Novelty::of_known(is_illegal, is_illegal));
                 }
                 self.promote(slot, hash, contact, probe, tick)
             }
-            None => (self.take_in(key, hash, address, contact, probe, tick), Novelty { contacts: ONE, is_sweep: false }),
+            None => {
+                let is_illegal = contact.is_illegal();
+                let novelty = Novelty { contacts: ONE, is_sweep: false, is_illegal, is_service_illegal: is_illegal };
+                (self.take_in(key, hash, address, contact, probe, tick), novelty)
+            }
         }
     }
 
@@ -510,14 +531,17 @@ impl Table {
             }
         }
         let is_current = |known: &Contact| known.minutes_until(now) <= DAY_MINUTES;
-        if kept.recent.knows(contact, is_current) {
-            return Novelty::default();
-        }
+        let mut is_service_illegal = contact.is_illegal()
+            && !kept.recent.iter().any(|known| is_current(&known) && known.is_illegal() && known.service_word() == contact.service_word());
         let (mut stands_for, is_service_known, is_target_known);
         if kept.recent.is_full() {
             let bitmap = match bitmap {
+                // It knows what the ring knows.
                 Some((bitmap, _)) => bitmap,
                 None => {
+                    if let Some(known) = kept.recent.find(contact, is_current) {
+                        return Novelty::of_known(known.ask(contact.is_illegal()), is_service_illegal);
+                    }
                     let Some(number) = self.assign_bitmap(slot) else { return Novelty::default() };
                     let (Some(kept), Some((bitmap, _))) = (self.kept.get_mut(slot as usize), self.bitmaps.get_mut(usize::from(number)))
                     else {
@@ -530,17 +554,24 @@ impl Table {
                     bitmap
                 }
             };
-            let Some(new) = bitmap_mark(bitmap, &self.hasher, contact) else { return Novelty::default() };
+            let new = bitmap_mark(bitmap, &self.hasher, contact);
+            if new.contact == 0 {
+                return Novelty::of_known(new.is_illegal_new, new.is_service_illegal_new);
+            }
+            is_service_illegal = new.is_service_illegal_new;
             (stands_for, is_service_known, is_target_known) = (new.contact, !new.is_service_new, !new.is_target_new);
         } else {
-            stands_for = ONE;
-            let known = || kept.recent.iter().filter(is_current);
-            is_service_known = known().any(|known| known.service_word() == contact.service_word());
-            is_target_known = known().any(|known| known.target() == contact.target());
             // A large memory from earlier takes over again when the ring is full, and must know what the ring knew.
             if let Some((bitmap, _)) = bitmap {
                 bitmap_mark(bitmap, &self.hasher, contact);
             }
+            if let Some(known) = kept.recent.find(contact, is_current) {
+                return Novelty::of_known(known.ask(contact.is_illegal()), is_service_illegal);
+            }
+            stands_for = ONE;
+            let known = || kept.recent.iter().filter(is_current);
+            is_service_known = known().any(|known| known.service_word() == contact.service_word());
+            is_target_known = known().any(|known| known.target() == contact.target());
         }
         // What was estimated never counts for less than what is plain to see.
         stands_for = stands_for.max(ONE);
@@ -553,7 +584,7 @@ impl Table {
         if !is_target_known {
             kept.targets = kept.targets.saturating_add(stands_for);
         }
-        Novelty { contacts: stands_for, is_sweep: is_service_known }
+        Novelty { contacts: stands_for, is_sweep: is_service_known, is_illegal: contact.is_illegal(), is_service_illegal }
     }
 
     /// A large contact memory for `slot`: a new one, or that of the source seen least recently of a few.
@@ -622,20 +653,29 @@ impl SourceView<'_> {
 }
 
 struct New {
-    /// The contact is new; it stands for so many, times [`ONE`].
+    /// The contact is new; it stands for so many, times [`ONE`]. 0: it is known.
     contact: u32,
+    is_illegal_new: bool,
+    is_service_illegal_new: bool,
     is_service_new: bool,
     is_target_new: bool,
 }
 
-/// Marks a contact. Nothing is new where the contact is not.
-fn bitmap_mark(bitmap: &mut Bitmap, hasher: &Hasher, contact: Contact) -> Option<New> {
+/// Marks a contact. No service and no target is new where the contact is not.
+fn bitmap_mark(bitmap: &mut Bitmap, hasher: &Hasher, contact: Contact) -> New {
     let mut mark = |word: u32, what| bitmap.mark(hasher.mix(u64::from(word) << 2, what));
-    Some(New {
-        contact: mark(contact.place(), 1)?,
-        is_service_new: mark(contact.service_word(), 2).is_some(),
-        is_target_new: mark(u32::from(contact.target().number()), 3).is_some(),
-    })
+    let is_illegal_new = contact.is_illegal() && mark(contact.place(), 4).is_some();
+    let is_service_illegal_new = contact.is_illegal() && mark(contact.service_word(), 5).is_some();
+    match mark(contact.place(), 1) {
+        None => New { contact: 0, is_illegal_new, is_service_illegal_new, is_service_new: false, is_target_new: false },
+        Some(contacts) => New {
+            contact: contacts,
+            is_illegal_new,
+            is_service_illegal_new,
+            is_service_new: mark(contact.service_word(), 2).is_some(),
+            is_target_new: mark(u32::from(contact.target().number()), 3).is_some(),
+        },
+    }
 }
 
 fn count(probes: &mut [u8; Probe::COUNT], probe: Probe) {

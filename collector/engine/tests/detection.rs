@@ -178,6 +178,24 @@ fn one_port_in_five_minutes_is_a_slow_scan() {
 }
 
 #[test]
+fn a_slow_scan_of_two_addresses_in_turn_is_found_and_a_client_of_many_is_not() {
+    let ask = |source: &str, target: &str, port: u16| tcp(source, target, port, "SYN ");
+    for (source, severity) in [(ATTACKER, 2), (NEIGHBOUR, 3)] {
+        let mut bench = Bench::new();
+        for port in 1..=12 {
+            assert_eq!(bench.said, []);
+            bench.see(&ask(source, US, port)).wait(150_000).see(&ask(source, "198.51.100.11", port)).wait(150_000);
+        }
+        assert_eq!((bench.said[0].kind, bench.said[0].severity), (Kind::SlowScan, severity));
+    }
+    let mut bench = Bench::new();
+    for n in 1..=40 {
+        bench.see(&ask(ATTACKER, &format!("198.51.100.{n}"), 1 + n % 13)).wait(1_200_000);
+    }
+    assert!(bench.said.iter().all(|finding| finding.kind != Kind::SlowScan));
+}
+
+#[test]
 fn one_port_in_half_an_hour_is_still_found_and_one_in_three_hours_is_not() {
     let mut bench = Bench::new();
     for port in 1..=12 {

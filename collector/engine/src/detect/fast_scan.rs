@@ -5,7 +5,7 @@
 //!
 //! | class | weight |
 //! |---|---|
-//! | illegal flags | 2 w |
+//! | illegal flags | 2 w, the second w once for each service |
 //! | SYN, other ACK family, other protocol | w |
 //! | UDP | 0.75 w: one packet proves less, anybody can send it in another's name |
 //! | ICMP request | 0.5 w |
@@ -17,7 +17,7 @@
 
 use super::{Detector, Evidence, Limits, Verdict};
 use crate::{
-    class::Class,
+    class::{Class, Layer},
     parameters::FastScan,
     score::{HalfLife, Weight},
 };
@@ -27,7 +27,8 @@ use crate::{
 pub(crate) struct Weights {
     pub(crate) half_life: HalfLife,
     contact: Weight,
-    illegal: Weight,
+    /// What a service weighs more once it is asked with illegal flags: in whichever order, it weighs the same.
+    pub(crate) more_for_illegal_flags: Weight,
     udp: Weight,
     icmp: Weight,
     /// Thousandths.
@@ -44,7 +45,7 @@ impl Weights {
         Self {
             half_life: HalfLife::new(parameters.half_life),
             contact,
-            illegal: part(parameters.illegal_weight),
+            more_for_illegal_flags: part((parameters.illegal_weight - 1.0).max(0.0)),
             udp: part(parameters.udp_weight),
             icmp: part(parameters.icmp_weight),
             sweep: thousandths(parameters.sweep_weight),
@@ -73,12 +74,13 @@ pub(crate) enum Novel {
 }
 
 /// What a new contact weighs.
-pub(crate) const fn weight(class: Class, novel: Novel, limits: &Limits) -> Weight {
+pub(crate) const fn weight(class: Class, layer: Layer, novel: Novel, limits: &Limits) -> Weight {
     let weights = &limits.fast;
     let full = match class {
-        Class::IllegalFlags => weights.illegal,
-        Class::Syn | Class::AckFamily | Class::OtherProtocol => weights.contact,
-        // Housekeeping counts only where it asks from a foreign port, a late reply only once it is known to be none.
+        Class::IllegalFlags | Class::Syn | Class::AckFamily | Class::OtherProtocol => weights.contact,
+        // A late reply counts only once it is known to be none, and then as what it is, whichever comes first.
+        Class::LateReply if matches!(layer, Layer::Tcp) => weights.contact,
+        // Housekeeping counts only where it asks from a foreign port.
         Class::Udp | Class::Housekeeping | Class::LateReply => weights.udp,
         Class::IcmpRequest => weights.icmp,
         Class::Accepted | Class::Outbound | Class::Backscatter | Class::Other => Weight(0),

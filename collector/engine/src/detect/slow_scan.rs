@@ -1,24 +1,32 @@
 //! Slow scan (D3).
 //!
-//! Twelve distinct services on one of our addresses within a rolling day, however far apart. Severity 2 from the
-//! Internet, where such things are background, 3 from a private or on-link source.
+//! Twelve distinct services on one of our addresses within a rolling day, however far apart; or, where several of our
+//! addresses are asked in turn, twelve in the source's current day and at least three times as many services as addresses.
+//! Severity 2 from the Internet, where such things are background, 3 from a private or on-link source.
 //!
 //! Twelve is what [`Recent`](crate::contacts::Recent) keeps exactly, and far beyond what a neighbour or a forgotten
 //! connection asks for in a day.
 //!
 //! It misses scans slower than one port in two hours, and the first eleven ports of all others.
 
-use super::{Detector, Evidence, Limits, Verdict};
-use crate::contacts::Contact;
+use super::{Detector, Evidence, Limits, Slow, Verdict};
+use crate::{contacts::ONE, table::Kept};
 
 pub(crate) fn judge(evidence: &Evidence<'_>, limits: &Limits) -> Option<Verdict> {
     let (limits, kept) = (limits.slow?, evidence.kept?);
+    let is_slow = is_on_one_address(kept, evidence.minute, &limits).unwrap_or(false) || is_on_few_addresses(kept, evidence.minute, &limits);
+    is_slow.then_some(Verdict { severity: limits.severity.of(evidence.is_near), detector: Detector::SlowScan })
+}
+
+/// The last contacts have one destination. They are distinct, so their services are.
+fn is_on_one_address(kept: &Kept, minute: u16, limits: &Slow) -> Option<bool> {
     let mut contacts = kept.recent.iter().skip(kept.recent.len().checked_sub(limits.ports)?);
     let first = contacts.next()?;
-    let is_old = |contact: Contact| contact.minutes_until(evidence.minute) > limits.minutes;
-    if is_old(first) || contacts.any(|contact| contact.target() != first.target()) {
-        return None;
-    }
-    // The contacts are distinct and have one destination, so their services are distinct.
-    Some(Verdict { severity: limits.severity.of(evidence.is_near), detector: Detector::SlowScan })
+    Some(first.minutes_until(minute) <= limits.minutes && contacts.all(|contact| contact.target() == first.target()))
+}
+
+/// A client asks few services of many addresses, a scanner many services of few.
+fn is_on_few_addresses(kept: &Kept, minute: u16, limits: &Slow) -> bool {
+    let is_many = kept.services / ONE >= u32::try_from(limits.ports).unwrap_or(u32::MAX);
+    is_many && kept.targets.saturating_mul(3) <= kept.services && minute.wrapping_sub(kept.since) <= limits.minutes
 }
