@@ -269,12 +269,12 @@ parameters! {
     Visibility {
         /// Judge by it. Records that were lost are told even then.
         enabled: bool = true,
-        /// Gaps between lines, in a row, that are all as a limit makes them.
+        /// Lines in a row, behind a first one, that keep in step with the limit.
         gaps: u32 = 15,
-        /// Shortest such gap. A limit of 3 a minute gives one line every 20 s.
-        shortest_gap: Duration = Duration::from_millis(19_500),
-        /// Longest such gap: later by the time until the next packet.
-        longest_gap: Duration = Duration::from_millis(21_500),
+        /// The limit gives one line in this time. 3 a minute, as ufw has it.
+        period: Duration = seconds(20),
+        /// How far the lines may be apart from the step of a clock: the longest time between two packets, most of the time.
+        slack: Duration = seconds(5),
         /// Distinct sources among the lines, at most 16: one device that calls every 20 s is no limit.
         sources: u32 = 4,
     }

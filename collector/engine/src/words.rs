@@ -115,8 +115,9 @@ pub(crate) fn why(incident: &Incident, config: &Config) -> String {
         Detector::Visibility => {
             write!(
                 out,
-                "visibility ({id}): one line in {}, many times in a row, as a limit lets them through",
-                duration(limits.visibility.shortest_gap)
+                "visibility ({id}): one line in {}, {} times in a row, as a limit lets them through",
+                duration(limits.visibility.period),
+                limits.visibility.gaps
             )
         }
     };

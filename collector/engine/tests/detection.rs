@@ -672,11 +672,33 @@ fn this_machine_scanning_others_is_the_worst() {
 fn a_log_rule_at_its_limit_is_told_once_a_day() {
     let mut bench = Bench::new();
     for n in 0..6_000_u32 {
-        bench.see(&syn(&format!("203.{}.{}.9", n / 250 % 250, n % 250), 443).replace("DROP ", "[UFW BLOCK] ")).wait(20_100);
+        bench.see(&syn(&format!("203.{}.{}.9", n / 250 % 250, n % 250), 443).replace("DROP ", "[UFW BLOCK] ")).wait(20_000);
     }
     let told: Vec<_> = bench.said.iter().filter(|finding| finding.kind == Kind::Visibility).collect();
     assert_eq!(told.len(), 1, "{told:?}");
     assert_eq!((told[0].severity, told[0].source), (2, Source::Own));
+}
+
+#[test]
+fn a_limit_that_is_used_up_is_told_whatever_the_packets_come_at_and_a_quiet_log_is_not() {
+    // A packet every so many milliseconds on average, at random, and what a bucket of ten tokens, three a minute, lets through.
+    let told = |mean: u64, is_limited: bool| {
+        let mut bench = Bench::new();
+        let (mut random, mut credit) = (firebell_traffic::Random(mean), 200_000);
+        for n in 0..(24 * 3_600_000 / mean).min(5_000) {
+            let wait = (0..2).map(|_| random.below(mean)).sum();
+            bench.wait(wait);
+            credit = (credit + wait).min(200_000);
+            if credit >= 20_000 || !is_limited {
+                credit -= if is_limited { 20_000 } else { 0 };
+                bench.see(&syn(&format!("203.{}.{}.9", n / 250 % 250, n % 250), 443));
+            }
+        }
+        bench.said.iter().any(|finding| finding.kind == Kind::Visibility)
+    };
+    assert!([100, 500, 1_000, 2_000].into_iter().all(|mean| told(mean, true)));
+    assert!([1_000, 10_000, 20_000, 30_000, 60_000].into_iter().all(|mean| !told(mean, false)));
+    assert!(!told(30_000, true), "two packets a minute leave some of the limit");
 }
 
 #[test]

@@ -326,12 +326,12 @@ fn others() -> Vec<Case> {
         case(
             "visibility",
             |_| {},
-            every(20_000, 22, |n| tcp(&format!("203.0.{n}.9"), US, 40_000, 22, "SYN ")),
+            every(20_060, 22, |n| tcp(&format!("203.0.{n}.9"), US, 40_000, 22, "SYN ")),
             vec![
                 ("enabled", |d| d.visibility.enabled = false),
                 ("gaps", |d| d.visibility.gaps = 30),
-                ("shortest_gap", |d| d.visibility.shortest_gap = Duration::from_millis(20_500)),
-                ("longest_gap", |d| d.visibility.longest_gap = Duration::from_millis(19_900)),
+                ("period", |d| d.visibility.period = seconds(21)),
+                ("slack", |d| d.visibility.slack = Duration::from_millis(900)),
                 ("sources", |d| d.visibility.sources = 16),
             ],
         ),

@@ -235,8 +235,8 @@ table! { EgressLayer for parameters::Egress {
 table! { VisibilityLayer for parameters::Visibility {
     enabled: bool,
     gaps: Whole<2, 10_000>,
-    shortest_gap: Time,
-    longest_gap: Time,
+    period: Time,
+    slack: Time,
     sources: Whole<1, 16>,
 } }
 

@@ -204,9 +204,9 @@ impl Config {
                 time(tries.within)
             ));
         }
-        if visibility.longest_gap < visibility.shortest_gap {
-            let (longest, shortest) = (time(visibility.longest_gap), time(visibility.shortest_gap));
-            found.push(format!("[detect.visibility] longest-gap is {longest}, less than shortest-gap, which is {shortest}"));
+        if visibility.slack >= visibility.period {
+            let (slack, period) = (time(visibility.slack), time(visibility.period));
+            found.push(format!("[detect.visibility] slack is {slack}, no less than period, which is {period}"));
         }
         found
     }
@@ -450,13 +450,13 @@ mod tests {
     fn keys_of_two_files_that_contradict_each_other_are_named() {
         let dir = tempfile::tempdir().unwrap();
         let (first, second) = (dir.path().join("10.toml"), dir.path().join("20.toml"));
-        fs::write(&first, "[engine]\nbroad-contacts = 500\n[detect.visibility]\nshortest-gap = \"30s\"\n").unwrap();
+        fs::write(&first, "[engine]\nbroad-contacts = 500\n[detect.visibility]\nperiod = \"4s\"\n").unwrap();
         fs::write(&second, "[engine]\ncritical-contacts = 499\n[detect.insistent-tries]\nslow-within = \"9m\"\n").unwrap();
         let problems = load_files(vec![first, second], true).unwrap_err();
         let texts: Vec<_> = problems.iter().map(ToString::to_string).collect();
         assert_eq!(texts[0], "[engine] critical-contacts is 499, less than broad-contacts, which is 500");
         assert_eq!(texts[1], "[detect.insistent-tries] slow-within is \"9m\", less than within, which is \"10m\"");
-        assert_eq!(texts[2], "[detect.visibility] longest-gap is \"21500ms\", less than shortest-gap, which is \"30s\"");
+        assert_eq!(texts[2], "[detect.visibility] slack is \"5s\", no less than period, which is \"4s\"");
     }
 
     #[test]
