@@ -2,6 +2,8 @@
 
 pub mod bus;
 pub mod corpus;
+pub mod coverage;
+pub mod difference;
 pub mod fake_collector;
 pub mod fake_server;
 pub mod private_bus;

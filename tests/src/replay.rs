@@ -7,6 +7,7 @@ use firebell_engine::{
     parse::parse,
     record::Record,
     replay::{Moment, ReplayClock},
+    tick::Tick,
 };
 use std::time::Duration;
 
@@ -18,21 +19,28 @@ const AFTERWARDS: Duration = Duration::from_secs(300);
 /// Lines that are no packets are passed over.
 #[must_use]
 pub fn findings<L: AsRef<[u8]>>(lines: &[L]) -> Vec<Finding> {
-    let mut engine = Engine::new(Config::default(), [7; 16]);
+    replay(lines, Config::default()).0
+}
+
+/// The same with other parameters, and the moment of the first packet.
+#[must_use]
+pub fn replay<L: AsRef<[u8]>>(lines: &[L], config: Config) -> (Vec<Finding>, Tick) {
+    let mut engine = Engine::new(config, [7; 16]);
     let mut clock = ReplayClock::new(2026, 0);
-    let mut said = Vec::new();
+    let (mut said, mut first) = (Vec::new(), None);
     for (n, line) in lines.iter().enumerate() {
         let record = Record::read(line.as_ref());
         let Ok(packet) = parse(record.text) else { continue };
         let ahead = lines.get(n + 1..).unwrap_or_default().iter().filter_map(|line| Moment::of(&Record::read(line.as_ref())));
         let tick = clock.tick(Moment::of(&record), ahead);
+        first = first.or(Some(tick));
         engine.observe(&packet, judge(true, &packet, record.text), tick);
         said.extend(std::iter::from_fn(|| engine.next_finding()));
     }
     engine.advance(clock.tick(None, []).after(AFTERWARDS));
     engine.close_all();
     said.extend(std::iter::from_fn(|| engine.next_finding()));
-    said
+    (said, first.unwrap_or(Tick::ZERO))
 }
 
 /// One incident: how it began, how it ended, and how often it was told in between.

@@ -1,16 +1,16 @@
 //! Every recorded scan gets the verdict that a person should see, and nothing harmless gets one.
 //!
-//! `corpus/expected.tsv` holds the verdicts. `FIREBELL_BLESS=1 cargo test -p firebell-tests --test captures` writes it anew;
-//! read the difference against `corpus/dev/labels.tsv`. What must hold whatever the table says is asserted here.
+//! `docs/COVERAGE.md` holds the verdicts. What must hold whatever that table says is asserted here.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use firebell_engine::finding::{Delivery, Finding, Kind, Source};
 use firebell_tests::{
-    corpus,
+    corpus::{self, Label},
+    coverage::rows,
     replay::{Story, findings, stories},
 };
-use std::{collections::BTreeMap, env, fmt::Write as _, fs, sync::LazyLock};
+use std::{collections::BTreeMap, sync::LazyLock};
 
 /// Verdicts on each capture, by name.
 static VERDICTS: LazyLock<BTreeMap<String, Vec<Story>>> = LazyLock::new(|| {
@@ -23,25 +23,8 @@ static VERDICTS: LazyLock<BTreeMap<String, Vec<Story>>> = LazyLock::new(|| {
     all.filter(|capture| capture != "edge").map(read).collect()
 });
 
-/// What is known of a capture.
-struct Label {
-    capture: String,
-    tool: String,
-    scan_type: String,
-    expect: String,
-}
-
 fn labels() -> Vec<Label> {
-    let mut labels = Vec::new();
-    for (folder, start) in [("dev", ""), ("more", "more/")] {
-        let table = fs::read_to_string(corpus::directory().join(folder).join("labels.tsv")).unwrap();
-        labels.extend(table.lines().skip(1).map(|line| {
-            let columns: Vec<&str> = line.split('\t').collect();
-            let [tool, scan_type, expect] = [1, 3, 11].map(|n: usize| columns[n].to_owned());
-            Label { capture: format!("{start}{}", columns[0].strip_suffix(".kmsg.log").unwrap()), tool, scan_type, expect }
-        }));
-    }
-    labels
+    rows::captures().unwrap()
 }
 
 fn source(finding: &Finding) -> String {
@@ -51,57 +34,6 @@ fn source(finding: &Finding) -> String {
         Source::Set => format!("{} sources", finding.sources.len()),
         Source::Own => "this host".to_owned(),
     }
-}
-
-/// One line of the table.
-fn row(out: &mut String, capture: &str, expect: &str, story: &Story) {
-    let last = &story.last;
-    let tool = last.tool.map_or("-", |tool| tool.name);
-    let opened = story.popup.as_ref().map_or("-".to_owned(), |popup| popup.contacts.to_string());
-    let _ = writeln!(
-        out,
-        "{capture}\t{expect}\t{}\t{}\t{}\t{}\t{tool}\t{}\t{}\t{opened}\t{}\t{}",
-        last.kind.as_str(),
-        last.severity,
-        last.delivery.as_str(),
-        source(last),
-        last.attribution.as_str(),
-        last.packets,
-        last.contacts,
-        story.updates,
-    );
-}
-
-const HEADER: &str =
-    "capture\texpect\tkind\tseverity\tdelivery\tsource\ttool\tattribution\tpackets\tcontacts_at_popup\tcontacts\tupdates\n";
-
-fn table() -> String {
-    let expectations: BTreeMap<_, _> = labels().into_iter().map(|label| (label.capture, label.expect)).collect();
-    let mut out = HEADER.to_owned();
-    for (capture, stories) in &*VERDICTS {
-        let expect = &expectations[capture];
-        if stories.is_empty() {
-            let _ = writeln!(out, "{capture}\t{expect}{}", "\t-".repeat(10));
-        }
-        for story in stories {
-            row(&mut out, capture, expect, story);
-        }
-    }
-    out
-}
-
-#[test]
-fn the_verdicts_are_those_in_the_table() {
-    let path = corpus::directory().join("expected.tsv");
-    let table = table();
-    if env::var_os("FIREBELL_BLESS").is_some() {
-        fs::write(&path, &table).unwrap();
-    }
-    let kept = fs::read_to_string(&path).unwrap_or_default();
-    for (kept, now) in kept.lines().zip(table.lines()) {
-        assert_eq!(kept, now, "a verdict has changed; if it is better: FIREBELL_BLESS=1 cargo test -p firebell-tests --test captures");
-    }
-    assert_eq!(kept.lines().count(), table.lines().count());
 }
 
 /// The kind that each type of scan must be called, whatever the table says.

@@ -139,6 +139,8 @@ fn every_script_of_the_rigs_explains_itself() -> Result<()> {
         "desktop-shot",
         "bench-latency",
         "bench-idle",
+        "coverage",
+        "record-timings",
     ] {
         let said = run(script(name).arg("--help"))?;
         ensure!(said.contains("usage: "), "{name} --help: {said}");

@@ -39,6 +39,13 @@ fn port(random: &mut Random) -> u16 {
     if random.below(2) == 0 { random.pick(&ASKED) } else { random.port(1, u16::MAX - 1) }
 }
 
+/// The busiest day of it.
+pub const BUSY_DAY: History = History { day: busy_day, days: 1 };
+
+fn busy_day(diary: &mut Diary, from: u64, _: u64, random: &mut Random) {
+    day(diary, from, 7, random);
+}
+
 /// 6,000 packets on a calm day, ten times as many on the busiest.
 fn day(diary: &mut Diary, from: u64, day: u64, random: &mut Random) {
     let busy = 1 + day * 7 % 10;

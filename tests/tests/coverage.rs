@@ -1,0 +1,49 @@
+//! `docs/COVERAGE.md` says what the engine says.
+
+use anyhow::{Context as _, Result, ensure};
+use firebell_engine::parameters::Preset;
+use firebell_tests::{
+    coverage::{
+        document,
+        rows::{self, Pace, Scan, Side},
+        verdict::Verdict,
+    },
+    difference::difference,
+    program::repository,
+};
+use std::fs;
+
+#[test]
+fn the_document_is_what_the_engine_says() -> Result<()> {
+    let kept = fs::read_to_string(repository().join("docs/COVERAGE.md")).context("tests/rigs/coverage --write makes it")?;
+    let now = document::write()?;
+    ensure!(kept == now, "tests/rigs/coverage --write accepts this:\n{}", difference(&kept, &now));
+    ensure!(!now.contains(document::UNEXPLAINED), "a miss without a reason");
+    Ok(())
+}
+
+/// A check that cannot fail is none: other parameters must be seen in the verdicts.
+#[test]
+fn another_threshold_is_another_verdict() -> Result<()> {
+    let scan = Scan { kind: "sS", is_v6: false, side: Side::Far, pace: Pace::Template(4) };
+    let mut config = Preset::Desktop.config();
+    let usual = Verdict::of(&scan.lines()?, config.clone());
+    config.detect.fast_scan.threshold += config.detect.fast_scan.contact_weight;
+    let later = Verdict::of(&scan.lines()?, config);
+    let contacts = |verdict: &Verdict| verdict.main().map(|main| main.contacts);
+    ensure!((contacts(&usual), contacts(&later)) == (Some(7), Some(8)), "{usual:?} {later:?}");
+    Ok(())
+}
+
+#[test]
+fn every_named_log_can_be_had_and_no_other() -> Result<()> {
+    let names = rows::names()?;
+    ensure!(names.len() > 400, "{}", names.len());
+    for name in ["sS.t0.lan", "v6-sU.t2.plain.ufw", "more/distributed-50", "quiet-mdns"] {
+        let mut log = Vec::new();
+        rows::write(name, &mut log)?;
+        ensure!(log.split(|byte| *byte == b'\n').count() > 5, "{name}");
+    }
+    ensure!(rows::write("sQ.t9", &mut Vec::new()).is_err());
+    Ok(())
+}
