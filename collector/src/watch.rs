@@ -12,7 +12,7 @@ use crate::{
 use firebell_engine::{
     engine::Engine,
     origin::{self, Origin},
-    parse::{MalformedKind, parse},
+    parse::{MalformedKind, parse_into},
     record::Record,
     replay::{Moment, ReplayClock},
     signature::RuleSet,
@@ -119,7 +119,8 @@ impl Watch {
     pub fn line<'a>(&mut self, (intake, time, line): Numbered<'a>, ahead: impl Iterator<Item = Numbered<'a>>, now: Tick) {
         self.counts.lines += 1;
         let record = Record::read(line);
-        let packet = match parse(record.text) {
+        let mut place = None;
+        let packet = match parse_into(record.text, &mut place) {
             Ok(packet) => packet,
             Err(malformed) => {
                 if let Some(count) = self.counts.malformed.get_mut(malformed.kind as usize) {
@@ -145,10 +146,10 @@ impl Watch {
         }
         let Some(info) = self.intakes.get(usize::from(intake)) else { return };
         let vouched = info.vouches && (!info.is_kmsg || self.is_kernels(record.priority, packet.prefix));
-        let origin = origin::judge(vouched, &packet, record.text);
+        let origin = origin::judge(vouched, packet, record.text);
         self.counts.packets += 1;
         self.counts.unverified += u64::from(origin == Origin::Unverified);
-        self.engine.observe(&packet, origin, self.last);
+        self.engine.observe(packet, origin, self.last);
     }
 
     /// A replay says the same every time, so it keeps the lists that it began with.

@@ -6,7 +6,7 @@
 use divan::{Bencher, counter::ItemsCount};
 use firebell_engine::{
     origin::{Origin, judge},
-    parse::parse,
+    parse::parse_into,
     record::Record,
 };
 
@@ -27,7 +27,7 @@ fn read(bencher: Bencher<'_, '_>, lines: &[Vec<u8>]) {
             .iter()
             .filter(|line| {
                 let record = Record::read(divan::black_box(line));
-                matches!(&parse(record.text), Ok(packet) if judge(true, divan::black_box(packet), record.text) == Origin::Kernel)
+                matches!(parse_into(record.text, &mut None), Ok(packet) if judge(true, divan::black_box(packet), record.text) == Origin::Kernel)
             })
             .count()
     });

@@ -23,6 +23,7 @@ pub mod tick;
 mod address;
 mod cache;
 mod contacts;
+mod cursor;
 mod detect;
 mod hash;
 mod incident;

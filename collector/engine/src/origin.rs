@@ -50,7 +50,9 @@ const QUOTING: [&[u8]; 9] =
 /// Whether a prefix is the beginning of a message that quotes a user: one of [`QUOTING`], or `name[pid]: ` and
 /// `name[pid] ` anywhere.
 fn quotes_a_user(prefix: &[u8]) -> bool {
-    QUOTING.iter().any(|start| prefix.starts_with(start)) || names_a_process(prefix)
+    // Most rules write capitals.
+    let may_quote = matches!(prefix.first(), Some(b'a'..=b'z' | b'M' | b'T'));
+    (may_quote && QUOTING.iter().any(|start| prefix.starts_with(start))) || names_a_process(prefix)
 }
 
 /// `[digits]:` anywhere, or `x[digits]` where a space or the end follows.

@@ -7,8 +7,13 @@
 //! Source of order and spelling: Linux 6.18 `net/netfilter/nf_log_syslog.c`; ulogd2 and the firewall logger of
 //! Proxmox print the same names, leave out some and swap a few.
 
-use crate::packet::{Header, Options, Packet, Proto, TcpFlags};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+mod kernel_order;
+
+use crate::{
+    cursor::{Cursor, digit_bits, hex_digit, hits, value_of},
+    packet::{Header, Options, Packet, Proto, TcpFlags},
+};
+use std::net::{IpAddr, Ipv6Addr};
 
 /// The longest line we read, in bytes. The kernel prints at most 1,019 of a record (`S_SIZE` in
 /// `net/netfilter/nf_log.c`), syslog daemons cut at 8 KiB.
@@ -75,12 +80,28 @@ impl MalformedKind {
 /// [`MalformedKind::NotNetfilter`] for other log traffic; the other kinds, with the offset, for a record that is cut
 /// too early or in which a known field does not decode.
 pub fn parse(text: &[u8]) -> Result<Packet<'_>, Malformed> {
-    match next_anchor(text, 0) {
-        Some(anchor) if text.len() <= MAX_LINE => parse_from(text, anchor),
-        Some(_) => Err(Malformed { kind: MalformedKind::TooLong, offset: MAX_LINE }),
-        None => parse_without_in(text),
-    }
+    parse_into(text, &mut None).copied()
 }
+
+/// The same where the caller wants it: a packet is some 900 bytes, and [`parse`] moves them.
+///
+/// # Errors
+/// As those of [`parse`]; what `place` holds then is of no use.
+pub fn parse_into<'p, 'a>(text: &'a [u8], place: &'p mut Option<Packet<'a>>) -> Result<&'p Packet<'a>, Malformed> {
+    match next_anchor(text, 0) {
+        Some(_) if text.len() > MAX_LINE => return Err(Malformed { kind: MalformedKind::TooLong, offset: MAX_LINE }),
+        Some(anchor) => {
+            let outcome = walk(text, anchor, place);
+            if !matches!((outcome, &place), (Ok(()), Some(Packet { is_whole: true, .. }))) {
+                parse_further(text, anchor, place, outcome)?;
+            }
+        }
+        None => parse_without_in(text, place)?,
+    }
+    place.as_ref().ok_or(NOT_NETFILTER)
+}
+
+const NOT_NETFILTER: Malformed = Malformed { kind: MalformedKind::NotNetfilter, offset: 0 };
 
 /// The next `IN=` that is no `PHYSIN=`, at or behind `from`.
 fn next_anchor(text: &[u8], from: usize) -> Option<usize> {
@@ -91,46 +112,43 @@ fn next_anchor(text: &[u8], from: usize) -> Option<usize> {
     })
 }
 
-// A packet is some 900 bytes: here and in `walk` it is made where the caller wants it, and never moved.
-fn parse_from(text: &[u8], first: usize) -> Result<Packet<'_>, Malformed> {
-    let mut outcome = walk(text, first);
-    if !matches!(outcome, Ok(Packet { is_whole: true, .. })) {
-        parse_further(text, first, &mut outcome);
-    }
-    outcome
-}
-
-/// Tries the anchors behind the first.
+/// Tries the anchors behind the first, which gave `outcome`.
 #[cold]
-fn parse_further<'a>(text: &'a [u8], first: usize, outcome: &mut Result<Packet<'a>, Malformed>) {
+fn parse_further<'a>(text: &'a [u8], first: usize, place: &mut Option<Packet<'a>>, mut outcome: Outcome) -> Outcome {
     let mut from = first;
     for _ in 1..MAX_TRIES {
         let Some(anchor) = next_anchor(text, from + 3) else { break };
         from = anchor;
-        match walk(text, anchor) {
-            whole @ Ok(Packet { is_whole: true, .. }) => {
-                *outcome = whole;
-                break;
+        let mut other = None;
+        match walk(text, anchor, &mut other) {
+            Ok(()) => {
+                (*place, outcome) = (other, Ok(()));
+                if other.is_some_and(|packet| packet.is_whole) {
+                    break;
+                }
             }
-            Ok(packet) => *outcome = Ok(packet),
-            Err(error) if outcome.is_err() && error.kind != MalformedKind::NotNetfilter => *outcome = Err(error),
+            Err(error) if outcome.is_err() && error.kind != MalformedKind::NotNetfilter => outcome = Err(error),
             Err(_) => {}
         }
     }
+    outcome
 }
 
 /// Starts at the last `OUT=` that is no `PHYSOUT=`.
-fn parse_without_in(text: &[u8]) -> Result<Packet<'_>, Malformed> {
+fn parse_without_in<'a>(text: &'a [u8], place: &mut Option<Packet<'a>>) -> Outcome {
     let searched = text.get(..MAX_LINE).unwrap_or(text);
     let anchor = memchr::memrchr_iter(b'=', searched).find_map(|equals| {
         let before = text.get(..equals)?.strip_suffix(b"OUT")?;
         (!before.ends_with(b"PHYS")).then_some(before.len())
     });
     match anchor {
-        Some(anchor) if text.len() <= MAX_LINE => walk(text, anchor),
-        _ => Err(Malformed { kind: MalformedKind::NotNetfilter, offset: 0 }),
+        Some(anchor) if text.len() <= MAX_LINE => walk(text, anchor, place),
+        _ => Err(NOT_NETFILTER),
     }
 }
+
+/// Whether there is a packet now.
+type Outcome = Result<(), Malformed>;
 
 /// Why a walk ends before the line does. [`Walk::rest`] then starts at the place.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -162,7 +180,7 @@ enum Layer4 {
 struct Walk<'a> {
     text: &'a [u8],
     /// What is still to be read: the end of `text`.
-    rest: &'a [u8],
+    rest: Cursor<'a>,
     layer4: Layer4,
     has_src: bool,
     has_dst: bool,
@@ -171,18 +189,13 @@ struct Walk<'a> {
 }
 
 /// Walks the record that starts at `anchor`, an `IN=` or `OUT=`.
-fn walk(text: &[u8], anchor: usize) -> Result<Packet<'_>, Malformed> {
-    let before = text.get(..anchor).unwrap_or_default();
-    let mut outcome = Ok(Packet::blank(before.strip_suffix(b" ").unwrap_or(before)));
-    if let Ok(packet) = &mut outcome {
-        let rest = text.get(anchor..).unwrap_or_default();
-        let mut walk = Walk { text, rest, layer4: Layer4::Pending, has_src: false, has_dst: false, is_strange: false };
-        let end = walk.all(packet);
-        if let Err(kind) = walk.verdict(packet, end) {
-            outcome = Err(Malformed { kind, offset: walk.at() });
-        }
-    }
-    outcome
+fn walk<'a>(text: &'a [u8], anchor: usize, place: &mut Option<Packet<'a>>) -> Outcome {
+    let (before, rest) = text.split_at_checked(anchor).unwrap_or((text, b""));
+    let packet = place.insert(Packet::blank(before.strip_suffix(b" ").unwrap_or(before)));
+    let mut walk = Walk { text, rest: Cursor(rest), layer4: Layer4::Pending, has_src: false, has_dst: false, is_strange: false };
+    walk.kernel_order(packet);
+    let end = if walk.rest.0 == b" " { Ok(()) } else { walk.tokens(packet) };
+    walk.verdict(packet, end).map_err(|kind| Malformed { kind, offset: walk.at() })
 }
 
 /// The kernel prints no `PROTO=` for IPv6 ESP, nor for a later fragment of AH: the header must then be complete.
@@ -212,16 +225,6 @@ const fn name(text: &[u8]) -> u64 {
     let (into, _) = bytes.split_at_mut(text.len());
     into.copy_from_slice(text);
     u64::from_le_bytes(bytes)
-}
-
-const fn each(byte: u8) -> u64 {
-    u64::from_le_bytes([byte; 8])
-}
-
-/// The high bit of each byte of `word` that equals `byte`; right up to the first such byte, which is all we use.
-const fn hits(word: u64, byte: u8) -> u64 {
-    let zeroed = word ^ each(byte);
-    zeroed.wrapping_sub(each(1)) & !zeroed & each(0x80)
 }
 
 /// `name(b"SRC=")` and so on, as patterns.
@@ -266,107 +269,15 @@ impl<'a> Walk<'a> {
     }
 
     /// Reads to the end of the line.
-    fn all(&mut self, packet: &mut Packet<'a>) -> Step {
-        self.kernel_order(packet)?;
+    #[inline(never)]
+    fn tokens(&mut self, packet: &mut Packet<'a>) -> Step {
         loop {
-            self.skip_spaces();
-            if self.rest.is_empty() {
+            self.rest.skip_spaces();
+            if self.rest.0.is_empty() {
                 return Ok(());
             }
             self.token(packet)?;
         }
-    }
-
-    /// Reads what stands where the kernel puts it, as far as that goes: by far the most lines, and three times as
-    /// fast as asking of each token what it is. It decides nothing: what it leaves, [`Self::token`] reads.
-    fn kernel_order(&mut self, packet: &mut Packet<'a>) -> Step {
-        if self.eat(b"IN=") {
-            self.word_into(0, &mut packet.in_iface)?;
-        }
-        if self.eat(b" OUT=") {
-            self.word_into(0, &mut packet.out_iface)?;
-        }
-        if self.eat(b" MAC=") {
-            self.word_into(0, &mut packet.link.mac)?;
-        } else if self.eat(b" MACSRC=") {
-            self.word_into(0, &mut packet.link.mac_src)?;
-        }
-        let header = &mut packet.header;
-        if !self.eat(b" SRC=") {
-            return Ok(());
-        }
-        self.address_into(&mut header.src)?;
-        self.has_src = true;
-        if !self.eat(b" DST=") {
-            return Ok(());
-        }
-        self.address_into(&mut header.dst)?;
-        self.has_dst = true;
-        if self.eat(b" LEN=") {
-            self.number_into(0, u32::MAX, &mut header.len)?;
-        }
-        if self.eat(b" TOS=") {
-            self.hex_into(0, &mut header.tos)?;
-            if self.eat(b" PREC=") {
-                self.hex_into(0, &mut header.prec)?;
-            }
-            if self.eat(b" TTL=") {
-                self.byte_into(0, &mut header.ttl)?;
-            }
-            if self.eat(b" ID=") {
-                self.short_into(0, &mut header.id)?;
-            }
-            if self.has(0, b" DF ") {
-                header.ip_flags.df = true;
-                self.skip(3);
-            }
-        } else if self.eat(b" TC=") {
-            self.hex_into(0, &mut header.tc)?;
-            if self.eat(b" HOPLIMIT=") {
-                self.byte_into(0, &mut header.hop_limit)?;
-            }
-            if self.eat(b" FLOWLBL=") {
-                self.number_into(0, u32::MAX, &mut header.flow_label)?;
-            }
-        }
-        if !self.has(0, b" PROTO=") {
-            return Ok(());
-        }
-        self.skip(1);
-        self.protocol(header)?;
-        if self.eat(b" SPT=") {
-            self.short_into(0, &mut header.sport)?;
-            if self.eat(b" DPT=") {
-                self.short_into(0, &mut header.dport)?;
-            }
-        }
-        if self.layer4 != Layer4::Tcp {
-            return Ok(());
-        }
-        if self.eat(b" SEQ=") {
-            self.number_into(0, u32::MAX, &mut header.tcp_seq)?;
-            if self.eat(b" ACK=") {
-                self.number_into(0, u32::MAX, &mut header.tcp_ack)?;
-            }
-        }
-        if self.eat(b" WINDOW=") {
-            self.number_into(0, u32::MAX, &mut header.window)?;
-        }
-        if self.eat(b" RES=") {
-            self.hex_into(0, &mut header.res)?;
-        }
-        if self.has(0, b" SYN ") {
-            header.flags = Some(TcpFlags::default().with(TcpFlags::SYN));
-            self.skip(4);
-        }
-        if self.eat(b" URGP=") {
-            self.number_into(0, u32::MAX, &mut header.urgp)?;
-        }
-        if self.has(0, b" OPT (") {
-            self.skip(1);
-            self.options(header)?;
-        }
-        Ok(())
     }
 
     /// Reads one token of the outer packet: what only that one has, or what [`Self::header_token`] knows.
@@ -385,7 +296,7 @@ impl<'a> Walk<'a> {
             MACDST if is_arp && packet.link.mac_dst.is_some() => self.skip_value(7),
             MACSRC => self.word_into(7, &mut packet.link.mac_src),
             MACDST => self.word_into(7, &mut packet.link.mac_dst),
-            MACPROTO if self.has(8, b"=") => self.word_into(9, &mut packet.link.mac_proto),
+            MACPROTO if self.rest.has(8, b"=") => self.word_into(9, &mut packet.link.mac_proto),
             VPROTO => self.word_into(7, &mut packet.link.vlan_proto),
             VID => self.number_into(4, u32::MAX, &mut packet.link.vlan_id),
             TUNNEL => self.skip_value(7),
@@ -394,12 +305,12 @@ impl<'a> Walk<'a> {
             GID => self.number_into(4, u32::MAX, &mut packet.gid),
             MTU => self.number_into(4, u32::MAX, &mut packet.mtu),
             GATEWAY => {
-                self.skip(8);
+                self.rest.skip(8);
                 let mut gateway = packet.header.src;
                 self.address_into(&mut gateway)?;
                 fill(&mut packet.gateway, gateway)
             }
-            _ if self.has(0, b"[") => self.nested(packet),
+            _ if self.rest.has(0, b"[") => self.nested(packet),
             _ => self.header_token(name, length, &mut packet.header),
         }
     }
@@ -409,17 +320,17 @@ impl<'a> Walk<'a> {
         if self.layer4 != Layer4::Icmp || packet.nested.is_some() {
             return Err(Halt::Stop);
         }
-        if self.has(1, b"TRUNCATED]") {
-            self.skip(11);
+        if self.rest.has(1, b"TRUNCATED]") {
+            self.rest.skip(11);
             return Ok(());
         }
-        if !self.has(1, b"SRC=") {
+        if !self.rest.has(1, b"SRC=") {
             return Err(Halt::Stop);
         }
         let mut header = Header::blank();
         let mut inner = Walk {
             text: self.text,
-            rest: self.rest.get(1..).unwrap_or_default(),
+            rest: Cursor(self.rest.0.get(1..).unwrap_or_default()),
             layer4: Layer4::Pending,
             has_src: false,
             has_dst: false,
@@ -427,11 +338,11 @@ impl<'a> Walk<'a> {
         };
         // What is wrong in here does not spoil the packet around it, but then nobody vouches for the line.
         let is_closed = loop {
-            inner.skip_spaces();
-            if inner.eat(b"]") {
+            inner.rest.skip_spaces();
+            if inner.rest.eat(b"]") {
                 break true;
             }
-            if inner.rest.is_empty() {
+            if inner.rest.0.is_empty() {
                 break false;
             }
             let (name, length) = inner.name();
@@ -459,13 +370,13 @@ impl<'a> Walk<'a> {
         let is_pending = self.layer4 == Layer4::Pending;
         match name {
             SRC if !self.has_src => {
-                self.skip(4);
+                self.rest.skip(4);
                 self.address_into(&mut header.src)?;
                 self.has_src = true;
                 Ok(())
             }
             DST if !self.has_dst => {
-                self.skip(4);
+                self.rest.skip(4);
                 self.address_into(&mut header.dst)?;
                 self.has_dst = true;
                 Ok(())
@@ -478,12 +389,12 @@ impl<'a> Walk<'a> {
             ID if is_pending => self.short_into(3, &mut header.id),
             ID if self.layer4 == Layer4::Icmp => self.number_into(3, u32::MAX, &mut header.icmp_id),
             TC => self.hex_into(3, &mut header.tc),
-            HOPLIMIT if self.has(8, b"=") => self.byte_into(9, &mut header.hop_limit),
+            HOPLIMIT if self.rest.has(8, b"=") => self.byte_into(9, &mut header.hop_limit),
             FLOWLBL => self.number_into(8, u32::MAX, &mut header.flow_label),
             CE if is_pending => self.flag(2, &mut header.ip_flags.ce),
             DF if is_pending => self.flag(2, &mut header.ip_flags.df),
             MF if is_pending => self.flag(2, &mut header.ip_flags.mf),
-            OPT if self.has(4, b"(") => self.options(header),
+            OPT if self.rest.has(4, b"(") => self.options(header),
             PROTO if is_pending => self.protocol(header),
             SPT => self.short_into(4, &mut header.sport),
             DPT => self.short_into(4, &mut header.dport),
@@ -507,34 +418,34 @@ impl<'a> Walk<'a> {
                     CWR => flags.with(TcpFlags::CWR),
                     _ => flags.with_ae(),
                 });
-                self.skip(length - 1);
+                self.rest.skip(length - 1);
                 Ok(())
             }
             TYPE => self.byte_into(5, &mut header.icmp_type),
             CODE => self.byte_into(5, &mut header.icmp_code),
             POINTER => self.skip_value(8),
-            PARAMETER if self.has(8, b"R=") => self.skip_value(10),
+            PARAMETER if self.rest.has(8, b"R=") => self.skip_value(10),
             SPI => self.hex_into(4, &mut header.spi),
-            INCOMPLETE if self.has(8, b"TE [") => self.incomplete(header),
+            INCOMPLETE if self.rest.has(8, b"TE [") => self.incomplete(header),
             // An IPv6 fragment header says "more fragments" with the same word.
-            INCOMPLETE if is_pending && self.has(8, b"TE ") => self.flag(10, &mut header.ip_flags.mf),
+            INCOMPLETE if is_pending && self.rest.has(8, b"TE ") => self.flag(10, &mut header.ip_flags.mf),
             ARP if is_pending => {
-                header.proto = Proto { name: self.ahead(3), number: None };
+                header.proto = Proto { name: self.rest.ahead(3), number: None };
                 self.layer4 = Layer4::Arp;
-                self.skip(3);
+                self.rest.skip(3);
                 Ok(())
             }
             HTYPE if self.layer4 == Layer4::Arp => self.skip_value(6),
             PTYPE if self.layer4 == Layer4::Arp => self.skip_value(6),
             OPCODE if self.layer4 == Layer4::Arp => self.number_into(7, u32::MAX, &mut header.arp_opcode),
             IPSRC if self.layer4 == Layer4::Arp && !self.has_src => {
-                self.skip(6);
+                self.rest.skip(6);
                 self.address_into(&mut header.src)?;
                 self.has_src = true;
                 Ok(())
             }
             IPDST if self.layer4 == Layer4::Arp && !self.has_dst => {
-                self.skip(6);
+                self.rest.skip(6);
                 self.address_into(&mut header.dst)?;
                 self.has_dst = true;
                 Ok(())
@@ -546,15 +457,15 @@ impl<'a> Walk<'a> {
     /// Tokens without a name of their own, and whatever is not ours.
     #[cold]
     fn rare_token(&mut self, header: &mut Header<'a>) -> Step {
-        if self.has(0, b"FRAG:") || self.has(0, b"FRAG=") {
+        if self.rest.has(0, b"FRAG:") || self.rest.has(0, b"FRAG=") {
             return self.number_into(5, u32::MAX, &mut header.frag);
         }
         // The identification of an IPv6 fragment.
-        if self.has(0, b"ID:") && self.layer4 == Layer4::Pending {
+        if self.rest.has(0, b"ID:") && self.layer4 == Layer4::Pending {
             return self.skip_value(3);
         }
         // A field of another logger: passed over, and the line is no longer the kernel's word.
-        let rest = self.rest;
+        let rest = self.rest.0;
         let key = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
         let is_field = key > 0 && rest.get(key) == Some(&b'=');
         let is_own = rest.starts_with(b"IN=") || rest.starts_with(b"OUT=") || rest.starts_with(b"SRC=") || rest.starts_with(b"DST=");
@@ -567,8 +478,8 @@ impl<'a> Walk<'a> {
 
     /// `PROTO=TCP`, `PROTO=47`.
     fn protocol(&mut self, header: &mut Header<'a>) -> Step {
-        self.skip(6);
-        let value = self.word();
+        self.rest.skip(6);
+        let value = self.rest.word();
         let (number, layer4) = match value {
             b"TCP" => (Some(6), Layer4::Tcp),
             b"UDP" => (Some(17), Layer4::Other),
@@ -605,7 +516,7 @@ impl<'a> Walk<'a> {
     /// `OPT (94040000)`, `OPT ( )`, `OPT ( FRAG:0 ID:00000001 )`, `OPT ( ESP SPI=0x1 )`.
     fn options(&mut self, header: &mut Header<'a>) -> Step {
         // 15 words of options are 120 hex digits; an extension header is shorter.
-        let window = self.ahead(164);
+        let window = self.rest.ahead(164);
         let Some(close) = memchr::memchr(b')', window) else { return Err(Halt::Cut) };
         let brackets = window.get(4..=close).unwrap_or_default();
         let group = window.get(5..close).unwrap_or_default();
@@ -628,27 +539,27 @@ impl<'a> Walk<'a> {
             }
             header.tcp_opt = Options(brackets);
         }
-        self.skip(close + 1);
+        self.rest.skip(close + 1);
         Ok(())
     }
 
     /// The inside of an `OPT ( … )` of IPv6.
     #[cold]
     fn extension_header(&mut self, group: &'a [u8], header: &mut Header<'a>) -> Step {
-        let mut inner = Walk { text: group, rest: group, layer4: Layer4::Pending, has_src: true, has_dst: true, is_strange: false };
+        let mut inner = Walk { text: group, rest: Cursor(group), layer4: Layer4::Pending, has_src: true, has_dst: true, is_strange: false };
         loop {
-            inner.skip_spaces();
-            if inner.rest.is_empty() {
+            inner.rest.skip_spaces();
+            if inner.rest.0.is_empty() {
                 break;
             }
             let (name, length) = inner.name();
-            if inner.has(0, b"ESP ") {
+            if inner.rest.has(0, b"ESP ") {
                 // What follows is encrypted: the kernel ends the line here, so this is the protocol.
-                header.proto = Proto { name: inner.ahead(3), number: Some(50) };
+                header.proto = Proto { name: inner.rest.ahead(3), number: Some(50) };
                 self.layer4 = Layer4::Other;
-                inner.skip(4);
-            } else if inner.has(0, b"AH ") {
-                inner.skip(3);
+                inner.rest.skip(4);
+            } else if inner.rest.has(0, b"AH ") {
+                inner.rest.skip(3);
             } else {
                 inner.header_token(name, length, header)?;
             }
@@ -659,120 +570,53 @@ impl<'a> Walk<'a> {
 
     /// `INCOMPLETE [8 bytes]`.
     fn incomplete(&mut self, header: &mut Header<'a>) -> Step {
-        let rest = self.rest.get(12..).unwrap_or_default();
+        let rest = self.rest.0.get(12..).unwrap_or_default();
         let digits = rest.iter().take(10).take_while(|byte| byte.is_ascii_digit()).count();
         if digits == 0 || !rest.get(digits..).unwrap_or_default().starts_with(b" bytes]") || header.is_incomplete {
             return Err(Halt::Stop);
         }
         header.is_incomplete = true;
-        self.skip(12 + digits + 7);
+        self.rest.skip(12 + digits + 7);
         Ok(())
     }
 
     /// Where the walk is, in bytes from the start of the line.
     fn at(&self) -> usize {
-        self.text.len() - self.rest.len()
-    }
-
-    #[inline(always)]
-    fn skip(&mut self, bytes: usize) {
-        self.rest = self.rest.get(bytes..).unwrap_or_default();
-    }
-
-    /// At most so many of the next bytes.
-    #[inline(always)]
-    fn ahead(&self, most: usize) -> &'a [u8] {
-        self.rest.get(..most).unwrap_or(self.rest)
-    }
-
-    /// The eight bytes here as a little-endian number; behind the end of the line, spaces.
-    #[inline(always)]
-    fn peek(&self) -> u64 {
-        match self.rest.first_chunk() {
-            Some(bytes) => u64::from_le_bytes(*bytes),
-            None => self.peek_last(),
-        }
-    }
-
-    #[cold]
-    fn peek_last(&self) -> u64 {
-        let mut bytes = [b' '; 8];
-        for (to, from) in bytes.iter_mut().zip(self.rest) {
-            *to = *from;
-        }
-        u64::from_le_bytes(bytes)
+        self.text.len() - self.rest.0.len()
     }
 
     /// The name of the token here, with the `=` or space that ends it, and its length; at most 8 bytes.
     #[inline]
     fn name(&self) -> (u64, usize) {
-        let word = self.peek();
+        let word = self.rest.peek();
         let hit = hits(word, b' ') | hits(word, b'=');
         if hit == 0 { (word, 8) } else { (word & (hit ^ (hit - 1)), hit.trailing_zeros() as usize / 8 + 1) }
     }
 
-    #[inline(always)]
-    fn has(&self, ahead: usize, what: &[u8]) -> bool {
-        self.rest.get(ahead..).is_some_and(|rest| rest.starts_with(what))
-    }
-
-    /// Steps over `what` if that is here.
-    #[inline(always)]
-    fn eat(&mut self, what: &[u8]) -> bool {
-        match self.rest.strip_prefix(what) {
-            Some(rest) => {
-                self.rest = rest;
-                true
-            }
-            None => false,
-        }
-    }
-
-    #[inline]
-    fn skip_spaces(&mut self) {
-        while let [b' ', rest @ ..] = self.rest {
-            self.rest = rest;
-        }
-    }
-
-    /// The bytes up to the next space.
-    #[inline(always)]
-    fn word(&mut self) -> &'a [u8] {
-        let hit = hits(self.peek(), b' ');
-        let length = if hit == 0 { self.long_word() } else { hit.trailing_zeros() as usize / 8 };
-        let word = self.ahead(length);
-        self.skip(length);
-        word
-    }
-
-    fn long_word(&self) -> usize {
-        memchr::memchr(b' ', self.rest).unwrap_or(self.rest.len())
-    }
-
     fn skip_value(&mut self, name: usize) -> Step {
-        self.skip(name);
-        self.word();
+        self.rest.skip(name);
+        self.rest.word();
         Ok(())
     }
 
     #[inline(always)]
     fn word_into(&mut self, name: usize, into: &mut Option<&'a [u8]>) -> Step {
-        self.skip(name);
-        let word = self.word();
+        self.rest.skip(name);
+        let word = self.rest.word();
         fill(into, word)
     }
 
     /// A value that is kept as printed, such as `0x00`, `00` or `1a0000`.
     #[inline(always)]
     fn hex_into(&mut self, name: usize, into: &mut Option<&'a [u8]>) -> Step {
-        self.skip(name);
+        self.rest.skip(name);
         // The kernel's own form, `0x` and two digits.
-        if let [b'0', b'x', high, low, b' ', ..] = self.rest
+        if let [b'0', b'x', high, low, b' ', ..] = self.rest.0
             && high.is_ascii_hexdigit()
             && low.is_ascii_hexdigit()
         {
-            let value = self.ahead(4);
-            self.skip(4);
+            let value = self.rest.ahead(4);
+            self.rest.skip(4);
             return fill(into, value);
         }
         self.odd_hex_into(into)
@@ -781,9 +625,9 @@ impl<'a> Walk<'a> {
     #[inline(never)]
     fn odd_hex_into(&mut self, into: &mut Option<&'a [u8]>) -> Step {
         let start = self.rest;
-        let word = self.word();
+        let word = self.rest.word();
         let digits = word.strip_prefix(b"0x").unwrap_or(word);
-        if digits.is_empty() && self.rest.is_empty() {
+        if digits.is_empty() && self.rest.0.is_empty() {
             return Err(Halt::Cut);
         }
         if digits.is_empty() || digits.len() > 8 || !is_hex(digits) {
@@ -795,14 +639,14 @@ impl<'a> Walk<'a> {
 
     #[inline(always)]
     fn number_into(&mut self, name: usize, max: u32, into: &mut Option<u32>) -> Step {
-        self.skip(name);
+        self.rest.skip(name);
         let number = self.number(max)?;
         fill(into, number)
     }
 
     #[inline(always)]
     fn short_into(&mut self, name: usize, into: &mut Option<u16>) -> Step {
-        self.skip(name);
+        self.rest.skip(name);
         let number = self.number(u32::from(u16::MAX))?;
         #[expect(clippy::cast_possible_truncation, reason = "number() has checked it")]
         fill(into, number as u16)
@@ -810,7 +654,7 @@ impl<'a> Walk<'a> {
 
     #[inline(always)]
     fn byte_into(&mut self, name: usize, into: &mut Option<u8>) -> Step {
-        self.skip(name);
+        self.rest.skip(name);
         let number = self.number(u32::from(u8::MAX))?;
         #[expect(clippy::cast_possible_truncation, reason = "number() has checked it")]
         fill(into, number as u8)
@@ -822,30 +666,30 @@ impl<'a> Walk<'a> {
             return Err(Halt::Stop);
         }
         *into = true;
-        self.skip(name);
+        self.rest.skip(name);
         Ok(())
     }
 
     /// A decimal number of at most `max`, ended by a space or by the line.
     #[inline(always)]
     fn number(&mut self, max: u32) -> Result<u32, Halt> {
-        let word = self.peek();
-        let length = digits(word);
-        if length == 0 || length == 8 {
+        let word = self.rest.peek();
+        let bits = digit_bits(word);
+        if bits == 0 || bits == 56 {
             return self.odd_number(max);
         }
-        let value = value_of(word, length);
-        if word >> (length * 8) & 0xff != u64::from(b' ') || value > max {
+        let value = value_of(word, bits);
+        if word >> bits & 0xff != u64::from(b' ') || value > max {
             return Err(Halt::BadValue);
         }
-        self.skip(length as usize);
+        self.rest.skip(bits as usize / 8);
         Ok(value)
     }
 
-    /// The same where there is no digit, or more than seven.
+    /// The same where there is no digit, or more than six.
     #[inline(never)]
     fn odd_number(&mut self, max: u32) -> Result<u32, Halt> {
-        let rest = self.rest;
+        let rest = self.rest.0;
         if rest.is_empty() {
             return Err(Halt::Cut);
         }
@@ -854,7 +698,7 @@ impl<'a> Walk<'a> {
         let is_ended = matches!(rest.get(length), None | Some(b' '));
         match u32::try_from(value) {
             Ok(value) if length > 0 && length <= 10 && is_ended && value <= max => {
-                self.skip(length);
+                self.rest.skip(length);
                 Ok(value)
             }
             _ => Err(Halt::BadValue),
@@ -864,45 +708,20 @@ impl<'a> Walk<'a> {
     /// An address, ended by a space or by the line.
     #[inline(always)]
     fn address_into(&mut self, into: &mut IpAddr) -> Step {
-        match self.ipv4() {
+        match self.rest.ipv4() {
             Some(address) => *into = IpAddr::V4(address),
             None => *into = IpAddr::V6(self.other_address()?),
         }
         Ok(())
     }
 
-    /// A dotted quad. As strict as the kernel is when it prints: no leading zeros.
-    #[inline(always)]
-    fn ipv4(&mut self) -> Option<Ipv4Addr> {
-        let start = self.rest;
-        let mut bits = 0;
-        for place in 0..4 {
-            let word = self.peek();
-            let length = digits(word);
-            let end = if place < 3 { b'.' } else { b' ' };
-            let has_zero = length > 1 && word & 0xff == u64::from(b'0');
-            if length == 0 || length > 3 || has_zero || word >> (length * 8) & 0xff != u64::from(end) {
-                self.rest = start;
-                return None;
-            }
-            let value = value_of(word, length);
-            if value > 255 {
-                self.rest = start;
-                return None;
-            }
-            bits = bits << 8 | value;
-            self.skip(length as usize + usize::from(place < 3));
-        }
-        Some(Ipv4Addr::from_bits(bits))
-    }
-
     #[inline(never)]
     fn other_address(&mut self) -> Result<Ipv6Addr, Halt> {
         let start = self.rest;
-        let word = self.word();
+        let word = self.rest.word();
         match ipv6(word) {
             Some(address) => Ok(address),
-            None if word.is_empty() && self.rest.is_empty() => Err(Halt::NoAddress),
+            None if word.is_empty() && self.rest.0.is_empty() => Err(Halt::NoAddress),
             None => {
                 self.rest = start;
                 Err(Halt::BadAddress)
@@ -919,28 +738,6 @@ fn fill<T>(into: &mut Option<T>, value: T) -> Step {
     }
     *into = Some(value);
     Ok(())
-}
-
-/// How many decimal digits `word` starts with, 0 to 8.
-#[inline]
-const fn digits(word: u64) -> u32 {
-    let lowered = word ^ each(b'0');
-    // A byte above 9 gets its high bit, or had it. Carries only reach bytes behind the first such one.
-    let others = (lowered.wrapping_add(each(0x76)) | lowered) & each(0x80);
-    others.trailing_zeros() / 8
-}
-
-/// The number that the first `length` digits of `word` spell; `length` is 1 to 7.
-///
-/// Adds neighbours up in three steps rather than digit by digit: numbers of all lengths take the same path.
-#[inline]
-const fn value_of(word: u64, length: u32) -> u32 {
-    let digits = (word ^ each(b'0')) << (64 - length * 8);
-    let pairs = digits * 10 + (digits >> 8);
-    const MASK: u64 = 0x0000_00ff_0000_00ff;
-    let low = (pairs & MASK).wrapping_mul(100 + (1_000_000 << 32));
-    let high = ((pairs >> 16) & MASK).wrapping_mul(1 + (10_000 << 32));
-    (low.wrapping_add(high) >> 32) as u32
 }
 
 fn is_hex(bytes: &[u8]) -> bool {
@@ -971,7 +768,7 @@ fn ipv6_full(text: &[u8; 39]) -> Option<u128> {
         }
         let mut value = 0_u32;
         for byte in [a, b, c, d] {
-            let digit = HEX.get(usize::from(byte)).copied().unwrap_or(NO_HEX);
+            let digit = hex_digit(byte);
             seen |= digit;
             value = value << 4 | u32::from(digit);
         }
@@ -979,18 +776,3 @@ fn ipv6_full(text: &[u8; 39]) -> Option<u128> {
     }
     (seen < 16).then_some(bits)
 }
-
-const NO_HEX: u8 = 0xf0;
-
-/// What each byte is worth as a hexadecimal digit, or [`NO_HEX`].
-#[expect(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "checked by the compiler: it is evaluated there")]
-const HEX: [u8; 256] = {
-    let mut table = [NO_HEX; 256];
-    let mut digit = 0;
-    while digit < 16 {
-        table[b"0123456789abcdef"[digit] as usize] = digit as u8;
-        table[b"0123456789ABCDEF"[digit] as usize] = digit as u8;
-        digit += 1;
-    }
-    table
-};

@@ -1,6 +1,6 @@
 //! Takes the envelope off a log line: time stamp, host, priority.
 
-use crate::stamp::Stamp;
+use crate::{cursor::Cursor, stamp::Stamp};
 
 /// A log line without its envelope.
 ///
@@ -196,24 +196,22 @@ impl<'a> Record<'a> {
 }
 
 /// A decimal number of at most 19 digits at the start of `text`, and what is behind it.
+#[inline(always)]
 fn number(text: &[u8]) -> Option<(u64, &[u8])> {
-    let mut value = 0_u64;
-    let mut length = 0;
-    for byte in text.iter().take(19) {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            break;
-        }
-        value = value * 10 + u64::from(digit);
-        length += 1;
+    let mut rest = Cursor(text);
+    // Priorities have one digit, levels too.
+    if let [digit @ b'0'..=b'9', b' ' | b',', ..] = text {
+        return Some((u64::from(digit - b'0'), text.get(1..)?));
     }
-    if length == 0 { None } else { Some((value, text.get(length..)?)) }
+    rest.number().map(|value| (value, rest.0))
 }
 
 /// The bytes up to a space, at most 255 of them, and what is behind the space.
+#[inline(always)]
 fn word(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let end = memchr::memchr(b' ', text.get(..256).unwrap_or(text))?;
-    if end == 0 { None } else { Some((text.get(..end)?, text.get(end + 1..)?)) }
+    let mut rest = Cursor(text.get(..256).unwrap_or(text));
+    let word = rest.word();
+    if word.is_empty() || rest.0.is_empty() { None } else { Some((word, text.get(word.len() + 1..)?)) }
 }
 
 /// `kernel: `, `ulogd[77]: `: the name, and what is behind the space.
@@ -238,8 +236,20 @@ fn tag(text: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// Whether a word can be the name of a machine. Some relays join several with commas.
 fn is_host(word: &[u8]) -> bool {
-    word.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b':' | b',' | b'%')) && !word.ends_with(b":")
+    word.iter().all(|byte| IN_HOST.get(usize::from(*byte)) == Some(&true)) && !word.ends_with(b":")
 }
+
+/// Which bytes may be in the name of a machine.
+#[expect(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "checked by the compiler: it is evaluated there")]
+const IN_HOST: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        table[byte] = (byte as u8).is_ascii_alphanumeric() || matches!(byte as u8, b'.' | b'_' | b'-' | b':' | b',' | b'%');
+        byte += 1;
+    }
+    table
+};
 
 /// What is behind the structured data of RFC 5424: `-`, or `[id name="value" …]` with `\"`, `\\` and `\]` in values.
 fn structured_data(text: &[u8]) -> Option<&[u8]> {

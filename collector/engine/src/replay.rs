@@ -65,6 +65,8 @@ pub struct ReplayClock {
 struct Reading {
     micros: i64,
     is_wall: bool,
+    /// The year of a calendar stamp.
+    year: i32,
 }
 
 impl ReplayClock {
@@ -121,8 +123,8 @@ impl ReplayClock {
 
     fn accept(&mut self, moment: Moment, reading: Reading) {
         self.last = Some(reading);
-        if let Stamp::Wall { .. } = moment.stamp {
-            self.year = self.year_of(moment.stamp);
+        if reading.is_wall {
+            self.year = reading.year;
             self.boot = moment.uptime.and_then(|uptime| i64::try_from(uptime).ok()).map(|uptime| reading.micros.saturating_sub(uptime));
         }
     }
@@ -130,30 +132,28 @@ impl ReplayClock {
     /// Where a moment lies, by the better of its clocks.
     fn reading(&self, moment: Moment) -> Reading {
         if let Stamp::Uptime { .. } = moment.stamp {
-            return Reading { micros: moment.stamp.unix_micros(0, 0), is_wall: false };
+            return Reading { micros: moment.stamp.unix_micros(0, 0), is_wall: false, year: self.year };
         }
-        let wall = moment.stamp.unix_micros(self.year_of(moment.stamp), self.offset_secs);
+        let (year, wall) = self.wall(moment.stamp);
         let refined = match (self.boot, moment.uptime.and_then(|uptime| i64::try_from(uptime).ok())) {
             (Some(boot), Some(uptime)) => boot.checked_add(uptime).filter(|refined| refined.abs_diff(wall) <= DRIFT_MICROS.unsigned_abs()),
             _ => None,
         };
-        Reading { micros: refined.unwrap_or(wall), is_wall: true }
+        Reading { micros: refined.unwrap_or(wall), is_wall: true, year }
     }
 
-    /// The year of a stamp: its own, or the one that puts it nearest behind the last one.
-    fn year_of(&self, stamp: Stamp) -> i32 {
+    /// Where a calendar stamp lies, in its own year or in the one that puts it nearest behind the last one.
+    fn wall(&self, stamp: Stamp) -> (i32, i64) {
+        let in_year = |year| (year, stamp.unix_micros(year, self.offset_secs));
         if let Stamp::Wall { year: Some(year), .. } = stamp {
-            return year;
+            return in_year(year);
         }
-        let Some(last) = self.last.filter(|last| last.is_wall) else { return self.year };
-        let step = stamp.unix_micros(self.year, self.offset_secs).saturating_sub(last.micros);
-        if step < -NEW_YEAR_MICROS {
-            self.year + 1
-        } else if step > NEW_YEAR_MICROS {
+        let same = in_year(self.year);
+        match self.last.filter(|last| last.is_wall) {
+            Some(last) if same.1.saturating_sub(last.micros) < -NEW_YEAR_MICROS => in_year(self.year + 1),
             // A late line of the old year, behind the first of the new one.
-            self.year - 1
-        } else {
-            self.year
+            Some(last) if same.1.saturating_sub(last.micros) > NEW_YEAR_MICROS => in_year(self.year - 1),
+            _ => same,
         }
     }
 }

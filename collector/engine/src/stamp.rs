@@ -1,5 +1,7 @@
 //! Time stamps of log lines: reading them, and what moment they mean.
 
+use crate::cursor::Cursor;
+
 /// The time stamp of a log line, as far as the line says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Stamp {
@@ -54,27 +56,28 @@ impl Stamp {
     #[must_use]
     pub fn read_wall(text: &[u8]) -> Option<(Self, usize)> {
         let first = *text.first()?;
-        let mut reader = Reader { text, at: 0 };
+        let mut reader = Reader { rest: Cursor(text) };
         let stamp = if first.is_ascii_digit() {
             if text.get(2) == Some(&b'/') { reader.proxmox()? } else { reader.iso()? }
         } else {
             reader.traditional()?
         };
         // `2026-11-22T07:11:01x` is no stamp.
-        matches!(text.get(reader.at), None | Some(b' ' | b']')).then_some((stamp, reader.at))
+        matches!(reader.rest.0, [] | [b' ' | b']', ..]).then_some((stamp, text.len() - reader.rest.0.len()))
     }
 
     /// Reads `[ 2451.192320]` at the start of `text`: microseconds since boot, and the length with the brackets.
     #[must_use]
     pub fn read_uptime(text: &[u8]) -> Option<(u64, usize)> {
-        let mut reader = Reader { text, at: 0 };
+        let mut reader = Reader { rest: Cursor(text) };
         reader.byte(b'[')?;
-        while reader.byte(b' ').is_some() {}
-        let seconds = reader.digits(1, 12)?;
+        reader.rest.skip_spaces();
+        let before = reader.rest.0.len();
+        let seconds = reader.rest.number().filter(|_| before - reader.rest.0.len() <= 12)?;
         reader.byte(b'.')?;
-        let micros = reader.fraction()?;
+        let micros = reader.rest.millionths()?;
         reader.byte(b']')?;
-        Some((seconds * 1_000_000 + u64::from(micros), reader.at))
+        Some((seconds * 1_000_000 + u64::from(micros), text.len() - reader.rest.0.len()))
     }
 }
 
@@ -105,8 +108,7 @@ fn days_in_month(year: Option<i32>, month: u8) -> u8 {
 
 /// Reads forward through a stamp.
 struct Reader<'a> {
-    text: &'a [u8],
-    at: usize,
+    rest: Cursor<'a>,
 }
 
 /// Hour, minute, second, microseconds.
@@ -122,18 +124,18 @@ impl Reader<'_> {
         })?;
         self.byte(b' ')?;
         self.byte(b' ');
-        let day = self.small(1, 2)?;
+        let day = self.one_or_two()?;
         self.byte(b' ')?;
         let before = self.year_and_space();
         let clock = self.clock()?;
         let year = before.or_else(|| {
-            let start = self.at;
+            let start = self.rest;
             let year = self.byte(b' ').and_then(|()| self.year());
             // `07:11:01 2026 host`, not `07:11:01 2001:db8::1`.
-            if year.is_some() && matches!(self.text.get(self.at), None | Some(b' ' | b']')) {
+            if year.is_some() && matches!(self.rest.0, [] | [b' ' | b']', ..]) {
                 return year;
             }
-            self.at = start;
+            self.rest = start;
             None
         });
         stamp(year, month, day, clock, None)
@@ -143,9 +145,9 @@ impl Reader<'_> {
     fn iso(&mut self) -> Option<Stamp> {
         let year = self.year()?;
         self.byte(b'-')?;
-        let month = self.small(2, 2)?;
+        let month = self.two()?;
         self.byte(b'-')?;
-        let day = self.small(2, 2)?;
+        let day = self.two()?;
         self.byte(b'T').or_else(|| self.byte(b't')).or_else(|| self.byte(b' '))?;
         let clock = self.clock()?;
         let offset = self.offset();
@@ -154,7 +156,7 @@ impl Reader<'_> {
 
     /// `22/Nov/2026:07:11:01 +0100`.
     fn proxmox(&mut self) -> Option<Stamp> {
-        let day = self.small(2, 2)?;
+        let day = self.two()?;
         self.byte(b'/')?;
         let month = self.month()?;
         self.byte(b'/')?;
@@ -166,79 +168,77 @@ impl Reader<'_> {
         stamp(Some(year), month, day, clock, Some(offset))
     }
 
+    #[inline(always)]
     fn byte(&mut self, byte: u8) -> Option<()> {
-        (self.text.get(self.at) == Some(&byte)).then(|| self.at += 1)
+        self.rest.eat(&[byte]).then_some(())
     }
 
-    fn digits(&mut self, least: usize, most: usize) -> Option<u64> {
-        let mut value = 0;
-        let start = self.at;
-        while let Some(byte) = self.text.get(self.at)
-            && byte.is_ascii_digit()
-            && self.at - start < most
-        {
-            value = value * 10 + u64::from(byte - b'0');
-            self.at += 1;
-        }
-        (self.at - start >= least).then_some(value)
+    #[inline(always)]
+    fn two(&mut self) -> Option<u8> {
+        self.rest.two_digits()
     }
 
-    fn small(&mut self, least: usize, most: usize) -> Option<u8> {
-        self.digits(least, most).and_then(|value| u8::try_from(value).ok())
+    fn one_or_two(&mut self) -> Option<u8> {
+        self.two().or_else(|| {
+            let [digit @ b'0'..=b'9', ..] = self.rest.0 else { return None };
+            self.rest.skip(1);
+            Some(digit - b'0')
+        })
     }
 
     fn year(&mut self) -> Option<i32> {
-        self.digits(4, 4).and_then(|year| i32::try_from(year).ok()).filter(|year| *year >= 1900)
+        let (century, year) = (self.two()?, self.two()?);
+        Some(i32::from(century) * 100 + i32::from(year)).filter(|year| *year >= 1900)
     }
 
     fn year_and_space(&mut self) -> Option<i32> {
-        let start = self.at;
+        let start = self.rest;
         let year = self.year().filter(|_| self.byte(b' ').is_some());
         if year.is_none() {
-            self.at = start;
+            self.rest = start;
         }
         year
     }
 
     fn month(&mut self) -> Option<u8> {
-        const MONTHS: [&[u8]; 12] = [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
-        let name = self.text.get(self.at..self.at + 3)?;
-        let month = MONTHS.iter().position(|month| *month == name)?;
-        self.at += 3;
-        u8::try_from(month + 1).ok()
+        let (name, rest) = self.rest.0.split_first_chunk()?;
+        let month = match name {
+            b"Jan" => 1,
+            b"Feb" => 2,
+            b"Mar" => 3,
+            b"Apr" => 4,
+            b"May" => 5,
+            b"Jun" => 6,
+            b"Jul" => 7,
+            b"Aug" => 8,
+            b"Sep" => 9,
+            b"Oct" => 10,
+            b"Nov" => 11,
+            b"Dec" => 12,
+            _ => return None,
+        };
+        self.rest = Cursor(rest);
+        Some(month)
     }
 
     fn weekday(&mut self) -> Option<()> {
-        const DAYS: [&[u8]; 7] = [b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun"];
-        let name = self.text.get(self.at..self.at + 3)?;
-        DAYS.contains(&name).then(|| self.at += 3)
+        let (name, rest) = self.rest.0.split_first_chunk()?;
+        if !matches!(name, b"Mon" | b"Tue" | b"Wed" | b"Thu" | b"Fri" | b"Sat" | b"Sun") {
+            return None;
+        }
+        self.rest = Cursor(rest);
+        Some(())
     }
 
     /// `07:11:01`, `07:11:01.123456`, `07:11:01,123`.
     fn clock(&mut self) -> Option<Clock> {
-        let hour = self.small(2, 2)?;
+        let hour = self.two()?;
         self.byte(b':')?;
-        let minute = self.small(2, 2)?;
+        let minute = self.two()?;
         self.byte(b':')?;
-        let second = self.small(2, 2)?;
-        let micros = if self.byte(b'.').or_else(|| self.byte(b',')).is_some() { self.fraction()? } else { 0 };
+        let second = self.two()?;
+        let micros = if self.byte(b'.').or_else(|| self.byte(b',')).is_some() { self.rest.millionths()? } else { 0 };
         (hour < 24 && minute < 60 && second <= 60).then_some((hour, minute, second, micros))
-    }
-
-    /// The digits of a fraction of a second, in microseconds; what is finer is dropped.
-    fn fraction(&mut self) -> Option<u32> {
-        let mut micros = 0;
-        let mut place = 100_000;
-        let start = self.at;
-        while let Some(byte) = self.text.get(self.at)
-            && byte.is_ascii_digit()
-            && self.at - start < 9
-        {
-            micros += u32::from(byte - b'0') * place;
-            place /= 10;
-            self.at += 1;
-        }
-        (self.at > start).then_some(micros)
     }
 
     /// `Z`, `+01:00`, `-0500`, `+01`, in seconds; `None`, and nothing read, where there is none.
@@ -246,7 +246,7 @@ impl Reader<'_> {
         if self.byte(b'Z').or_else(|| self.byte(b'z')).is_some() {
             return Some(0);
         }
-        let start = self.at;
+        let start = self.rest;
         let sign = if self.byte(b'+').is_some() {
             1
         } else if self.byte(b'-').is_some() {
@@ -254,13 +254,13 @@ impl Reader<'_> {
         } else {
             return None;
         };
-        let read = self.small(2, 2).and_then(|hours| {
+        let read = self.two().and_then(|hours| {
             self.byte(b':');
-            let minutes = self.small(2, 2).unwrap_or(0);
+            let minutes = self.two().unwrap_or(0);
             (hours <= 18 && minutes < 60).then_some(sign * (i32::from(hours) * 3600 + i32::from(minutes) * 60))
         });
         if read.is_none() {
-            self.at = start;
+            self.rest = start;
         }
         read
     }
