@@ -48,6 +48,8 @@ pub use crate::{
 pub struct Engine {
     limits: Limits,
     verdicts: Verdicts,
+    /// Ports of services that every client asks of many addresses.
+    errands: Vec<u16>,
     home: Home,
     nobody_vouches: bool,
     mute: Mute,
@@ -167,6 +169,7 @@ impl Engine {
         Self {
             limits,
             verdicts: Verdicts::new(&config.accepted_words),
+            errands: detect.sweep.errand_ports,
             home: Home::new(&config.home),
             nobody_vouches: config.unverified_max_severity.is_none(),
             mute: Mute::new(&config.lists),
@@ -403,7 +406,10 @@ impl Engine {
 
     /// Does a packet go on to the Internet, as those of a container do, for what every client does there?
     fn is_errand(&self, packet: &Packet<'_>, service: Service) -> bool {
-        packet.out_iface.is_some_and(|out| !out.is_empty()) && sweep::is_errand(service) && !self.home.is_near(packet.header.dst)
+        packet.out_iface.is_some_and(|out| !out.is_empty())
+            && matches!(service.layer, Layer::Tcp | Layer::Udp)
+            && self.errands.contains(&service.number)
+            && !self.home.is_near(packet.header.dst)
     }
 
     /// One more attempt at a service that people guess passwords of (D13).

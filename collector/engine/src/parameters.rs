@@ -142,6 +142,9 @@ parameters! {
         severity: u8 = 2,
         /// Severity for private and on-link sources: a worm inside.
         near_severity: u8 = 3,
+        /// Services that every client asks of many addresses on the Internet, at most 64: names, time, web, mail, calls, chat and push
+        /// messages. A guest of this machine that is not let out to them is no worm. Source: IANA's registry of service names.
+        errand_ports: Vec<u16> = vec![53, 80, 123, 443, 465, 587, 853, 993, 3478, 5222, 5223, 5228, 8080, 8443],
     }
 
     /// The same probes from several addresses (D10).
@@ -170,6 +173,14 @@ parameters! {
         sources: u32 = 3,
         /// In this time.
         within: Duration = seconds(10 * MINUTE),
+        /// Distinct ports are at least this part of the pairs of source and port: who shares work asks nothing twice.
+        distinct_part: f64 = 0.8,
+        /// None of the sources asked more than this part of the pairs: a scanner among strangers is no team.
+        largest_part: f64 = 0.5,
+        /// At least this part of the pairs came by the same kind of packet. Also the part that comes from one network, where that is enough.
+        alike_part: f64 = 0.8,
+        /// Where at least this part of the pairs has source ports that count up across sources, it is one tool that forges them.
+        in_step_part: f64 = 0.5,
         /// Severity.
         severity: u8 = 3,
     }

@@ -48,6 +48,12 @@ impl Weight {
     }
 }
 
+/// A configured part, up to 100 wholes, as an integer.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a small range")]
+pub(crate) fn thousandths(part: f64) -> u32 {
+    (part.clamp(0.0, 100.0) * 1000.0).round() as u32
+}
+
 /// The length of a decay step.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HalfLife {

@@ -204,6 +204,12 @@ fn scans() -> Vec<Case> {
             vec![("near_severity", |d| d.sweep.near_severity = 2)],
         ),
         case(
+            "sweep",
+            quiet,
+            every(400, 8, |n| tcp(NEAR, &host(n), 40_000, 443, "SYN ").replace("OUT=", "OUT=wan0")),
+            vec![("errand_ports", |d| d.sweep.errand_ports.clear())],
+        ),
+        case(
             "decoys",
             quiet,
             decoys(60_000, 3),
@@ -224,8 +230,17 @@ fn scans() -> Vec<Case> {
                 ("ports", |d| d.distributed.ports = 40),
                 ("sources", |d| d.distributed.sources = 6),
                 ("within", |d| d.distributed.within = seconds(10)),
+                ("distinct_part", |d| d.distributed.distinct_part = 1.1),
+                ("largest_part", |d| d.distributed.largest_part = 0.1),
+                ("alike_part", |d| d.distributed.alike_part = 1.1),
                 ("severity", |d| d.distributed.severity = 2),
             ],
+        ),
+        case(
+            "distributed",
+            |_| {},
+            every(1000, 40, |n| tcp(&format!("203.0.{n}.9"), US, 40_000 + n, 1000 + n, "SYN ")),
+            vec![("in_step_part", |d| d.distributed.in_step_part = 1.1)],
         ),
         case(
             "distributed",

@@ -165,6 +165,7 @@ table! { SweepLayer for parameters::Sweep {
     max_services: Count<1000>,
     severity: Severity,
     near_severity: Severity,
+    errand_ports: List<Port, 64>,
 } }
 
 table! { DecoysLayer for parameters::Decoys {
@@ -181,6 +182,10 @@ table! { DistributedLayer for parameters::Distributed {
     times_usual: Count<1000>,
     sources: Whole<2, 64>,
     within: Time,
+    distinct_part: Part,
+    largest_part: Part,
+    alike_part: Part,
+    in_step_part: Part,
     severity: Severity,
 } }
 

@@ -12,7 +12,7 @@
 //!
 //! It misses distributed scans of an address that is under constant fire.
 
-use crate::{address::Key, cache::Cache, parameters, tick::Tick};
+use crate::{address::Key, cache::Cache, parameters, score::thousandths, tick::Tick};
 use std::{net::IpAddr, time::Duration};
 
 /// Addresses of ours that are watched.
@@ -25,7 +25,22 @@ const LEARNED: Duration = Duration::from_secs(86_400);
 #[derive(Debug)]
 pub(crate) struct Distributed {
     pub(crate) limits: parameters::Distributed,
+    parts: Parts,
     targets: Cache<Window>,
+}
+
+/// The parts among the parameters, in thousandths.
+#[derive(Clone, Copy, Debug)]
+struct Parts {
+    distinct: u64,
+    largest: u64,
+    alike: u64,
+    in_step: u64,
+}
+
+/// Are `some` at least so many thousandths of `all`?
+fn is_part(some: u32, all: u32, thousandths: u64) -> bool {
+    u64::from(some) * 1000 >= u64::from(all) * thousandths
 }
 
 /// What one of our addresses was asked in ten minutes.
@@ -131,7 +146,14 @@ pub(crate) enum Shared<'a> {
 
 impl Distributed {
     pub(crate) fn new(limits: parameters::Distributed) -> Self {
-        Self { limits, targets: Cache::new(ENTRIES) }
+        let part = |part| u64::from(thousandths(part));
+        let parts = Parts {
+            distinct: part(limits.distinct_part),
+            largest: part(limits.largest_part),
+            alike: part(limits.alike_part),
+            in_step: part(limits.in_step_part),
+        };
+        Self { limits, parts, targets: Cache::new(ENTRIES) }
     }
 
     /// A contact that is new for its source, from `sport` to `port`. `hash` is of the destination, `mark` of the source; `shape` tells kinds of packet apart, `network` where they come from.
@@ -190,14 +212,15 @@ impl Distributed {
         if !is_unusual || window.source_count() < limits.sources {
             return Shared::No;
         }
-        let is_apart = window.distinct * 5 > window.pairs * 4;
+        let parts = &self.parts;
+        let is_apart = is_part(window.distinct, window.pairs, parts.distinct);
         // One scanner and a few strangers that ask a port each are no team.
-        let is_shared = window.asked.iter().all(|asked| asked * 2 <= window.pairs);
-        let is_alike = window.shape.count * 5 >= window.pairs * 4;
+        let is_shared = window.asked.iter().all(|asked| u64::from(*asked) * 1000 <= u64::from(window.pairs) * parts.largest);
+        let is_alike = is_part(window.shape.count, window.pairs, parts.alike);
         let is_more_than_one_each =
             limits.within.saturating_mul(window.windows) >= LEARNED || window.pairs * 2 >= window.source_count() * 3;
-        let is_one_tool = window.in_step * 2 >= window.pairs;
-        let is_one_network = window.network.count * 5 >= window.pairs * 4;
+        let is_one_tool = is_part(window.in_step, window.pairs, parts.in_step);
+        let is_one_network = is_part(window.network.count, window.pairs, parts.alike);
         if !(is_apart && is_shared && is_alike && (is_more_than_one_each || is_one_tool || is_one_network)) {
             return Shared::No;
         }

@@ -19,7 +19,7 @@ use super::{Detector, Evidence, Limits, Verdict};
 use crate::{
     class::{Class, Layer},
     parameters::FastScan,
-    score::{HalfLife, Weight},
+    score::{HalfLife, Weight, thousandths},
 };
 
 /// What contacts weigh, and how much is a scan.
@@ -55,11 +55,6 @@ impl Weights {
             severity: parameters.severity,
         }
     }
-}
-
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a small range")]
-fn thousandths(part: f64) -> u32 {
-    (part.clamp(0.0, 100.0) * 1000.0).round() as u32
 }
 
 /// What is new about a contact.

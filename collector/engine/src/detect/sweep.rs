@@ -8,25 +8,12 @@
 //! which no firewall logs.
 
 use super::{Detector, Evidence, Limits, Sweep, Verdict};
-use crate::{
-    class::{Layer, Service},
-    table::Kept,
-};
+use crate::table::Kept;
 
 pub(crate) fn judge(evidence: &Evidence<'_>, limits: &Limits) -> Option<Verdict> {
     let limits = &limits.sweep;
     let is_sweep = limits.is_enabled && evidence.kept.is_some_and(|kept| is_sweep(kept, limits));
     is_sweep.then_some(Verdict { severity: limits.severity.of(evidence.is_worm_like), detector: Detector::Sweep })
-}
-
-/// What every client does on the Internet: names, time, web, mail, calls, chat and push messages.
-pub(crate) const fn is_errand(service: Service) -> bool {
-    match service.layer {
-        Layer::Tcp | Layer::Udp => {
-            matches!(service.number, 53 | 80 | 123 | 443 | 465 | 587 | 853 | 993 | 3478 | 5222 | 5223 | 5228 | 8080 | 8443)
-        }
-        Layer::Icmp | Layer::Other => false,
-    }
 }
 
 /// Did it ask few services of many destinations?
