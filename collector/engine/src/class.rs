@@ -258,9 +258,22 @@ fn udp(header: &Header<'_>, home: &Home) -> Classified {
         let probe = (!is_chatter_port(sport)).then_some((Probe::Udp, Service { layer: Layer::Udp, number: dport }));
         return Classified { class: Class::Housekeeping, probe };
     }
+    let number = if is_traceroute(dport, header) { TRACEROUTE } else { dport };
     let is_answer = is_udp_service(sport) || (answers_searches(sport) && home.is_near(header.src));
     let class = if is_answer && dport >= 1024 { Class::LateReply } else { Class::Udp };
-    Classified { class, probe: Some((Probe::Udp, Service { layer: Layer::Udp, number: dport })) }
+    Classified { class, probe: Some((Probe::Udp, Service { layer: Layer::Udp, number })) }
+}
+
+/// The first port that traceroute asks.
+const TRACEROUTE: u16 = 33_434;
+
+/// Is this a probe of a traceroute to us?
+///
+/// It asks a new port with each of its three times thirty probes, and where the firewall throws them away, it asks them all. What
+/// gets here has a TTL of at most the 30 hops that it allows (traceroute(8): ports from 33434, 30 hops), which no system and no
+/// scanner begins with. All of it is one contact; nothing listens there.
+fn is_traceroute(dport: u16, header: &Header<'_>) -> bool {
+    (TRACEROUTE..=TRACEROUTE + 3 * 30).contains(&dport) && header.ttl.or(header.hop_limit).is_some_and(|hops| hops <= 30)
 }
 
 fn icmp(header: &Header<'_>) -> Classified {

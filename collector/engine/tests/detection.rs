@@ -210,6 +210,20 @@ fn one_port_in_half_an_hour_is_still_found_and_one_in_three_hours_is_not() {
 }
 
 #[test]
+fn a_traceroute_to_us_is_no_scan_and_a_scan_of_its_ports_is_one() {
+    let probes = |ttl: fn(u16) -> u16| {
+        let mut bench = Bench::new();
+        for n in 0..90 {
+            let line = udp(NEIGHBOUR, 33_434 + n);
+            bench.see(&line.replace("TTL=50", &format!("TTL={}", ttl(n)))).wait(20);
+        }
+        bench.said
+    };
+    assert_eq!(probes(|n| 1 + n / 3), []);
+    assert_eq!(probes(|n| 37 + n % 22)[0].kind, Kind::UdpScan);
+}
+
+#[test]
 fn a_sweep_is_named_at_the_seventh_address() {
     for (source, severity) in [(ATTACKER, 2), (NEIGHBOUR, 3)] {
         let mut bench = Bench::new();
