@@ -4,7 +4,7 @@ use anyhow::{Context as _, anyhow};
 use clap::Parser;
 use firebell_collector::{
     accounts::Accounts,
-    bus::{self, Board, BusError, Questions, Rights},
+    bus::{self, Board, BusError, Question, Questions, Rights},
     clock::Clock,
     config::{self, Loaded},
     health::Health,
@@ -26,7 +26,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{debug, error, info, level_filters::LevelFilter, warn};
 
 /// Not permitted (sysexits.h `EX_NOPERM`).
@@ -38,7 +38,7 @@ const LINES_AT_ONCE: usize = 256;
 
 /// Reads the firewall log and tells what it means on the system bus.
 ///
-/// Exit status: 0 ended on request, 1 failed, 2 usage, 77 not permitted, 78 bad configuration.
+/// On SIGHUP it reads rule files and lists again. Exit status: 0 ended on request, 1 failed, 2 usage, 77 not permitted, 78 bad configuration.
 #[derive(Debug, Parser)]
 #[command(name = "firebelld", version)]
 struct Arguments {
@@ -166,6 +166,7 @@ async fn watch(token: Unprivileged, start: Start<'_>) -> anyhow::Result<()> {
     let Start { loaded, accounts, inputs, all_netns, recorded, random, is_replay } = start;
     let config = &loaded.config;
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let hangup = signal(SignalKind::hangup())?;
     let (rights, unknown) = Rights::new(&config.bus, &accounts, rustix::process::geteuid().as_raw());
     for name in unknown {
         warn!("[bus] viewers: there is no user or group {name}");
@@ -191,7 +192,7 @@ async fn watch(token: Unprivileged, start: Start<'_>) -> anyhow::Result<()> {
         }
     };
     let serving = tokio::spawn(bus::serve(token, Arc::clone(&board), outbox, ready));
-    let reading = Loop { watch, board, questions, clock, readers, is_replay, health: None };
+    let reading = Loop { watch, board, questions, hangup, clock, readers, is_replay, health: None };
     tokio::select! {
         _ = term.recv() => Ok(()),
         _ = int.recv() => Ok(()),
@@ -205,6 +206,7 @@ struct Loop {
     watch: Watch,
     board: Arc<Board>,
     questions: Questions,
+    hangup: Signal,
     clock: Arc<Clock>,
     readers: Readers,
     is_replay: bool,
@@ -231,11 +233,21 @@ impl Loop {
                 () = tokio::time::sleep(wake.unwrap_or_default()), if wake.is_some() => {
                     self.watch.advance(self.clock.now());
                 }
-                Some(question) = self.questions.recv() => {
-                    // Who asked may have gone.
-                    let _ = question.send(self.watch.status());
-                }
+                Some(question) = self.questions.recv() => self.answer(question),
+                _ = self.hangup.recv() => match self.watch.reload() {
+                    Ok(in_force) => info!("reloaded: {in_force}"),
+                    Err(problems) => warn!("nothing is reloaded: {problems}"),
+                },
             }
+        }
+    }
+
+    /// Who asked may have gone.
+    fn answer(&mut self, question: Question) {
+        match question {
+            Question::Status(answer) => drop(answer.send(self.watch.status())),
+            Question::RuleHits(answer) => drop(answer.send(self.watch.rule_hits())),
+            Question::Reload(answer) => drop(answer.send(self.watch.reload())),
         }
     }
 

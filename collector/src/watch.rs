@@ -2,7 +2,7 @@
 
 use crate::{
     bus::Value,
-    config::{Config, Prefix},
+    config::{Config, Prefix, Signatures},
     convert,
     health::{self, Facts, Health},
     intake::{AllNetns, Info, Numbered, Time},
@@ -31,6 +31,7 @@ pub struct Watch {
     prefixes: Vec<Prefix>,
     vouched_prefixes: Vec<Prefix>,
     lists: Files,
+    signatures: Signatures,
     all_netns: AllNetns,
     recorded: Recorded,
     last: Tick,
@@ -104,6 +105,7 @@ impl Watch {
             prefixes: config.intake.prefixes.clone(),
             vouched_prefixes: config.intake.vouched_prefixes.clone(),
             lists,
+            signatures: config.signatures.clone(),
             all_netns,
             recorded,
             last: Tick::ZERO,
@@ -159,6 +161,29 @@ impl Watch {
         if is_changed {
             self.engine.replace_lists(&self.lists.reputation(), self.lists.scanners());
         }
+    }
+
+    /// Reads rule files and lists again, whenever they were changed. Says what is in force now.
+    ///
+    /// # Errors
+    /// What is wrong with a rule file: then all rules stay as they were.
+    pub fn reload(&mut self) -> Result<String, String> {
+        self.refresh_lists(self.last);
+        let Loaded { rules, problems } = Loaded::read(&self.signatures, None);
+        if !problems.is_empty() {
+            return Err(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
+        }
+        let set = rules.set(&self.signatures);
+        let in_force = set.rules().len();
+        self.engine.replace_rules(set);
+        Ok(format!("{in_force} rules from {} files; firebell.toml is read at the start", rules.files().len()))
+    }
+
+    /// What each rule in force has found: id, packets, and when the last one came in microseconds since 1970, 0 for never.
+    #[must_use]
+    pub fn rule_hits(&self) -> Vec<(String, u64, u64)> {
+        let hits = self.engine.rule_hits();
+        hits.map(|(rule, hits)| (rule.id.clone(), hits.packets, hits.last.map_or(0, Tick::as_micros))).collect()
     }
 
     /// Is this kernel log record one of this machine's own kernel and network? Facility 0 is the kernel; what a
@@ -424,6 +449,55 @@ mod tests {
         std::fs::write(&list, "203.0.113.0/24\n198.51.100.66\n").unwrap();
         let after = (1..=20).filter_map(|port| at(1_763_800_060 + port, 20 + port)).last().unwrap();
         assert!(after.0 == 4 && after.1.contains("reputed bad"), "{after:?}");
+    }
+
+    fn rule(port: u16) -> String {
+        format!(
+            "[[rule]]\nid = \"port-{port}\"\ntitle = \"Port {port}\"\nseverity = 4\nconfidence = \"sure\"\ncategory = \"probe\"\nwhy = \"A test.\"\n\
+             [rule.match]\nproto = \"tcp\"\ndport = {port}\n"
+        )
+    }
+
+    #[test]
+    fn rules_are_reloaded_as_a_whole_and_a_mistake_leaves_all_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+        write("a.toml", &rule(5));
+        let mut watch = watch(&format!("[signatures]\nshipped = false\nfolders = [{:?}]", dir.path()), info(true, true), "0\n", false);
+        let mut secs = 1_763_800_000;
+        let mut at = |watch: &mut Watch, port: u64| {
+            secs += 100;
+            let mut batch = Batch::default();
+            batch.push(0, Time::At(Tick::from_secs(secs)), kmsg(4, "DROP ")(port).as_bytes());
+            watch.line(batch.lines().next().unwrap(), std::iter::empty(), Tick::from_secs(secs));
+            std::iter::from_fn(|| watch.next_alert()).last().map(|alert| alert.details.signatures)
+        };
+        assert_eq!(at(&mut watch, 5), Some(vec!["port-5: Port 5 x1".to_owned()]));
+
+        write("a.toml", &rule(7));
+        write("b.toml", &rule(6).replace("severity = 4", "severity = 9"));
+        let problems = watch.reload().unwrap_err();
+        assert!(problems.contains("b.toml:4:12: 9 is not a severity"), "{problems}");
+        assert_eq!(watch.rule_hits().iter().map(|(id, packets, _)| (id.as_str(), *packets)).collect::<Vec<_>>(), [("port-5", 1)]);
+
+        write("b.toml", &(rule(6) + &rule(5)));
+        assert!(watch.reload().unwrap().starts_with("3 rules from 2 files"));
+        at(&mut watch, 6);
+        let hits = watch.rule_hits();
+        assert_eq!(
+            hits.iter().map(|(id, packets, _)| (id.as_str(), *packets)).collect::<Vec<_>>(),
+            [("port-7", 0), ("port-6", 1), ("port-5", 1)]
+        );
+        assert!(hits[0].2 == 0 && hits[1].2 > hits[2].2, "{hits:?}");
+    }
+
+    #[test]
+    fn a_rule_file_with_a_mistake_is_left_out_at_the_start() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("a.toml"), rule(5)).unwrap();
+        std::fs::write(dir.path().join("b.toml"), "[[rule]]\n").unwrap();
+        let watch = watch(&format!("[signatures]\nshipped = false\nfolders = [{:?}]", dir.path()), info(true, true), "0\n", false);
+        assert_eq!(count(&watch, "rules"), 1);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use firebell_shared::{alert::Alert, client::CollectorProxy, names};
 use firebell_tests::{
     bus::{Bus, call, collector_user, is_root, need_root, scan_lines, start_collector, wait_until},
-    program::{Program, as_user, repository, run},
+    program::{Program, as_user, built, repository, run},
     rig::{Desktop, with_rigs},
 };
 use futures_util::StreamExt as _;
@@ -96,6 +96,56 @@ fn the_proxy_of_clients_fits_the_interface() -> Result<()> {
             ensure!(is_error(&list, "InvalidArgument"), "{list:?}");
             Ok(())
         })
+    })
+}
+
+#[test]
+fn rules_are_reloaded_on_request_and_only_by_those_who_may() -> Result<()> {
+    with_rigs("reloading rules", || {
+        need_root()?;
+        let bus = Bus::up(true)?;
+        let folder = tempfile::Builder::new().prefix("firebell-rules").tempdir()?;
+        run(Command::new("chmod").arg("755").arg(folder.path()))?;
+        let file = folder.path().join("mine.toml");
+        let rule = |severity: u8| {
+            format!(
+                "[[rule]]\nid = \"mine\"\ntitle = \"Mine\"\nseverity = {severity}\nconfidence = \"sure\"\ncategory = \"probe\"\nwhy = \"A test.\"\n\
+                 [rule.match]\nproto = \"tcp\"\ndport = 7\n"
+            )
+        };
+        fs::write(&file, rule(4))?;
+        let config = format!("[signatures]\nshipped = false\nfolders = [{:?}]\n", folder.path());
+        let mut feed = Feed::new(&bus, &config)?;
+        let outcome = block_on(async {
+            let connection = connect(&bus).await?;
+            let proxy = CollectorProxy::new(&connection).await?;
+            let mut alerts = proxy.receive_alert().await?;
+            proxy.subscribe().await?;
+            feed.write(&scan_lines("DROP", "198.51.100.66", 8))?;
+            let alert = next_alert(&mut alerts).await?;
+            ensure!((alert.kind.as_str(), alert.details.signatures) == ("signature", vec!["mine: Mine x1".to_owned()]));
+            let hits = proxy.rule_hits().await?;
+            ensure!(matches!(hits.as_slice(), [(id, 1, 1..)] if id == "mine"), "{hits:?}");
+
+            fs::write(&file, rule(9))?;
+            let refused = proxy.reload().await;
+            ensure!(is_error(&refused, "InvalidArgument") && format!("{refused:?}").contains("mine.toml:4:12"), "{refused:?}");
+            ensure!(proxy.rule_hits().await?.len() == 1, "what was in force stays");
+            fs::write(&file, rule(3) + &rule(3).replace("mine", "yours"))?;
+            let in_force = proxy.reload().await?;
+            ensure!(in_force.starts_with("2 rules from 1 files"), "{in_force}");
+            ensure!(proxy.rule_hits().await?.iter().map(|(id, packets, _)| (id.as_str(), *packets)).eq([("mine", 1), ("yours", 0)]));
+            Ok(())
+        });
+        outcome?;
+        let stats =
+            Command::new(built()?.join("firebell")).args(["rules", "stats"]).env("DBUS_SYSTEM_BUS_ADDRESS", bus.address()).output()?;
+        let text = String::from_utf8_lossy(&stats.stdout);
+        ensure!(stats.status.success() && text.contains("  mine\n") && text.contains("2 rules in force, 1 with packets"), "{stats:?}");
+        let stranger = bus.call(STRANGER, "Reload", &[])?;
+        let said = String::from_utf8_lossy(&stranger.stderr);
+        ensure!(!stranger.status.success() && said.contains("NotAuthorized"), "{said}");
+        Ok(())
     })
 }
 

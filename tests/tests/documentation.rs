@@ -42,14 +42,16 @@ fn every_configuration_in_the_documents_is_valid() -> Result<()> {
     for document in documents()? {
         for block in blocks(&fs::read_to_string(&document)?, "toml") {
             // The first line names the file.
-            let program = match block.lines().next().unwrap_or_default() {
-                first if first.ends_with("/firebell.toml") => "firebelld",
-                first if first.ends_with("/notifier.toml") => "firebell-notifier",
+            let (program, arguments): (_, &[&str]) = match block.lines().next().unwrap_or_default() {
+                first if first.ends_with("/firebell.toml") => ("firebelld", &["--check", "--config"]),
+                first if first.ends_with("/notifier.toml") => ("firebell-notifier", &["--check", "--config"]),
+                // Reads the file, and runs the tests of its rules.
+                first if first.contains("/rules.d/") => ("firebell", &["rules", "test"]),
                 first => bail!("{}: a TOML block begins with a comment that names its file, not with {first:?}", document.display()),
             };
             let file = tempfile::NamedTempFile::with_suffix(".toml")?;
             fs::write(file.path(), &block)?;
-            run(Command::new(built()?.join(program)).arg("--check").arg("--config").arg(file.path()))
+            run(Command::new(built()?.join(program)).args(arguments).arg(file.path()))
                 .with_context(|| format!("{}:\n{block}", document.display()))?;
             seen += 1;
         }

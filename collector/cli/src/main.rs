@@ -5,6 +5,7 @@ mod compare;
 mod input;
 mod packets;
 mod report;
+mod rules;
 mod times;
 
 use clap::{Parser, Subcommand};
@@ -13,12 +14,16 @@ use std::{
     process::ExitCode,
 };
 
+/// The collector cannot be reached (sysexits.h `EX_UNAVAILABLE`).
+const EXIT_NO_COLLECTOR: u8 = 69;
+/// Not permitted (sysexits.h `EX_NOPERM`).
+const EXIT_NOT_PERMITTED: u8 = 77;
 /// Bad configuration (sysexits.h `EX_CONFIG`).
 const EXIT_BAD_CONFIGURATION: u8 = 78;
 
 /// Tells what the firewall log says.
 ///
-/// Exit status: 0 ok, 1 failed, 2 usage, 78 bad configuration.
+/// Exit status: 0 ok, 1 failed, 2 usage, 69 no collector, 77 not permitted, 78 bad configuration.
 #[derive(Debug, Parser)]
 #[command(name = "firebell", version)]
 struct Arguments {
@@ -30,6 +35,9 @@ struct Arguments {
 enum Command {
     /// Reads recorded logs and tells which scans and attacks are in them. Needs neither daemon, bus nor root.
     Analyze(analyze::Arguments),
+    /// Looks after the rules by which known packets are told.
+    #[command(subcommand)]
+    Rules(rules::Command),
 }
 
 /// Why a command did not do what it was asked to.
@@ -38,14 +46,47 @@ enum Failure {
     /// The configuration is wrong; the text says where.
     #[error("{0}")]
     Configuration(String),
+    /// Nobody is there to answer.
+    #[error("{0}")]
+    NoCollector(String),
+    /// The collector does not serve this user.
+    #[error("{0}")]
+    NotPermitted(String),
     /// Anything else.
     #[error("{0:#}")]
     Other(#[from] anyhow::Error),
 }
 
+impl Failure {
+    /// What a call to the collector came to.
+    fn from_bus(error: &zbus::Error) -> Self {
+        use zbus::fdo;
+        match error {
+            zbus::Error::Connection(..) | zbus::Error::InputOutput(_) | zbus::Error::Address(_) | zbus::Error::Handshake(_) => {
+                Self::NoCollector(format!("the system bus cannot be reached: {error}"))
+            }
+            zbus::Error::FDO(error) => match &**error {
+                fdo::Error::ServiceUnknown(_) | fdo::Error::NameHasNoOwner(_) => {
+                    Self::NoCollector("no collector is on the system bus; start firebelld".to_owned())
+                }
+                fdo::Error::AccessDenied(text) => Self::NotPermitted(text.clone()),
+                other => Self::Other(anyhow::anyhow!("the collector does not answer: {other}")),
+            },
+            zbus::Error::MethodError(name, text, _) => {
+                let text = text.clone().unwrap_or_else(|| name.to_string());
+                if name.as_str().ends_with(".NotAuthorized") { Self::NotPermitted(text) } else { Self::Other(anyhow::anyhow!(text)) }
+            }
+            other => Self::Other(anyhow::anyhow!("the collector does not answer: {other}")),
+        }
+    }
+}
+
 fn main() -> ExitCode {
-    let Arguments { command: Command::Analyze(arguments) } = Arguments::parse();
-    match analyze::run(&arguments) {
+    let result = match Arguments::parse().command {
+        Command::Analyze(arguments) => analyze::run(&arguments),
+        Command::Rules(command) => rules::run(&command),
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads us has had enough, as `head` has.
         Err(Failure::Other(error)) if is_broken_pipe(&error) => ExitCode::SUCCESS,
@@ -54,6 +95,8 @@ fn main() -> ExitCode {
             let _ = writeln!(io::stderr(), "firebell: {failure}");
             match failure {
                 Failure::Configuration(_) => ExitCode::from(EXIT_BAD_CONFIGURATION),
+                Failure::NoCollector(_) => ExitCode::from(EXIT_NO_COLLECTOR),
+                Failure::NotPermitted(_) => ExitCode::from(EXIT_NOT_PERMITTED),
                 Failure::Other(_) => ExitCode::FAILURE,
             }
         }

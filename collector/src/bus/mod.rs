@@ -90,8 +90,16 @@ enum Out {
 #[derive(Debug)]
 pub struct Outbox(mpsc::Receiver<Out>);
 
-/// Somebody wants to know the counters of the loop, which keeps them where no lock is needed.
-pub type Question = oneshot::Sender<Vec<(&'static str, Value)>>;
+/// Somebody wants something of the loop, which keeps what it has where no lock is needed.
+#[derive(Debug)]
+pub enum Question {
+    /// Its counters.
+    Status(oneshot::Sender<Vec<(&'static str, Value)>>),
+    /// The rules in force: id, packets that fitted, and when the last one did in microseconds since 1970, 0 for never.
+    RuleHits(oneshot::Sender<Vec<(String, u64, u64)>>),
+    /// To read rule files and lists again: what is in force now, or what is wrong.
+    Reload(oneshot::Sender<Result<String, String>>),
+}
 
 /// Questions to the loop.
 pub type Questions = mpsc::Receiver<Question>;

@@ -11,6 +11,8 @@ use std::collections::HashSet;
 pub struct Rights {
     uids: HashSet<u32>,
     gids: HashSet<u32>,
+    /// The user that the collector runs as.
+    own: u32,
 }
 
 /// What the bus knows about a caller.
@@ -25,7 +27,7 @@ impl Rights {
     /// viewers, and to groups that may read the kernel log anyway. Second: names that nobody has.
     #[must_use]
     pub fn new(bus: &config::Bus, accounts: &Accounts, own: u32) -> (Self, Vec<String>) {
-        let mut rights = Self { uids: HashSet::from([0, own]), gids: HashSet::new() };
+        let mut rights = Self { uids: HashSet::from([0, own]), gids: HashSet::new(), own };
         let mut unknown = Vec::new();
         for viewer in &bus.viewers {
             let known = match viewer {
@@ -53,6 +55,11 @@ impl Rights {
         let group = accounts.group(name);
         self.gids.extend(group.map(|group| group.gid));
         group.is_some()
+    }
+
+    /// May change something without asking polkit.
+    pub(super) fn allow_managing(&self, who: &Who) -> bool {
+        who.uid == 0 || who.uid == self.own
     }
 
     pub(super) fn allow(&self, who: &Who) -> bool {
@@ -83,6 +90,13 @@ mod tests {
         assert!(unknown.is_empty());
         assert!(rights.allow(&who(0, &[])) && rights.allow(&who(990, &[])) && rights.allow(&who(1000, &[1000, 4])));
         assert!(!rights.allow(&who(1001, &[1001, 10])));
+    }
+
+    #[test]
+    fn only_root_and_the_collector_change_something_without_being_asked() {
+        let (rights, _) = rights(&["1005"]);
+        assert!(rights.allow_managing(&who(0, &[])) && rights.allow_managing(&who(990, &[])));
+        assert!(!rights.allow_managing(&who(1005, &[])) && !rights.allow_managing(&who(1000, &[1000, 4])));
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! The interface `org.firebell.Collector1`: what callers may ask.
 
-use super::{Board, Out, Value, callers::identify, rights::Who};
+use super::{Board, Out, Question, Value, callers::identify, rights::Who};
 use crate::history::{Filter, network_of};
 use firebell_shared::{
     alert::{Alert, Delivery, Details, OriginWord, Wire},
     kind,
-    names::{ACTION_VIEW, COLLECTOR_INTERFACE, MAX_LIST},
+    names::{ACTION_MANAGE, ACTION_VIEW, COLLECTOR_INTERFACE, MAX_LIST},
     severity::Severity,
 };
 use std::{
@@ -142,10 +142,28 @@ impl Collector {
     ) -> Result<HashMap<String, OwnedVariant>, Error> {
         let call = self.begin(&header, connection).await?;
         self.may_view(&call, &header, connection).await?;
-        let (answer, answered) = oneshot::channel();
-        self.board.questions.try_send(answer).map_err(|_| Error::LimitExceeded("too many ask at once; try again".into()))?;
-        let counters = answered.await.map_err(|_| Error::NotReady("the collector ends".into()))?;
+        let counters = self.ask(Question::Status).await?;
         Ok(self.read_status(&counters))
+    }
+
+    /// The rules in force: id, packets that fitted, and when the last one did in microseconds since 1970 (0: never).
+    #[zbus(out_args("rules"))]
+    async fn rule_hits(
+        &self,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<Vec<(String, u64, u64)>, Error> {
+        let call = self.begin(&header, connection).await?;
+        self.may_view(&call, &header, connection).await?;
+        self.ask(Question::RuleHits).await
+    }
+
+    /// Reads rule files and lists again. A mistake in any rule file leaves all rules as they were, and is the error.
+    #[zbus(out_args("in_force"))]
+    async fn reload(&self, #[zbus(header)] header: Header<'_>, #[zbus(connection)] connection: &Connection) -> Result<String, Error> {
+        let call = self.begin(&header, connection).await?;
+        self.may_manage(&call, &header, connection).await?;
+        self.ask(Question::Reload).await?.map_err(Error::InvalidArgument)
     }
 
     /// Sends an alert of kind `test` to the caller alone; gives its id.
@@ -239,24 +257,49 @@ impl Collector {
         Ok(Call { board: Arc::clone(&self.board), name, who })
     }
 
+    /// Asks the loop.
+    async fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<T>) -> Question) -> Result<T, Error> {
+        let (answer, answered) = oneshot::channel();
+        self.board.questions.try_send(question(answer)).map_err(|_| Error::LimitExceeded("too many ask at once; try again".into()))?;
+        answered.await.map_err(|_| Error::NotReady("the collector ends".into()))
+    }
+
     /// Refuses those who may not hear alerts.
     async fn may_view(&self, call: &Call, header: &Header<'_>, connection: &Connection) -> Result<(), Error> {
         if self.board.rights.allow(&call.who) {
             return Ok(());
         }
+        let refusal = "this user may not see firewall alerts";
+        match self.asks_polkit(call, header, connection, ACTION_VIEW).await? {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Error::NotAuthorized(format!("{refusal}; ask the administrator to add it to [bus] viewers"))),
+            Err(error) => Err(Error::NotAuthorized(format!("{refusal} unless polkit says so, which does not answer: {error}"))),
+        }
+    }
+
+    /// Refuses those who may not change anything.
+    async fn may_manage(&self, call: &Call, header: &Header<'_>, connection: &Connection) -> Result<(), Error> {
+        if self.board.rights.allow_managing(&call.who) {
+            return Ok(());
+        }
+        match self.asks_polkit(call, header, connection, ACTION_MANAGE).await? {
+            Ok(true) => Ok(()),
+            _ => Err(Error::NotAuthorized("this user may not change what the collector does; do it as root".into())),
+        }
+    }
+
+    async fn asks_polkit(
+        &self,
+        call: &Call,
+        header: &Header<'_>,
+        connection: &Connection,
+        action: &str,
+    ) -> Result<zbus::Result<bool>, Error> {
         if !self.board.lock().calls.begin_check(call.who.uid) {
             return Err(Error::LimitExceeded("4 questions to polkit wait for this user already".into()));
         }
         let _check = Check(call);
-        match ask_polkit(header, connection).await {
-            Ok(true) => Ok(()),
-            Ok(false) => {
-                Err(Error::NotAuthorized("this user may not see firewall alerts; ask the administrator to add it to [bus] viewers".into()))
-            }
-            Err(error) => Err(Error::NotAuthorized(format!(
-                "this user may not see firewall alerts unless polkit says so, which does not answer: {error}"
-            ))),
-        }
+        Ok(ask_polkit(header, connection, action).await)
     }
 
     fn read_status(&self, counters: &[(&str, Value)]) -> HashMap<String, OwnedVariant> {
@@ -289,12 +332,12 @@ impl Collector {
     }
 }
 
-/// May the caller hear alerts? Asked by its unique name, which nobody can take over; nobody is asked for a
+/// May the caller do this? Asked by its unique name, which nobody can take over; nobody is asked for a
 /// password, since the caller did not say that there is somebody to ask.
-async fn ask_polkit(header: &Header<'_>, connection: &Connection) -> zbus::Result<bool> {
+async fn ask_polkit(header: &Header<'_>, connection: &Connection, action: &str) -> zbus::Result<bool> {
     let subject = Subject::new_for_message_header(header).map_err(|error| zbus::Error::Failure(error.to_string()))?;
     let polkit = AuthorityProxy::builder(connection).cache_properties(CacheProperties::No).build().await?;
-    let answer = polkit.check_authorization(&subject, ACTION_VIEW, &HashMap::new(), CheckAuthorizationFlags::empty(), "").await?;
+    let answer = polkit.check_authorization(&subject, action, &HashMap::new(), CheckAuthorizationFlags::empty(), "").await?;
     Ok(answer.is_authorized)
 }
 

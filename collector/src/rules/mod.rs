@@ -51,6 +51,8 @@ pub struct Entry {
     pub place: Place,
     /// What it has to say of log lines.
     pub tests: Vec<Test>,
+    /// As the file has it.
+    pub text: String,
 }
 
 /// A line of a rule file.
@@ -242,6 +244,7 @@ impl Rules {
                     is_changed: false,
                     place,
                     tests: entry.tests.iter().map(test).collect(),
+                    text: text_from(&source.text, at.start),
                 });
             }
             for sid in &file.sid {
@@ -316,6 +319,18 @@ impl<'a> Lines<'a> {
     fn place(&self, at: usize) -> Place {
         Place { file: self.path.to_owned(), line: self.starts.partition_point(|start| *start <= at) + 1 }
     }
+}
+
+/// A table of the outermost level, with the tables inside it: to the next one, without the comments in front of that.
+fn text_from(text: &str, start: usize) -> String {
+    let mut lines = text.get(start..).unwrap_or_default().lines();
+    let first = lines.next().unwrap_or_default();
+    let is_next = |line: &&str| ["[[rule]]", "[[override]]", "[[sid]]"].iter().any(|head| line.trim_start().starts_with(head));
+    let mut own: Vec<&str> = std::iter::once(first).chain(lines.take_while(|line| !is_next(line))).collect();
+    while own.last().is_some_and(|line| line.trim().is_empty() || line.starts_with('#')) {
+        own.pop();
+    }
+    own.join("\n")
 }
 
 /// The texts of the shipped files.
