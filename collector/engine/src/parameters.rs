@@ -382,7 +382,6 @@ fn psad(config: &mut Config) {
         &mut detect.fast_scan.enabled,
         &mut detect.slow_scan.enabled,
         &mut detect.illegal_flags.enabled,
-        &mut detect.reply_scan.enabled,
         &mut detect.sweep.enabled,
         &mut detect.decoys.enabled,
         &mut detect.distributed.enabled,

@@ -463,6 +463,14 @@ fn the_psad_preset_gives_the_danger_levels_that_psad_gives() {
         ("zmap", 1),
         ("hping-syn", 2),
         ("hping-udp", 2),
+        ("hping-icmp", 3),
+        ("ping-sweep", 2),
+        ("sctp", 2),
+        ("mirai", 1),
+        ("synflood", 0),
+        ("quiet-ping", 2),
+        ("quiet-retry", 0),
+        ("quiet-late", 0),
     ];
     let wrong: Vec<_> =
         levels.iter().map(|(name, level)| (name, *level, capture(name, Preset::Psad))).filter(|(_, level, ours)| level != ours).collect();
