@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, ensure};
 use firebell_engine::parameters::Preset;
 use firebell_tests::{
     coverage::{
-        document,
+        comparison, document,
         rows::{self, Pace, Scan, Side},
         verdict::Verdict,
     },
@@ -19,6 +19,15 @@ fn the_document_is_what_the_engine_says() -> Result<()> {
     let now = document::write()?;
     ensure!(kept == now, "tests/rigs/coverage --write accepts this:\n{}", difference(&kept, &now));
     ensure!(!now.contains(document::UNEXPLAINED), "a miss without a reason");
+    Ok(())
+}
+
+#[test]
+fn the_comparison_is_what_the_engine_says_beside_psad() -> Result<()> {
+    let kept = fs::read_to_string(repository().join("docs/COMPARISON.md")).context("tests/rigs/coverage --write makes it")?;
+    let now = comparison::write()?;
+    ensure!(kept == now, "tests/rigs/coverage --write accepts this:\n{}", difference(&kept, &now));
+    ensure!(!now.contains(document::UNEXPLAINED), "the preset psad differs from psad, and nobody has said why");
     Ok(())
 }
 

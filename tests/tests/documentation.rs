@@ -142,6 +142,7 @@ fn every_script_of_the_rigs_explains_itself() -> Result<()> {
         "bench-latency",
         "bench-idle",
         "coverage",
+        "psad-levels",
         "record-timings",
     ] {
         let said = run(script(name).arg("--help"))?;

@@ -1,8 +1,8 @@
-//! Writes `docs/COVERAGE.md`, and the logs behind it. `tests/rigs/coverage` is the way to call it.
+//! Writes `docs/COVERAGE.md` and `docs/COMPARISON.md`, and the logs behind them. `tests/rigs/coverage` is the way to call it.
 
 use anyhow::{Context as _, Result, bail};
 use firebell_tests::{
-    coverage::{document, rows},
+    coverage::{comparison, document, rows},
     program::repository,
 };
 use std::{
@@ -15,13 +15,16 @@ fn main() -> Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         [] => out.write_all(document::write()?.as_bytes())?,
+        ["--comparison"] => out.write_all(comparison::write()?.as_bytes())?,
         ["--write"] => {
-            let path = repository().join("docs/COVERAGE.md");
-            fs::write(&path, document::write()?).with_context(|| path.display().to_string())?;
+            for (name, text) in [("COVERAGE", document::write()?), ("COMPARISON", comparison::write()?)] {
+                let path = repository().join(format!("docs/{name}.md"));
+                fs::write(&path, text).with_context(|| path.display().to_string())?;
+            }
         }
         ["--names"] => rows::names()?.iter().try_for_each(|name| writeln!(out, "{name}"))?,
         ["--log", name] => rows::write(name, &mut out)?,
-        other => bail!("unknown arguments {other:?}: nothing, --write, --names, or --log NAME"),
+        other => bail!("unknown arguments {other:?}: nothing, --comparison, --write, --names, or --log NAME"),
     }
     Ok(out.flush()?)
 }

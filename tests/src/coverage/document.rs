@@ -342,7 +342,7 @@ fn glance(out: &mut String, judged: &Judged) -> std::fmt::Result {
 }
 
 /// What cannot be recorded, or is not worth a recording.
-const NEVER_SEEN: [(&str, &str); 6] = [
+const NEVER_SEEN: [(&str, &str); 7] = [
     ("host discovery on the own link (`nmap -sn`)", "nmap asks by ARP there, and a firewall logs no ARP"),
     (
         "one port in two hours and slower, over a day",
@@ -350,6 +350,7 @@ const NEVER_SEEN: [(&str, &str); 6] = [
     ),
     ("what the firewall lets through", "nothing is logged of it: a scan of open ports alone leaves no line"),
     ("who is behind an idle scan (`nmap -sI`)", "the packets are the zombie's; it is told as the source, as far as the log goes"),
+    ("SCTP scans (`sctp`, `more/sctp-y`)", "SCTP counts as one more protocol, and its ports are not told apart"),
     ("which of the decoys is real", "their packets are alike; the set is told, with grade `decoy-set`"),
     (
         "a distributed scan whose sources ask for one or two ports each, over hours",
