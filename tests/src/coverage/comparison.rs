@@ -96,6 +96,8 @@ impl Row {
             "psad's signatures raise the level; a port or a ping alone raises none here"
         } else if self.label.expect == "quiet" {
             "psad counts broadcasts, multicast, late replies and ICMP errors as probes"
+        } else if self.label.scan_type == "traceroute" {
+            "psad counts the packets of a traceroute as probes"
         } else if self.label.scan_type == "tcp-odd-flags" {
             "psad leaves out whatever has ACK, also with all other flags beside it"
         } else if self.label.capture.contains("v6") && self.theirs == "-" {
