@@ -291,16 +291,20 @@ impl Entry {
         Ok(())
     }
 
-    /// It asks for a protocol and ports, and perhaps for addresses and a plain SYN: any client would fit it.
+    /// It asks for a port, and perhaps for a protocol, addresses and a plain SYN: any client would fit it. Port 0 is that of
+    /// no client.
     #[must_use]
     pub fn names_only_a_port(&self) -> bool {
         use firebell_engine::{packet::TcpFlags, signature::Field};
+        let conditions = &self.rule.matching.conditions;
+        let is_port =
+            |condition: &Condition| matches!(condition, Condition::Number(Field::Dport, ports) if ports.ranges() != (&[(0, 0)], false));
         let is_plain = |condition: &Condition| match condition {
-            Condition::Number(Field::Dport, _) | Condition::Family(_) | Condition::Source(_) | Condition::Destination(_) => true,
+            Condition::Family(_) | Condition::Source(_) | Condition::Destination(_) => true,
             Condition::Flags { set, .. } => *set == TcpFlags::SYN,
-            _ => false,
+            port => is_port(port),
         };
-        self.rule.count.is_none() && self.rule.matching.conditions.iter().all(is_plain)
+        self.rule.count.is_none() && conditions.iter().any(is_port) && conditions.iter().all(is_plain)
     }
 }
 

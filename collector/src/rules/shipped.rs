@@ -7,7 +7,9 @@ macro_rules! shipped {
     };
 }
 
-shipped! {}
+shipped! {
+    "illegal-packets.toml"
+}
 
 #[cfg(test)]
 mod tests {
