@@ -9,6 +9,7 @@ macro_rules! shipped {
 
 shipped! {
     "illegal-packets.toml"
+    "tools.toml"
 }
 
 #[cfg(test)]
