@@ -8,6 +8,7 @@ macro_rules! shipped {
 }
 
 shipped! {
+    "icmp.toml"
     "illegal-packets.toml"
     "tools.toml"
 }
