@@ -10,6 +10,7 @@ macro_rules! shipped {
 shipped! {
     "icmp.toml"
     "illegal-packets.toml"
+    "ip-options.toml"
     "tools.toml"
 }
 
