@@ -8,6 +8,7 @@ macro_rules! shipped {
 }
 
 shipped! {
+    "amplification.toml"
     "icmp.toml"
     "illegal-packets.toml"
     "ip-options.toml"
