@@ -13,6 +13,7 @@ shipped! {
     "illegal-packets.toml"
     "ip-options.toml"
     "tools.toml"
+    "worms.toml"
 }
 
 #[cfg(test)]
