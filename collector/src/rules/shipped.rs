@@ -12,6 +12,7 @@ shipped! {
     "icmp.toml"
     "illegal-packets.toml"
     "ip-options.toml"
+    "services.toml"
     "tools.toml"
     "worms.toml"
 }
