@@ -9,6 +9,7 @@ macro_rules! shipped {
 
 shipped! {
     "amplification.toml"
+    "ddos-tools.toml"
     "icmp.toml"
     "illegal-packets.toml"
     "ip-options.toml"
