@@ -15,6 +15,7 @@ shipped! {
     "ip-options.toml"
     "services.toml"
     "tools.toml"
+    "trojans.toml"
     "tunnels.toml"
     "worms.toml"
 }
