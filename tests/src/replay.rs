@@ -25,7 +25,12 @@ pub fn findings<L: AsRef<[u8]>>(lines: &[L]) -> Vec<Finding> {
 /// The same with other parameters, and the moment of the first packet.
 #[must_use]
 pub fn replay<L: AsRef<[u8]>>(lines: &[L], config: Config) -> (Vec<Finding>, Tick) {
-    let mut engine = Engine::new(config, [7; 16]);
+    replay_into(lines, &mut Engine::new(config, [7; 16]))
+}
+
+/// The same by an engine that is there already.
+#[must_use]
+pub fn replay_into<L: AsRef<[u8]>>(lines: &[L], engine: &mut Engine) -> (Vec<Finding>, Tick) {
     let mut clock = ReplayClock::new(2026, 0);
     let (mut said, mut first) = (Vec::new(), None);
     for (n, line) in lines.iter().enumerate() {
