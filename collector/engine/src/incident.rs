@@ -143,6 +143,8 @@ pub(crate) struct Incident {
     pub(crate) contacts_at_open: u32,
     pub(crate) revision: u32,
     pub(crate) told: Told,
+    /// Times it was told for being quiet.
+    pub(crate) settled: u32,
     /// The port sets do not hold all of it, so its contacts are estimated.
     pub(crate) is_estimated: bool,
     /// When to look at it again.
@@ -206,6 +208,7 @@ impl Incident {
             contacts_at_open: 0,
             revision: 0,
             told: Told::default(),
+            settled: 0,
             is_estimated: false,
             due: NEVER,
         }
@@ -250,6 +253,14 @@ impl Incident {
             _ if self.packets < 7 || udp * 2 > self.protocols.iter().sum() => Attribution::Spoofable,
             _ => Attribution::Plausible,
         }
+    }
+
+    /// The quiet after which it seems to be over: twice the usual time to one more of what it is counted by, and each time longer,
+    /// so that a scan of one port in five minutes does not change its popup with every port.
+    pub(crate) fn quiet(&self, settle: Duration) -> Duration {
+        let count = if self.detector.counts_packets() { u32::try_from(self.packets).unwrap_or(u32::MAX) } else { self.contact_count() };
+        let usual = self.duration() / count.max(1);
+        settle.saturating_mul(1 << self.settled.min(16)).max(usual.saturating_mul(2))
     }
 
     pub(crate) const fn delivery(severity: u8) -> Delivery {

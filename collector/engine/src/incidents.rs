@@ -652,7 +652,7 @@ impl Incidents {
             self.tell(slot, phase, tick);
             return;
         }
-        let due = if is_news { may_tell } else { tick.after(config.settle).max(may_tell) };
+        let due = if is_news { may_tell } else { tick.after(incident.quiet(config.settle)).max(may_tell) };
         if contacts > incident.told.contacts || is_news || incident.due > due {
             incident.due = incident.due.min(due);
             self.earliest = self.earliest.min(incident.due);
@@ -667,7 +667,8 @@ impl Incidents {
             return;
         }
         let may_tell = tick >= incident.told.at.after(self.config.update_every);
-        let is_quiet = tick >= incident.last.after(self.config.settle);
+        let quiet = incident.last.after(incident.quiet(self.config.settle));
+        let is_quiet = tick >= quiet;
         let is_untold = incident.contact_count() > incident.told.contacts || incident.packets >= incident.told.packets.saturating_mul(2);
         let ends = incident.last.after(self.idle(incident));
         if tick >= ends {
@@ -675,9 +676,13 @@ impl Incidents {
         } else if may_tell && incident.shown > incident.told.severity {
             self.tell(slot, Phase::Escalated, tick);
         } else if may_tell && (has_grown(incident) || (is_quiet && is_untold)) {
+            let is_settled = !has_grown(incident);
             self.tell(slot, Phase::Updated, tick);
+            if let Some(incident) = self.all.get_mut(slot as usize) {
+                incident.settled += u32::from(is_settled);
+            }
         } else {
-            let settled = incident.last.after(self.config.settle).max(incident.told.at.after(self.config.update_every));
+            let settled = quiet.max(incident.told.at.after(self.config.update_every));
             let due = if is_untold { settled.min(ends) } else { ends };
             if let Some(incident) = self.all.get_mut(slot as usize) {
                 // Never twice at the same time.

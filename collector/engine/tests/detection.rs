@@ -312,6 +312,21 @@ fn a_short_scan_is_told_its_last_state_once_it_is_quiet() {
     assert_eq!(bench.engine.deadline(), Some(bench.last().last.after(std::time::Duration::from_secs(3600))));
 }
 
+/// Popups that change all day are popups nobody reads.
+#[test]
+fn a_slow_scan_changes_its_popup_a_few_times_and_not_with_every_port() {
+    for minutes in [1, 5, 30] {
+        let mut bench = Bench::new();
+        for port in 1..=200 {
+            bench.see(&tcp(NEIGHBOUR, US, port, "FIN ")).wait(minutes * 60_000);
+        }
+        let told = bench.said.iter().filter(|finding| matches!(finding.phase, Phase::Updated | Phase::Escalated)).count();
+        assert!(told <= 6, "one port in {minutes} minutes: {told} updates");
+        bench.wait(86_400_000);
+        assert_eq!((bench.last().phase, bench.last().packets), (Phase::Closed, 200), "the last state is told");
+    }
+}
+
 #[test]
 fn an_incident_ends_after_an_hour_and_the_same_source_reopens_it() {
     let mut bench = Bench::new();

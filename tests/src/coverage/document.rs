@@ -208,7 +208,7 @@ fn targets(out: &mut String, judged: &Judged) -> std::fmt::Result {
 
     out.push_str("## Targets\n\n");
     let coverage = "`tests/rigs/coverage`";
-    let rows: [(&str, &str, String, &str); 13] = [
+    let rows: [(&str, &str, String, &str); 14] = [
         (
             "ten kinds of nmap scan at T1 to T5, IPv4 and IPv6, from the Internet and the LAN",
             "all as popup",
@@ -278,6 +278,15 @@ fn targets(out: &mut String, judged: &Judged) -> std::fmt::Result {
             "notifications for one attack: 1,000 ports / all 65,535",
             "1 and 3 updates / 1 and 5 updates",
             format!("1 and {} / 1 and {all_ports}", one("syn")),
+            coverage,
+        ),
+        (
+            "the same for any scan of nmap, also the slowest",
+            "",
+            format!(
+                "1 and at most {}",
+                judged.scans.iter().filter_map(|judgement| judgement.full.main()).map(|main| main.updates).max().unwrap_or_default()
+            ),
             coverage,
         ),
         ("wrong names of tools", "0", format!("{wrong} of {named} named"), coverage),
@@ -435,11 +444,11 @@ fn nmap(out: &mut String, judged: &Judged) -> std::fmt::Result {
     out.push_str(
         "## nmap, by kind, side and pace\n\nTwenty ports or protocols, each asked twice, recorded with `tests/rigs/record-timings`; T0 and slower by setting the probes of T1 further \
          apart. The rule logs sequence numbers and options; *plain* is without them. *ufw* is ufw's limit of 3 lines a minute, 10 at once.\n\n\
-         | log | kind | severity | told | packets | contacts | after | tool | plain | ufw |\n|---|---|---|---|---|---|---|---|---|---|\n",
+         | log | kind | severity | told | packets | contacts | after | tool | updates | plain | ufw |\n|---|---|---|---|---|---|---|---|---|---|---|\n",
     );
     for Judgement { scan, full, plain, limited } in &judged.scans {
         let (Some(main), plain) = (full.main(), plain.main()) else {
-            writeln!(out, "| {scan} | {} | - | - |", cells(None))?;
+            writeln!(out, "| {scan} | {} | - | - | - |", cells(None))?;
             continue;
         };
         let plain = match plain {
@@ -461,7 +470,7 @@ fn nmap(out: &mut String, judged: &Judged) -> std::fmt::Result {
             ),
             None => "**missed**".to_owned(),
         };
-        writeln!(out, "| {scan} | {} | {plain} | {limited} |", cells(Some(main)))?;
+        writeln!(out, "| {scan} | {} | {} | {plain} | {limited} |", cells(Some(main)), main.updates)?;
     }
     out.push('\n');
     Ok(())
