@@ -9,23 +9,19 @@ const WAYS: usize = 4;
 /// an attacker without the key cannot aim at an entry.
 #[derive(Debug)]
 pub(crate) struct Cache<V> {
-    slots: Vec<Slot<V>>,
+    /// Apart from the values, so that those of a place lie together. 0: nothing is there.
+    hashes: Vec<[u64; WAYS]>,
+    used: Vec<[Tick; WAYS]>,
+    values: Vec<Option<V>>,
     /// Values that were replaced while they were in use.
     pub(crate) replaced: u64,
-}
-
-#[derive(Clone, Debug)]
-struct Slot<V> {
-    hash: u64,
-    used: Tick,
-    value: Option<V>,
 }
 
 impl<V: Clone> Cache<V> {
     /// A memory for about `entries` values.
     pub(crate) fn new(entries: usize) -> Self {
         let buckets = (entries / WAYS).next_power_of_two();
-        Self { slots: vec![Slot { hash: 0, used: Tick::ZERO, value: None }; buckets * WAYS], replaced: 0 }
+        Self { hashes: vec![[0; WAYS]; buckets], used: vec![[Tick::ZERO; WAYS]; buckets], values: vec![None; buckets * WAYS], replaced: 0 }
     }
 
     /// The value for `hash`, made now if it is not remembered. The one of its four places that was not used for longest makes room.
@@ -34,24 +30,25 @@ impl<V: Clone> Cache<V> {
     }
 
     /// The same for large values: `reset` makes one new whose place is needed.
+    #[allow(clippy::indexing_slicing, reason = "the bucket is below the number of buckets, the place below that of ways")]
     pub(crate) fn get_or_reuse(&mut self, hash: u64, now: Tick, make: impl FnOnce() -> V, reset: impl FnOnce(&mut V)) -> &mut V {
+        let hash = hash.max(1);
         #[allow(clippy::cast_possible_truncation, reason = "some bits of the hash choose the bucket")]
-        let start = (hash as usize % (self.slots.len() / WAYS).max(1)) * WAYS;
-        let bucket = self.slots.get(start..start + WAYS).unwrap_or_default();
-        let found = bucket.iter().position(|slot| slot.value.is_some() && slot.hash == hash);
-        let place =
-            found.or_else(|| (0..bucket.len()).min_by_key(|n| bucket.get(*n).map(|slot| (slot.value.is_some(), slot.used)))).unwrap_or(0);
-        #[allow(clippy::indexing_slicing, reason = "the bucket lies inside: its start is a multiple of WAYS below the length")]
-        let slot = &mut self.slots[start + place];
+        let bucket = hash as usize & (self.hashes.len() - 1);
+        let (hashes, used) = (&mut self.hashes[bucket], &mut self.used[bucket]);
+        let found = hashes.iter().position(|known| *known == hash);
+        // An empty place was never used.
+        let place = found.unwrap_or_else(|| (0..WAYS).min_by_key(|place| used[*place]).unwrap_or(0));
+        used[place] = now;
+        let value = &mut self.values[bucket * WAYS + place];
         if found.is_none() {
-            self.replaced += u64::from(slot.value.is_some());
-            slot.hash = hash;
-            if let Some(value) = &mut slot.value {
+            hashes[place] = hash;
+            if let Some(value) = value.as_mut() {
+                self.replaced += 1;
                 reset(value);
             }
         }
-        slot.used = now;
-        slot.value.get_or_insert_with(make)
+        value.get_or_insert_with(make)
     }
 }
 

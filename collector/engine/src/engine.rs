@@ -91,8 +91,8 @@ struct Facts {
 }
 
 impl Facts {
-    fn sighting<'p, 'a>(&self, packet: &'p Packet<'a>) -> Sighting<'p, 'a> {
-        Sighting { packet, probe: None, action: self.action, new_contacts: 0, tool: None, known: self.known, tick: self.tick }
+    fn sighting<'p, 'a>(&'p self, packet: &'p Packet<'a>) -> Sighting<'p, 'a> {
+        Sighting { packet, probe: None, action: self.action, new_contacts: 0, tool: None, known: &self.known, tick: self.tick }
     }
 }
 
@@ -229,7 +229,7 @@ impl Engine {
             is_near: self.home.is_near(packet.header.src),
             target: u64::from(target.number()),
             source: key.hash(&self.hasher),
-            known: Found::default(),
+            known: Found::NONE,
             tick,
         };
         facts.known = self.look_up(packet, &facts);
@@ -389,7 +389,7 @@ impl Engine {
             verdict = worse(verdict, Verdict { severity: 1, detector: Detector::Listed });
         }
         let verdict = verdict.map(|verdict| (verdict, score, is_sweep));
-        let known = if is_whole { facts.known } else { Found::default() };
+        let known = if is_whole { &facts.known } else { &Found::NONE };
         let sighting =
             Sighting { packet, probe: Some((probe, contact.service())), action, new_contacts: novelty.contacts, tool, known, tick };
         let is_counted = has_incident && self.incidents.add(key, facts.source, &sighting, verdict, contacts);
@@ -460,7 +460,7 @@ impl Engine {
         let subject = self.hasher.mix(facts.target << 24 | (service.layer as u64) << 16 | u64::from(service.number), 10);
         let Some(alarm) = self.floods.note(subject, facts.source, facts.tick) else { return };
         let who = if alarm.is_single { Who::One(packet.header.src) } else { Who::Many };
-        let sighting = Sighting { probe: Some((probe, service)), known: Found::default(), ..facts.sighting(packet) };
+        let sighting = Sighting { probe: Some((probe, service)), known: &Found::NONE, ..facts.sighting(packet) };
         let verdict = Verdict { severity: self.floods.severity, detector: Detector::Flood };
         self.group(facts, Subject::Group(subject), who, verdict, &[], &sighting);
     }

@@ -32,7 +32,7 @@ pub(crate) struct Sighting<'p, 'a> {
     pub(crate) new_contacts: u32,
     pub(crate) tool: Option<Tool>,
     /// What the packet is known for.
-    pub(crate) known: Found,
+    pub(crate) known: &'p Found,
     pub(crate) tick: Tick,
 }
 
@@ -296,7 +296,7 @@ impl Incident {
         }
         self.uid = packet.uid.or(self.uid);
         self.tool = tool.or(self.tool);
-        self.known.note(&known);
+        self.known.note(known);
         // What a raw scanner writes says nothing, so it is looked at only once a stack is seen at work.
         if self.system.is_none() && matches!(probe, Some((Probe::Connect, _))) {
             self.system = system::guess(packet);

@@ -634,7 +634,7 @@ impl Incidents {
 
     /// Decides when to tell an incident that has moved.
     fn weigh(&mut self, slot: u32, tick: Tick) {
-        let (limits, config, grades) = (self.limits, &self.config, &self.grades);
+        let (limits, config, grades) = (&self.limits, &self.config, &self.grades);
         let Some(incident) = self.all.get_mut(slot as usize) else { return };
         let contacts = incident.contact_count();
         incident.severity = incident.known.raise(incident.severity);

@@ -142,6 +142,9 @@ impl Grades {
         if incident.standing.scanner.is_some() {
             severity = severity.saturating_sub(1).max(1);
         }
+        if self.rules.is_empty() {
+            return severity;
+        }
         match self.ruled(incident) {
             Ruled { fixed: Some(fixed), .. } => fixed,
             Ruled { at_least, .. } => severity.max(at_least),

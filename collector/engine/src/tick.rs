@@ -44,7 +44,7 @@ impl Tick {
 
     /// This much later.
     #[must_use]
-    pub fn after(self, time: Duration) -> Self {
-        Self(self.0.saturating_add(u64::try_from(time.as_micros()).unwrap_or(u64::MAX)))
+    pub const fn after(self, time: Duration) -> Self {
+        Self(self.0.saturating_add(time.as_secs().saturating_mul(1_000_000)).saturating_add(time.subsec_micros() as u64))
     }
 }

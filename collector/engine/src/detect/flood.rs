@@ -38,6 +38,8 @@ struct Rate {
     in_second: u64,
     /// Mean, packets a second, times 1024.
     mean: u64,
+    /// What is allowed beyond the mean, packets a second.
+    allowance: u64,
     /// Cumulative sum of what was above mean and allowance.
     sum: u64,
     /// The last second of the alarm, 0 for none.
@@ -78,6 +80,7 @@ impl Floods {
             second,
             in_second: 0,
             mean: 0,
+            allowance: limits.smallest_k,
             sum: 0,
             alarm: 0,
             packets: 0,
@@ -93,7 +96,7 @@ impl Floods {
                 *word |= 1 << (source & 63);
             }
         }
-        let k = rate.allowance(&limits);
+        let k = rate.allowance;
         if (rate.sum + rate.in_second).saturating_sub(rate.mean / 1024 + k) > limits.alarm * k && rate.in_second >= limits.busy * k {
             rate.alarm = second;
         }
@@ -105,19 +108,19 @@ impl Floods {
     }
 }
 
-impl Rate {
-    fn allowance(&self, limits: &Limits) -> u64 {
-        limits.smallest_k.max(3 * (self.mean / 1024).isqrt())
-    }
+fn allowance(mean: u64, limits: &Limits) -> u64 {
+    limits.smallest_k.max(3 * (mean / 1024).isqrt())
+}
 
+impl Rate {
     fn close_second(&mut self, now: u64, limits: &Limits) {
-        self.sum = (self.sum + self.in_second)
-            .saturating_sub(self.mean / 1024 + self.allowance(limits))
-            .min(2 * limits.alarm * self.allowance(limits));
+        let excess = (self.sum + self.in_second).saturating_sub(self.mean / 1024 + self.allowance);
+        self.sum = excess.min(2 * limits.alarm * self.allowance);
         self.learn(self.in_second, limits.learn);
         let quiet = now - self.second - 1;
         if quiet > 0 {
-            self.sum = self.sum.saturating_sub(quiet.saturating_mul(self.mean / 1024 + self.allowance(limits)));
+            let allowance = allowance(self.mean, limits);
+            self.sum = self.sum.saturating_sub(quiet.saturating_mul(self.mean / 1024 + allowance));
             // Many quiet seconds at once; after twelve times the time to learn nothing is left of any mean.
             for _ in 0..quiet.min(12 * limits.learn) {
                 if self.mean == 0 {
@@ -130,6 +133,7 @@ impl Rate {
             self.packets = 0;
             self.sources = [0; 4];
         }
+        self.allowance = allowance(self.mean, limits);
         (self.second, self.in_second) = (now, 0);
     }
 

@@ -17,7 +17,7 @@
 
 use crate::{
     class::{Layer, Probe, Service},
-    packet::{Packet, TcpFlags},
+    packet::{Header, Packet, TcpFlags},
     tick::Tick,
 };
 use std::net::IpAddr;
@@ -115,13 +115,25 @@ impl Marks {
         if let Some(ttl) = header.ttl.or(header.hop_limit) {
             self.ttl.note(ttl, second);
         }
-        let is_os_probe = is_os_probe(packet);
+        let (is_os_probe, step) = match header.proto.number {
+            Some(6) => {
+                self.note_tcp(header);
+                of_tcp(header)
+            }
+            Some(1) => of_icmp(header),
+            Some(17) => (header.id == Some(4162) && header.len == Some(328) || (has_nmaps_flow(header) && header.l4_len == Some(308)), 0),
+            Some(58) => of_icmp6(header),
+            Some(2) | None => (false, 0),
+            Some(_) => {
+                self.bare_protocols = self.bare_protocols.saturating_add(u8::from(header.len == Some(20)));
+                (false, 0)
+            }
+        };
         if is_os_probe {
             // Nobody else sends these: once is enough.
             self.mark(OS);
             self.mark(OS);
         }
-        let step = discovery_step(packet);
         let mut is_discovery = false;
         if step != 0 && !asks_whether_up(self.discovery) {
             if second.wrapping_sub(self.second) > 1 {
@@ -131,16 +143,10 @@ impl Marks {
             self.second = second;
             is_discovery = asks_whether_up(self.discovery);
         }
-        match header.proto.number {
-            Some(6) => self.note_tcp(packet),
-            Some(1 | 2 | 17 | 58) | None => {}
-            Some(_) => self.bare_protocols = self.bare_protocols.saturating_add(u8::from(header.len == Some(20))),
-        }
         if is_os_probe { Some(Sure::OsDetection) } else { is_discovery.then_some(Sure::Discovery) }
     }
 
-    fn note_tcp(&mut self, packet: &Packet<'_>) {
-        let header = &packet.header;
+    fn note_tcp(&mut self, header: &Header<'_>) {
         let (Some(dport), Some(flags)) = (header.dport, header.flags) else { return };
         let is_syn = flags.bits() == TcpFlags::SYN;
         if is_syn && header.id == Some(54_321) && header.window == Some(65_535) {
@@ -197,40 +203,44 @@ impl Ttl {
     }
 }
 
-/// Is this one of the packets that only nmap's OS detection sends?
-fn is_os_probe(packet: &Packet<'_>) -> bool {
-    let header = &packet.header;
-    let has_nmaps_flow = header.flow_label == Some(0x12345);
-    match header.proto.number {
-        Some(1) => header.icmp_type == Some(8) && header.icmp_code == Some(9) && header.icmp_seq == Some(295),
-        Some(17) => header.id == Some(4162) && header.len == Some(328) || (has_nmaps_flow && header.l4_len == Some(308)),
-        Some(58) => has_nmaps_flow && header.icmp_type == Some(128) && (header.icmp_code == Some(9) || header.icmp_id == Some(0xabcd)),
-        Some(6) => {
-            header.window == Some(3)
-                && header.urgp == Some(63_477)
-                && header.flags.is_some_and(|flags| flags.bits() == TcpFlags::SYN | TcpFlags::ECE | TcpFlags::CWR)
-        }
-        _ => false,
+/// nmap's IPv6 OS detection sets this flow label (nmap `FPEngine.cc`).
+fn has_nmaps_flow(header: &Header<'_>) -> bool {
+    header.flow_label == Some(0x12345)
+}
+
+/// Is this one of the packets that only nmap's OS detection sends, and which of those that ask whether a host is up, as a bit?
+fn of_tcp(header: &Header<'_>) -> (bool, u8) {
+    const ECN: u8 = TcpFlags::SYN | TcpFlags::ECE | TcpFlags::CWR;
+    let flags = header.flags.map_or(0, TcpFlags::bits);
+    let step = match (header.dport, flags) {
+        (Some(443), TcpFlags::SYN) => SYN_443,
+        (Some(80), TcpFlags::ACK) => ACK_80,
+        _ => 0,
+    };
+    (header.window == Some(3) && header.urgp == Some(63_477) && flags == ECN, step)
+}
+
+/// The same.
+fn of_icmp(header: &Header<'_>) -> (bool, u8) {
+    let is_os_probe = header.icmp_type == Some(8) && header.icmp_code == Some(9) && header.icmp_seq == Some(295);
+    let step = match (header.icmp_type, header.len) {
+        (Some(8), Some(28)) => ECHO,
+        (Some(13), Some(40)) => TIMESTAMP,
+        (Some(17), _) => MASK,
+        _ => 0,
+    };
+    (is_os_probe, step)
+}
+
+/// The same. `ICMPv6` has no timestamp, so nmap's packets are three there.
+fn of_icmp6(header: &Header<'_>) -> (bool, u8) {
+    if header.icmp_type != Some(128) {
+        return (false, 0);
     }
+    (has_nmaps_flow(header) && (header.icmp_code == Some(9) || header.icmp_id == Some(0xabcd)), ECHO | TIMESTAMP)
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "differences of seconds wrap as they should")]
 const fn second_of(tick: Tick) -> u16 {
     tick.as_secs() as u16
-}
-
-/// Which of the packets that ask whether a host is up this is, as a bit.
-fn discovery_step(packet: &Packet<'_>) -> u8 {
-    let header = &packet.header;
-    let tcp = |port, flags| header.dport == Some(port) && header.flags.is_some_and(|seen| seen.bits() == flags);
-    match header.proto.number {
-        Some(1) if header.icmp_type == Some(8) && header.len == Some(28) => ECHO,
-        Some(1) if header.icmp_type == Some(13) && header.len == Some(40) => TIMESTAMP,
-        Some(1) if header.icmp_type == Some(17) => MASK,
-        // ICMPv6 has no timestamp, so nmap's packets are three there.
-        Some(58) if header.icmp_type == Some(128) => ECHO | TIMESTAMP,
-        Some(6) if tcp(443, TcpFlags::SYN) => SYN_443,
-        Some(6) if tcp(80, TcpFlags::ACK) => ACK_80,
-        _ => 0,
-    }
 }

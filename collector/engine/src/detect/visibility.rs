@@ -9,6 +9,7 @@
 //! It misses limits other than one line in 20 s, and logs that were never switched on.
 
 use crate::{parameters, tick::Tick};
+use std::time::Duration;
 
 /// Prefixes that are watched: a firewall has few rules that log.
 const PREFIXES: usize = 8;
@@ -16,7 +17,12 @@ const PREFIXES: usize = 8;
 #[derive(Debug)]
 pub(crate) struct Visibility {
     limits: parameters::Visibility,
+    /// Of the limits, in microseconds.
+    period: u64,
+    slack: u64,
     rates: [Rate; PREFIXES],
+    /// Where the last line's prefix is: most often the next one's too.
+    at: usize,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,7 +47,9 @@ impl Rate {
 
 impl Visibility {
     pub(crate) fn new(limits: parameters::Visibility) -> Self {
-        Self { limits, rates: <[Rate; PREFIXES]>::default() }
+        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let (period, slack) = (micros(limits.period), micros(limits.slack));
+        Self { limits, period, slack, rates: <[Rate; PREFIXES]>::default(), at: 0 }
     }
 
     /// One line with the prefix that hashes to `prefix`, of a source that hashes to `source`. True: the rule that writes it is limited, and the limit is used up.
@@ -50,19 +58,21 @@ impl Visibility {
         if !limits.enabled {
             return false;
         }
-        let known = self.rates.iter().position(|rate| rate.prefix == prefix && rate.last > Tick::ZERO);
-        let place = known.or_else(|| (0..PREFIXES).min_by_key(|n| self.rates.get(*n).map(|rate| rate.last)));
-        let Some(rate) = place.and_then(|place| self.rates.get_mut(place)) else { return false };
+        let is_here = |rate: &Rate| rate.prefix == prefix && rate.last > Tick::ZERO;
+        let known = Some(self.at).filter(|at| self.rates.get(*at).is_some_and(is_here)).or_else(|| self.rates.iter().position(is_here));
+        let oldest = || (0..PREFIXES).min_by_key(|n| self.rates.get(*n).map(|rate| rate.last));
+        self.at = known.or_else(oldest).unwrap_or(0);
+        let Some(rate) = self.rates.get_mut(self.at) else { return false };
         if known.is_none() {
             *rate = Rate::new(prefix, tick);
             return false;
         }
         rate.last = tick;
         rate.gaps = rate.gaps.saturating_add(1);
-        let clock = rate.begin.after(limits.period.saturating_mul(rate.gaps));
-        rate.early = rate.early.max(clock.as_micros().saturating_sub(tick.as_micros()));
-        rate.late = rate.late.max(tick.as_micros().saturating_sub(clock.as_micros()));
-        if u128::from(rate.early) + u128::from(rate.late) > limits.slack.as_micros() {
+        let clock = rate.begin.as_micros().saturating_add(self.period.saturating_mul(u64::from(rate.gaps)));
+        rate.early = rate.early.max(clock.saturating_sub(tick.as_micros()));
+        rate.late = rate.late.max(tick.as_micros().saturating_sub(clock));
+        if rate.early.saturating_add(rate.late) > self.slack {
             *rate = Rate::new(prefix, tick);
             return false;
         }

@@ -32,7 +32,7 @@ impl Engine {
     /// A packet that rules know goes to the incident of its source, or opens one. `is_counted`: the source has counted it.
     pub(super) fn watch_known(&mut self, packet: &Packet<'_>, facts: &Facts, is_counted: bool) {
         let verdict = signature::verdict(&facts.known);
-        let sighting = Sighting { known: facts.known, ..facts.sighting(packet) };
+        let sighting = facts.sighting(packet);
         if facts.class == Class::Outbound {
             if let Some(verdict) = verdict.filter(|_| !is_counted) {
                 let subject = Subject::Group(self.hasher.mix(facts.key.origin() as u64, 20));

@@ -50,13 +50,11 @@ pub(crate) struct Found {
     count: u8,
 }
 
-impl Default for Found {
-    fn default() -> Self {
-        Self { hits: [Hit { known: Known::Rule(0), severity: 0, confidence: Confidence::Hint }; Self::MAX], count: 0 }
-    }
-}
-
 impl Found {
+    /// For nothing.
+    pub(crate) const NONE: Self =
+        Self { hits: [Hit { known: Known::Rule(0), severity: 0, confidence: Confidence::Hint }; Self::MAX], count: 0 };
+
     /// So many rules of one packet are told.
     pub(crate) const MAX: usize = 4;
 

@@ -108,7 +108,7 @@ impl Signatures {
 
     /// What the packet is known for, the best [`Found::MAX`] rules. `source` is the hash of the source.
     pub(crate) fn look(&mut self, scene: &Scene<'_, '_, '_>, source: u64, now: Tick) -> Found {
-        let mut found = Found::default();
+        let mut found = Found::NONE;
         let Self { rules, prefixes, counts, hasher, hits, by_prefix } = self;
         if let Some(sid) = prefixes.sid(rules.sids(), scene.packet.prefix) {
             by_prefix.note(now);
