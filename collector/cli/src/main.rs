@@ -2,6 +2,7 @@
 
 mod analyze;
 mod compare;
+mod import_psad;
 mod input;
 mod packets;
 mod report;

@@ -3,7 +3,7 @@
 mod show;
 mod stats;
 
-use crate::{Failure, report};
+use crate::{Failure, import_psad, report};
 use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
 use firebell_collector::{
@@ -27,6 +27,7 @@ pub(crate) enum Command {
     Test(Test),
     /// Prints a rule file to begin with, with every key explained.
     New,
+    ImportPsad(import_psad::Arguments),
     /// Tells how many packets each rule of the running collector has fitted.
     Stats(stats::Arguments),
 }
@@ -137,6 +138,7 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
             out.extend_from_slice(TEMPLATE.as_bytes());
             Ok(())
         }
+        Command::ImportPsad(arguments) => import_psad::run(&mut out, arguments),
         Command::Stats(arguments) => stats::run(&mut out, arguments),
     };
     let mut stdout = io::stdout().lock();
