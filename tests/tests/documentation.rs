@@ -143,6 +143,7 @@ fn every_script_of_the_rigs_explains_itself() -> Result<()> {
         "bench-idle",
         "coverage",
         "psad-levels",
+        "psad-hits",
         "record-timings",
     ] {
         let said = run(script(name).arg("--help"))?;
