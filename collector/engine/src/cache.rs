@@ -37,8 +37,7 @@ impl<V: Clone> Cache<V> {
         let bucket = hash as usize & (self.hashes.len() - 1);
         let (hashes, used) = (&mut self.hashes[bucket], &mut self.used[bucket]);
         let found = hashes.iter().position(|known| *known == hash);
-        // An empty place was never used.
-        let place = found.unwrap_or_else(|| (0..WAYS).min_by_key(|place| used[*place]).unwrap_or(0));
+        let place = found.unwrap_or_else(|| (0..WAYS).min_by_key(|place| (hashes[*place] != 0, used[*place])).unwrap_or(0));
         used[place] = now;
         let value = &mut self.values[bucket * WAYS + place];
         if found.is_none() {
