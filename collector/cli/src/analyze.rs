@@ -3,7 +3,7 @@
 use crate::{
     Failure,
     compare::{self, Comparison},
-    input::{Lines, Window},
+    input::{Lines, Next, Window},
     packets,
     report::{self, Counts, Document, Report},
     times,
@@ -19,7 +19,7 @@ use firebell_engine::{
     engine::Engine,
     origin::Origin,
     packet::Packet,
-    parse::{MalformedKind, parse},
+    parse::{MalformedKind, parse_into},
     record::Record,
     replay::{Moment, ReplayClock},
     signature::RuleSet,
@@ -29,8 +29,9 @@ use firebell_engine::{
 use jiff::{civil, tz::TimeZone};
 use std::{
     io::{self, Write as _},
+    num::NonZero,
     path::{Path, PathBuf},
-    sync::mpsc::{self, Receiver, SyncSender},
+    sync::mpsc,
     thread,
     time::{Duration, SystemTime},
 };
@@ -70,6 +71,9 @@ pub(crate) struct Arguments {
     /// The time zone of time stamps without one: UTC, local, +01:00, Europe/Berlin.
     #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = times::zone, allow_hyphen_values = true)]
     timezone: TimeZone,
+    /// So many threads work at once; the output is the same for any number [default: one for each processor].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
+    jobs: Option<u8>,
     /// Log files; - is the standard input.
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
@@ -96,13 +100,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let other = other.map(|path| load(Some(path)).map(|config| (path, config))).transpose()?;
     let rules = rules(arguments, arguments.config.as_deref(), &config)?;
     let other = other.map(|(path, config)| self::rules(arguments, Some(path), &config).map(|rules| (path, config, rules))).transpose()?;
-    let (mut judge, counts) = read(arguments, &config, rules)?;
+    let mut judge = read(arguments, &config, rules)?;
     if !arguments.packets {
-        let mut document = judge.document(&counts);
+        let mut document = judge.document();
         if let Some((path, config, rules)) = other {
-            let (mut other, counts) = read(arguments, &config, rules)?;
-            document.comparison =
-                Some(Comparison::new(&document.alerts, &other.document(&counts).alerts, arguments.config.as_deref(), path));
+            let mut other = read(arguments, &config, rules)?;
+            document.comparison = Some(Comparison::new(&document.alerts, &other.document().alerts, arguments.config.as_deref(), path));
         }
         judge.print(&document);
     }
@@ -130,7 +133,7 @@ fn rules(arguments: &Arguments, path: Option<&Path>, config: &Config) -> Result<
 }
 
 /// Reads all the files, and judges what is in them.
-fn read<'a>(arguments: &'a Arguments, config: &Config, rules: RuleSet) -> anyhow::Result<(Judge<'a>, Counts)> {
+fn read<'a>(arguments: &'a Arguments, config: &Config, rules: RuleSet) -> anyhow::Result<Judge<'a>> {
     let mut files = Vec::new();
     for path in &arguments.files {
         let mut lines = Lines::open(path)?;
@@ -142,7 +145,6 @@ fn read<'a>(arguments: &'a Arguments, config: &Config, rules: RuleSet) -> anyhow
         Ok(fixed) => Zone::Fixed(fixed.seconds()),
         Err(_) => Zone::Rules(arguments.timezone.clone()),
     };
-    let mut reader = Reader { zone, prefixes: config.intake.prefixes.clone(), clock: ReplayClock::new(year, 0), counts: Counts::default() };
     // A fixed key: the same log gives the same report. Nothing vouches for a file: what the collector may hold back of
     // such lines is all that there is here.
     let mut parameters = config.parameters(false);
@@ -154,28 +156,85 @@ fn read<'a>(arguments: &'a Arguments, config: &Config, rules: RuleSet) -> anyhow
     lists.fill(&mut parameters.lists);
     let mut engine = Engine::new(parameters, [0; 16]);
     engine.replace_rules(rules);
-    let mut judge = Judge { arguments, engine, report: Report::default(), out: Vec::with_capacity(2 * PIECE) };
-    for mut file in files {
-        while let Some(window) = file.lines.next().with_context(|| format!("reading {}", file.path.display()))? {
-            read_and_judge(window, &mut reader, &mut judge)?;
+    let reader = Reader { prefixes: &config.intake.prefixes };
+    let mut judge = Judge {
+        arguments,
+        zone,
+        clock: ReplayClock::new(year, 0),
+        counts: Counts::default(),
+        engine,
+        report: Report::default(),
+        out: Vec::with_capacity(2 * PIECE),
+    };
+    let jobs = arguments.jobs.map_or_else(|| thread::available_parallelism().map_or(1, NonZero::get), usize::from);
+    for File { path, mut lines, .. } in files {
+        let reading = || format!("reading {}", path.display());
+        lines.begin().with_context(reading)?;
+        loop {
+            let (window, next) = lines.split();
+            if window.is_empty() {
+                break;
+            }
+            let next = match jobs {
+                1 => {
+                    alone(window, reader, &mut judge)?;
+                    next.read()
+                }
+                _ => together(window, next, jobs - 1, reader, &mut judge)?,
+            };
+            next.with_context(reading)?;
+            lines.go_on();
         }
     }
-    Ok((judge, reader.counts))
+    Ok(judge)
 }
 
-/// Reads in one thread and judges in another, each as fast as the other lets it; the order is that of the lines.
-fn read_and_judge(window: Window<'_>, reader: &mut Reader, judge: &mut Judge<'_>) -> anyhow::Result<()> {
+/// Reads and judges in turn.
+fn alone(window: Window<'_>, reader: Reader<'_>, judge: &mut Judge<'_>) -> anyhow::Result<()> {
+    let mut batch = Batch::default();
+    window.pieces(READ_AT_ONCE).try_for_each(|piece| {
+        reader.piece(piece, &mut batch);
+        judge.batch(&batch)
+    })
+}
+
+/// Reads in `readers` threads and judges in this one, while one more gets what follows; gives the outcome of that.
+///
+/// The pieces of the window go to the readers in turn, and so does whoever takes what they have made of them: the order is
+/// that of the lines.
+fn together(
+    window: Window<'_>,
+    next: Next<'_>,
+    readers: usize,
+    reader: Reader<'_>,
+    judge: &mut Judge<'_>,
+) -> anyhow::Result<anyhow::Result<()>> {
     thread::scope(|scope| {
-        let (packets, batches) = mpsc::sync_channel(WAITING);
-        let (empty, recycled) = mpsc::sync_channel(WAITING);
-        scope.spawn(move || reader.window(window, &packets, &recycled));
-        for mut batch in batches {
-            batch.iter().try_for_each(|seen| judge.packet(seen))?;
-            batch.clear();
+        let next = scope.spawn(move || next.read());
+        let mut channels = Vec::new();
+        for first in 0..readers {
+            let (full, batches) = mpsc::sync_channel(WAITING);
+            let (empty, recycled) = mpsc::sync_channel(WAITING);
+            channels.push((batches, empty));
+            scope.spawn(move || {
+                for piece in window.pieces(READ_AT_ONCE).skip(first).step_by(readers) {
+                    let mut batch: Batch<'_> = recycled.try_recv().unwrap_or_default();
+                    reader.piece(piece, &mut batch);
+                    if full.send(batch).is_err() {
+                        // The judge has failed, and says why.
+                        break;
+                    }
+                }
+            });
+        }
+        for (batches, empty) in channels.iter().cycle() {
+            // The first reader without a piece is the end.
+            let Ok(batch) = batches.recv() else { break };
+            judge.batch(&batch)?;
             // When there are enough of them, this one is dropped.
             let _ = empty.try_send(batch);
         }
-        Ok(())
+        Ok(next.join().unwrap_or_else(|_| Err(anyhow::anyhow!("the reading thread has failed"))))
     })
 }
 
@@ -218,103 +277,126 @@ fn first_moment(lines: &mut Lines) -> anyhow::Result<Option<Moment>> {
     Ok(start.split(|byte| *byte == b'\n').take(PEEKED_LINES).find_map(|line| Moment::of(&Record::read(line))))
 }
 
-/// One packet of a log, on its way from the thread that reads to the one that judges.
+/// One packet of a log, on its way from a thread that reads to the one that judges.
+#[derive(Default)]
 struct Seen<'a> {
-    packet: Packet<'a>,
+    /// `None` only before it is read: it is large, and made where it stays.
+    packet: Option<Packet<'a>>,
     host: Option<&'a [u8]>,
-    tick: Tick,
-    /// A stamp has set the clock.
-    is_dated: bool,
+    moment: Option<Moment>,
+    /// What follows its line.
+    ahead: &'a [u8],
 }
 
-/// Packets go over in batches of so many: some 60 KiB, which stay in the caches on their way.
-const BATCH: usize = 64;
-/// So many batches wait at most.
-const WAITING: usize = 16;
-
-/// What happens to each line: it is read, and counted.
-struct Reader {
-    zone: Zone,
-    prefixes: Vec<Prefix>,
-    clock: ReplayClock,
-    counts: Counts,
+/// What a piece of a log says. Used again, so that its memory stays in the caches.
+#[derive(Default)]
+struct Batch<'a> {
+    lines: u64,
+    not_netfilter: u64,
+    malformed: u64,
+    /// The packets, and behind them those of earlier pieces.
+    seen: Vec<Seen<'a>>,
+    packets: usize,
 }
 
-impl Reader {
-    /// Reads the lines of a window, and hands the packets over in order.
-    fn window<'a>(&mut self, window: Window<'a>, packets: &SyncSender<Vec<Seen<'a>>>, empty: &Receiver<Vec<Seen<'a>>>) {
-        let mut batch = Vec::with_capacity(BATCH);
-        for (line, ahead) in window.lines() {
-            self.line(line, ahead, &mut batch);
-            if batch.len() == BATCH {
-                let next = empty.try_recv().unwrap_or_else(|_| Vec::with_capacity(BATCH));
-                if packets.send(std::mem::replace(&mut batch, next)).is_err() {
-                    // The judge has failed, and says why.
-                    return;
+impl<'a> Batch<'a> {
+    fn clear(&mut self) {
+        (self.lines, self.not_netfilter, self.malformed, self.packets) = (0, 0, 0, 0);
+    }
+
+    /// Where the next packet belongs. It only counts when `packets` says so.
+    fn place(&mut self) -> Option<&mut Seen<'a>> {
+        if self.packets == self.seen.len() {
+            self.seen.push(Seen::default());
+        }
+        self.seen.get_mut(self.packets)
+    }
+
+    fn packets(&self) -> &[Seen<'a>] {
+        self.seen.get(..self.packets).unwrap_or_default()
+    }
+}
+
+/// So many bytes of a log are read at once: their packets are some 60 KiB, which stay in the caches on their way.
+const READ_AT_ONCE: usize = 16 << 10;
+/// So many batches of one reader wait at most.
+const WAITING: usize = 8;
+
+/// What happens to each line, in any order: it is read, and counted.
+#[derive(Clone, Copy)]
+struct Reader<'c> {
+    prefixes: &'c [Prefix],
+}
+
+impl Reader<'_> {
+    fn piece<'a>(self, piece: Window<'a>, batch: &mut Batch<'a>) {
+        batch.clear();
+        for (line, ahead) in piece.lines() {
+            batch.lines += 1;
+            let record = Record::read(line);
+            let Some(seen) = batch.place() else { break };
+            match parse_into(record.text, &mut seen.packet) {
+                Ok(packet) if self.is_wanted(packet.prefix) => {
+                    (seen.host, seen.moment, seen.ahead) = (record.host, Moment::of(&record), ahead);
+                    batch.packets += 1;
                 }
+                Err(error) if error.kind != MalformedKind::NotNetfilter => batch.malformed += 1,
+                _ => batch.not_netfilter += 1,
             }
         }
-        let _ = packets.send(batch);
     }
 
-    /// Reads one line; `ahead` is what follows it. A packet goes straight into the batch: it is large.
-    fn line<'a>(&mut self, line: &'a [u8], ahead: &'a [u8], batch: &mut Vec<Seen<'a>>) {
-        self.counts.lines += 1;
-        let record = Record::read(line);
-        let parsed = parse(record.text);
-        let prefix = match &parsed {
-            Ok(packet) => packet.prefix,
-            Err(error) if error.kind == MalformedKind::NotNetfilter => {
-                self.counts.not_netfilter += 1;
-                return;
-            }
-            Err(_) => {
-                self.counts.malformed += 1;
-                return;
-            }
-        };
-        if !self.prefixes.is_empty() && !self.prefixes.iter().any(|wanted| wanted.is(prefix)) {
-            self.counts.not_netfilter += 1;
-            return;
-        }
-        self.counts.packets += 1;
-        let (zone, year) = (&self.zone, self.clock.year());
-        let moment = Moment::of(&record).map(|moment| in_zone(moment, zone, year));
-        let witnesses = ahead.split(|byte| *byte == b'\n').filter_map(|line| Moment::of(&Record::read(line)));
-        let tick = self.clock.tick(moment, witnesses.map(|moment| in_zone(moment, zone, year)));
-        let is_dated = self.clock.has_begun();
-        self.counts.seen(is_dated.then_some(tick));
-        if let Ok(packet) = parsed {
-            batch.push(Seen { packet, host: record.host, tick, is_dated });
-        }
+    fn is_wanted(self, prefix: &[u8]) -> bool {
+        self.prefixes.is_empty() || self.prefixes.iter().any(|wanted| wanted.is(prefix))
     }
 }
 
-/// What happens to each packet: it is judged, or printed.
+/// What happens to each packet, in the order of the lines: it gets its time, and is judged or printed.
 struct Judge<'a> {
     arguments: &'a Arguments,
+    zone: Zone,
+    clock: ReplayClock,
+    counts: Counts,
     engine: Engine,
     report: Report,
     out: Vec<u8>,
 }
 
 impl Judge<'_> {
+    fn batch(&mut self, batch: &Batch<'_>) -> anyhow::Result<()> {
+        self.counts.lines += batch.lines;
+        self.counts.not_netfilter += batch.not_netfilter;
+        self.counts.malformed += batch.malformed;
+        batch.packets().iter().try_for_each(|seen| self.packet(seen))
+    }
+
     fn packet(&mut self, seen: &Seen<'_>) -> anyhow::Result<()> {
+        let Some(packet) = &seen.packet else { return Ok(()) };
+        self.counts.packets += 1;
+        let tick = self.tick(seen);
+        let dated = self.clock.has_begun().then_some(tick);
+        self.counts.seen(dated);
         if self.arguments.packets {
-            packets::write(&mut self.out, &seen.packet, seen.host, Origin::Unverified, seen.is_dated.then_some(seen.tick));
+            packets::write(&mut self.out, packet, seen.host, Origin::Unverified, dated);
             return if self.out.len() >= PIECE { self.flush() } else { Ok(()) };
         }
-        self.engine.observe(&seen.packet, Origin::Unverified, seen.tick);
+        self.engine.observe(packet, Origin::Unverified, tick);
         while let Some(finding) = self.engine.next_finding() {
             self.report.note(finding);
         }
         Ok(())
     }
 
+    fn tick(&mut self, seen: &Seen<'_>) -> Tick {
+        let (zone, year) = (&self.zone, self.clock.year());
+        let witnesses = seen.ahead.split(|byte| *byte == b'\n').filter_map(|line| Moment::of(&Record::read(line)));
+        self.clock.tick(seen.moment.map(|moment| in_zone(moment, zone, year)), witnesses.map(|moment| in_zone(moment, zone, year)))
+    }
+
     /// Ends what is still going on, and tells everything.
-    fn document(&mut self, counts: &Counts) -> Document {
+    fn document(&mut self) -> Document {
         let files = self.arguments.files.iter().map(|file| file.display().to_string()).collect();
-        let document = std::mem::take(&mut self.report).finish(files, counts, &mut self.engine);
+        let document = std::mem::take(&mut self.report).finish(files, &self.counts, &mut self.engine);
         if document.left_out > 0 {
             // Without a standard error nobody can be told.
             let _ = writeln!(io::stderr(), "firebell: {} later alerts are left out: too many for one report", document.left_out);

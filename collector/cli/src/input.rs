@@ -9,21 +9,32 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// How much is held of a file, and how long a line can be: longer ones are cut, which is far beyond any log line.
-const BUFFER: usize = 4 << 20;
+/// How much is held of a file, twice, and how long a line can be: longer ones are cut, which is far beyond any log line.
+const BUFFER: usize = 2 << 20;
 /// So much of what follows is at hand with each line but the last ones: the clock of a replay asks for witnesses.
 const AHEAD: usize = 64 << 10;
 
-/// A log that is being read.
+/// A log that is being read: while one buffer is worked on, the other one can be filled.
 pub(crate) struct Lines {
-    source: Box<dyn Read>,
-    buffer: Vec<u8>,
-    /// What of the buffer is filled, and not yet given out.
-    start: usize,
-    end: usize,
-    is_at_end: bool,
+    source: Source,
+    front: Buffer,
+    back: Buffer,
     /// When the file was last written; `None` for standard input.
     pub(crate) modified: Option<Duration>,
+}
+
+struct Source {
+    bytes: Box<dyn Read + Send>,
+    is_at_end: bool,
+}
+
+#[derive(Default)]
+struct Buffer {
+    bytes: Vec<u8>,
+    /// So much of it is filled, …
+    end: usize,
+    /// … and so much of that are lines to be read now.
+    length: usize,
 }
 
 impl Lines {
@@ -32,7 +43,7 @@ impl Lines {
     /// # Errors
     /// With the file's name, when it cannot be opened or read.
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        let (mut source, modified): (Box<dyn Read>, _) = if path.as_os_str() == "-" {
+        let (mut source, modified): (Box<dyn Read + Send>, _) = if path.as_os_str() == "-" {
             (Box::new(io::stdin()), None)
         } else {
             let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
@@ -43,55 +54,90 @@ impl Lines {
         source.by_ref().take(2).read_to_end(&mut magic).with_context(|| format!("cannot read {}", path.display()))?;
         let is_gzip = magic == [0x1f, 0x8b];
         let source = io::Cursor::new(magic).chain(source);
-        let source: Box<dyn Read> =
+        let bytes: Box<dyn Read + Send> =
             if is_gzip { Box::new(MultiGzDecoder::new(io::BufReader::with_capacity(BUFFER / 4, source))) } else { Box::new(source) };
-        Ok(Self { source, buffer: vec![0; AHEAD], start: 0, end: 0, is_at_end: false, modified })
+        Ok(Self { source: Source { bytes, is_at_end: false }, front: Buffer::default(), back: Buffer::default(), modified })
     }
 
-    /// The next lines that have not been given out, and what follows them; `None` at the end of the file.
+    /// The first lines of a file that is not being read yet; they stay in the buffer, which is small: many files may be
+    /// open at once.
     ///
     /// # Errors
     /// When reading fails.
-    pub(crate) fn next(&mut self) -> Result<Option<Window<'_>>> {
-        // Before, many files may be open at once.
-        self.buffer.resize(BUFFER, 0);
-        self.fill()?;
-        let filled = self.buffer.get(..self.end).unwrap_or_default();
-        let length = if self.is_at_end {
+    pub(crate) fn peek(&mut self) -> Result<&[u8]> {
+        self.front.fill(AHEAD, &mut self.source)?;
+        Ok(self.front.filled())
+    }
+
+    /// Begins, perhaps with what [`Self::peek`] has read.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub(crate) fn begin(&mut self) -> Result<()> {
+        self.front.fill(BUFFER, &mut self.source)
+    }
+
+    /// The lines to be read now, which are none at the end of the file, and the way to those behind them.
+    pub(crate) fn split(&mut self) -> (Window<'_>, Next<'_>) {
+        let filled = self.front.filled();
+        let left = filled.get(self.front.length..).unwrap_or_default();
+        (Window { filled, length: self.front.length }, Next { left, into: &mut self.back, source: &mut self.source })
+    }
+
+    /// Goes on to what [`Next::read`] has read.
+    pub(crate) fn go_on(&mut self) {
+        std::mem::swap(&mut self.front, &mut self.back);
+    }
+}
+
+/// What follows a window.
+pub(crate) struct Next<'a> {
+    left: &'a [u8],
+    into: &'a mut Buffer,
+    source: &'a mut Source,
+}
+
+impl Next<'_> {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub(crate) fn read(self) -> Result<()> {
+        self.into.bytes.resize(BUFFER, 0);
+        if let Some(room) = self.into.bytes.get_mut(..self.left.len()) {
+            room.copy_from_slice(self.left);
+        }
+        self.into.end = self.left.len();
+        self.into.fill(BUFFER, self.source)
+    }
+}
+
+impl Buffer {
+    fn filled(&self) -> &[u8] {
+        self.bytes.get(..self.end).unwrap_or_default()
+    }
+
+    /// Reads until so much is filled, and finds out which of it are whole lines with enough behind them.
+    fn fill(&mut self, size: usize, source: &mut Source) -> Result<()> {
+        self.bytes.resize(size, 0);
+        while !source.is_at_end
+            && let Some(room) = self.bytes.get_mut(self.end..).filter(|room| !room.is_empty())
+        {
+            match source.bytes.read(room) {
+                Ok(0) => source.is_at_end = true,
+                Ok(count) => self.end += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let filled = self.filled();
+        self.length = if source.is_at_end {
             filled.len()
         } else {
             // A buffer without any newline is one line that is cut.
             let end = filled.len().saturating_sub(AHEAD);
             memchr::memrchr(b'\n', filled.get(..end).unwrap_or_default()).map_or(filled.len(), |at| at + 1)
         };
-        self.start = length;
-        Ok((length > 0).then_some(Window { filled, length }))
-    }
-
-    /// The first lines of a file that is not being read yet; they stay in the buffer.
-    ///
-    /// # Errors
-    /// When reading fails.
-    pub(crate) fn peek(&mut self) -> Result<&[u8]> {
-        self.fill()?;
-        Ok(self.buffer.get(..self.end).unwrap_or_default())
-    }
-
-    /// Moves what is left to the front, and reads until the buffer is full.
-    fn fill(&mut self) -> Result<()> {
-        self.buffer.copy_within(self.start..self.end, 0);
-        self.end -= self.start;
-        self.start = 0;
-        while !self.is_at_end
-            && let Some(room) = self.buffer.get_mut(self.end..).filter(|room| !room.is_empty())
-        {
-            match self.source.read(room) {
-                Ok(0) => self.is_at_end = true,
-                Ok(count) => self.end += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
         Ok(())
     }
 }
@@ -105,6 +151,23 @@ pub(crate) struct Window<'a> {
 }
 
 impl<'a> Window<'a> {
+    pub(crate) const fn is_empty(self) -> bool {
+        self.length == 0
+    }
+
+    /// The same lines in pieces of about `size` bytes.
+    pub(crate) fn pieces(self, size: usize) -> impl Iterator<Item = Self> {
+        let mut at = 0;
+        std::iter::from_fn(move || {
+            let filled = self.filled.get(at..)?;
+            let left = self.length.checked_sub(at).filter(|left| *left > 0)?;
+            let lines = filled.get(..left)?;
+            let length = lines.get(size..).and_then(|behind| memchr::memchr(b'\n', behind)).map_or(left, |more| size + more + 1);
+            at += length;
+            Some(Self { filled, length })
+        })
+    }
+
     /// The lines without their newlines, each with all that follows it. An empty line counts.
     pub(crate) fn lines(self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
         let mut at = 0;
@@ -125,14 +188,25 @@ mod tests {
     use super::*;
     use std::io::Write as _;
 
+    fn windows(path: &Path, mut each: impl FnMut(Window<'_>)) {
+        let mut lines = Lines::open(path).unwrap();
+        lines.begin().unwrap();
+        loop {
+            let (window, next) = lines.split();
+            if window.is_empty() {
+                break;
+            }
+            each(window);
+            next.read().unwrap();
+            lines.go_on();
+        }
+    }
+
     fn lines(bytes: &[u8]) -> Vec<Vec<u8>> {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(bytes).unwrap();
         let mut found = Vec::new();
-        let mut lines = Lines::open(file.path()).unwrap();
-        while let Some(window) = lines.next().unwrap() {
-            found.extend(window.lines().map(|(line, _)| line.to_vec()));
-        }
+        windows(file.path(), |window| found.extend(window.pieces(100).flat_map(Window::lines).map(|(line, _)| line.to_vec())));
         found
     }
 
@@ -177,13 +251,12 @@ mod tests {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(text.as_bytes()).unwrap();
         let mut left = text.len();
-        let mut lines = Lines::open(file.path()).unwrap();
-        while let Some(window) = lines.next().unwrap() {
-            for (line, ahead) in window.lines() {
+        windows(file.path(), |window| {
+            for (line, ahead) in window.pieces(1000).flat_map(Window::lines) {
                 left -= line.len() + 1;
                 assert!(ahead.len() >= left.min(AHEAD - line.len() - 1));
             }
-        }
+        });
         assert_eq!(left, 0);
     }
 }

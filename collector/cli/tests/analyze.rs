@@ -5,7 +5,7 @@
 use serde_json::Value;
 use std::{
     env, fs,
-    io::Write as _,
+    io::{Read as _, Write as _},
     net::IpAddr,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
@@ -112,6 +112,33 @@ fn equal_options_and_files_give_equal_bytes() {
     let once = |zone: &str| firebell().args(["-o", "json", file.to_str().unwrap()]).env("TZ", zone).output().unwrap().stdout;
     assert!(!once("UTC").is_empty());
     assert_eq!(once("UTC"), once("Asia/Tokyo"), "the machine's time zone is none of the options");
+}
+
+/// A log of several buffers, whose stamps jump to and fro, so that the lines behind them are asked.
+#[test]
+fn any_number_of_threads_gives_equal_bytes() {
+    let mut log = Vec::new();
+    for name in ["syn", "udp", "connect", "v6-syn", "decoys"].iter().cycle().take(40) {
+        let mut file = flate2::read::MultiGzDecoder::new(fs::File::open(corpus(&format!("{name}.syslog.log.gz"))).unwrap());
+        file.read_to_end(&mut log).unwrap();
+        log.extend(b"IN=cut OUT= SRC=192.0.2.1 DST=\nsshd[7]: nothing of ours\n\n");
+    }
+    assert!(log.len() > 6_000_000, "{}", log.len());
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), &log).unwrap();
+    let path = file.path().to_str().unwrap();
+    for form in [&["-o", "json"][..], &["--packets"]] {
+        let of = |jobs| {
+            let output = analyze(&[form, &["--year", "2026", "--jobs", jobs, path]].concat());
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            output.stdout
+        };
+        let alone = of("1");
+        assert!(alone.len() > 2_000, "{}", String::from_utf8_lossy(&alone));
+        for jobs in ["2", "4"] {
+            assert!(of(jobs) == alone, "{form:?} --jobs {jobs}");
+        }
+    }
 }
 
 #[test]
