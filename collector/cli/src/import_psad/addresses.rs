@@ -99,12 +99,6 @@ impl Addresses {
         self.with.is_none() && self.but.is_empty()
     }
 
-    /// All of it, or what is in `other`.
-    pub(super) fn but(mut self, entries: &[&str]) -> Self {
-        self.but.extend(entries.iter().map(|entry| (*entry).to_owned()));
-        self
-    }
-
     /// As our language writes it.
     pub(super) fn toml(&self) -> String {
         let but: Vec<_> = self.but.iter().map(|entry| format!("!{entry}")).collect();

@@ -395,7 +395,7 @@ impl<'a> Converter<'a> {
                 return Err(Refusal::new(Reason::Keyword, "sameip with two lists of addresses"));
             }
             // psad leaves out the loopback interface, where it is the rule.
-            self.dst = self.dst.but(&["127.0.0.0/8", "::1"]);
+            self.conditions.push(("in", format!("{{ regex = {} }}", quoted("^([^l]|l[^o]|lo.)"))));
         }
         if let Some(flags) = self.flags.clone() {
             self.is_telling |= !flags.is_plain_syn();
@@ -464,7 +464,9 @@ impl<'a> Converter<'a> {
             if is_back { (&self.dst, &self.src, &self.dport, &self.sport) } else { (&self.src, &self.dst, &self.sport, &self.dport) };
         if self.is_same_address {
             put("src", "\"dst\"");
-            put("dst", &self.dst.toml());
+            if !self.dst.is_any() {
+                put("dst", &self.dst.toml());
+            }
         } else {
             for (name, addresses) in [("src", src), ("dst", dst)] {
                 if !addresses.is_any() {

@@ -113,7 +113,7 @@ fn keywords_mean_what_psad_and_snort_mean() {
         ("ip", "fragbits:MD+", &["mf = true", "df = true"]),
         ("ip", "fragbits:!D", &["df = false"]),
         ("ip", "fragoffset:>0", &["frag = \"1-8191\""]),
-        ("ip", "sameip", &["src = \"dst\"", "dst = [\"!127.0.0.0/8\", \"!::1\"]"]),
+        ("ip", "sameip", &["src = \"dst\"", "in = { regex = \"^([^l]|l[^o]|lo.)\" }"]),
         (
             "udp",
             "detection_filter:track by_src, count 4, seconds 60; id:7",
