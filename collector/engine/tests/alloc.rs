@@ -1,13 +1,16 @@
-//! The way from a line to a packet never touches the heap, whatever the line.
+//! The way from a line to a packet never touches the heap, whatever the line, and neither do the rules.
 
 use assert_no_alloc::{AllocDisabler, assert_no_alloc};
 use firebell_engine::{
+    engine::{Config, Engine},
     origin::{Origin, judge},
     parse::parse,
     record::Record,
     replay::{Moment, ReplayClock},
+    signature::{Category, Condition, Confidence, Count, Distinct, Field, Match, Numbers, Pattern, Per, Place, Rule, RuleSet, Sids},
+    tick::Tick,
 };
-use std::process::Command;
+use std::{process::Command, time::Duration};
 
 #[global_allocator]
 static GUARD: AllocDisabler = AllocDisabler;
@@ -38,6 +41,45 @@ fn reading_a_line_never_allocates() {
             matches!(&parse(record.text), Ok(packet) if judge(true, packet, record.text) == Origin::Kernel)
         });
     }
+}
+
+#[test]
+fn matching_rules_never_allocates() {
+    let rule = |id: &str, condition: Condition, count: Option<Count>| Rule {
+        id: id.to_owned(),
+        title: id.to_owned(),
+        severity: 2,
+        confidence: Confidence::Hint,
+        category: Category::Information,
+        attack: Vec::new(),
+        cve: Vec::new(),
+        references: Vec::new(),
+        why: id.to_owned(),
+        matching: Match { protocols: vec![6], conditions: vec![condition], ..Match::default() },
+        count,
+    };
+    let count = |distinct| Some(Count { distinct, at_least: 2, within: Duration::from_secs(60), per: Per::Src });
+    let port = || Condition::Number(Field::Dport, Numbers::new(vec![(22, 22)], false).unwrap());
+    let rules = vec![
+        rule("port", port(), None),
+        rule("regex", Condition::Text(Place::Prefix, Pattern::regex("^D[A-Z]+P *x?$").unwrap()), None),
+        rule("glob", Condition::Text(Place::Prefix, Pattern::glob("*D*R*O*P*")), None),
+        rule("options", Condition::TcpOptions(vec![2]), None),
+        rule("packets", port(), count(None)),
+        rule("ports", port(), count(Some(Distinct::Sport))),
+    ];
+    let mut engine = Engine::new(Config::default(), [7; 16]);
+    engine.replace_rules(RuleSet::new(rules, Sids { before: b"SID".to_vec(), severity: 3, titles: Vec::new() }));
+    let packet = parse(Record::read(LINES[0]).text).unwrap();
+    engine.observe(&packet, Origin::Kernel, Tick::from_secs(1));
+    engine.observe(&packet, Origin::Kernel, Tick::from_secs(1));
+    assert_no_alloc(|| {
+        for _ in 0..100 {
+            engine.observe(&packet, Origin::Kernel, Tick::from_secs(2));
+        }
+    });
+    let hits: Vec<u64> = engine.rule_hits().map(|(_, hits)| hits.packets).collect();
+    assert_eq!(hits, [102, 102, 102, 102, 101, 0]);
 }
 
 #[test]

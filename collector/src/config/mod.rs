@@ -36,6 +36,9 @@ pub const FILE: &str = "/etc/firebell/firebell.toml";
 /// The folder of small files that go over [`FILE`].
 pub const FOLDER: &str = "/etc/firebell/conf.d";
 
+/// The folder of the administrator's rule files.
+pub const RULES_FOLDER: &str = "/etc/firebell/rules.d";
+
 /// Everything that can be configured, with every default filled in.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Config {
@@ -129,7 +132,7 @@ pub struct Signatures {
 impl Default for Signatures {
     fn default() -> Self {
         // fwsnort looks into packets for what attacks look like, so what it finds is aimed at us.
-        let folders = FilePath::try_from(crate::rules::FOLDER).into_iter().collect();
+        let folders = FilePath::try_from(RULES_FOLDER).into_iter().collect();
         Self { enabled: true, shipped: true, folders, sid_prefix: "SID".to_owned(), sid_severity: Severity::AIMED.get() }
     }
 }

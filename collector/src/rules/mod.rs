@@ -1,7 +1,7 @@
 //! Rule files: what firebell ships, what a vendor puts in its place, and what the administrator adds.
 //!
 //! Shipped rules are in the binaries; `*.toml` files in [`VENDOR_FOLDER`] take their place where there are any. The
-//! administrator's folders ([`FOLDER`] by default) add rules, and change the others with `[[override]]`. A file with a mistake
+//! administrator's folders ([`config::RULES_FOLDER`] by default) add rules, and change the others with `[[override]]`. A file with a mistake
 //! is refused as a whole. See docs/RULE-LANGUAGE.md for the language.
 
 mod file;
@@ -23,8 +23,6 @@ use std::{
 
 /// Where a vendor puts rule files that take the place of the shipped ones.
 pub const VENDOR_FOLDER: &str = "/usr/lib/firebell/signatures";
-/// Where the administrator's rule files are.
-pub const FOLDER: &str = "/etc/firebell/rules.d";
 /// Rules of all files together.
 pub const MAX_RULES: usize = 10_000;
 /// Titles of numbers that prefixes name, of all files together.
