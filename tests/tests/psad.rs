@@ -19,7 +19,7 @@ use firebell_engine::{
 use firebell_tests::{
     corpus,
     program::built,
-    rig::{run_script, script, with_rigs},
+    rig::{CannotRun, run_script, script, with_rigs},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -52,7 +52,11 @@ fn imported_rules_find_what_psad_finds() -> Result<()> {
     with_rigs("psad beside our import of its rules", || {
         let folder = tempfile::tempdir()?;
         let captures = captures(folder.path())?;
-        let of_captures = verdicts(folder.path(), &captures)?;
+        let of_captures = match verdict(folder.path(), &captures) {
+            // It is not this machine's fault when a mirror does not answer.
+            Err(error) if error.is::<CannotRun>() => return Ok(writeln!(std::io::stderr(), "left out: {error}")?),
+            verdict => verdict?,
+        };
 
         let output =
             Command::new(built()?.join("firebell")).args(["rules", "import-psad"]).arg(folder.path().join("signatures")).output()?;
@@ -69,8 +73,7 @@ fn imported_rules_find_what_psad_finds() -> Result<()> {
         let mut seen = compare(&rules, &captures, &of_captures)?;
         let made = folder.path().join("made.log");
         fs::write(&made, rules.iter().flat_map(packets).fold(String::new(), |log, line| log + &line + "\n"))?;
-        let made = [made];
-        seen.append(&mut compare(&rules, &made, &verdicts(folder.path(), &made)?)?);
+        seen.append(&mut compare(&rules, &made, &verdict(folder.path(), &made)?)?);
 
         let missed: Vec<_> = numbers.difference(&seen).filter(|number| !is_known(**number)).collect();
         ensure!(missed.is_empty(), "rules that fit none of the packets: {missed:?}");
@@ -83,46 +86,45 @@ fn imported_rules_find_what_psad_finds() -> Result<()> {
     })
 }
 
-/// The recorded scans as syslog wrote them, each from one firewall. Not those over IPv6, whose lines psad cannot read where the
-/// sequence number is logged.
-fn captures(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
+/// The recorded scans as syslog wrote them, each from one firewall, in one log: psad takes a second to start. Not those over IPv6,
+/// whose lines psad cannot read where the sequence number is logged.
+fn captures(folder: &Path) -> Result<PathBuf> {
+    let (path, mut log, mut count) = (folder.join("captures.log"), Vec::new(), 0);
     for name in corpus::captures()?.into_iter().filter(|name| !name.starts_with("v6-") && !name.contains('.')) {
-        let Some(lines) = corpus::lines(&name, "syslog")? else { continue };
-        let path = folder.join(format!("{name}.log"));
-        fs::write(&path, lines.join(&b'\n'))?;
-        files.push(path);
+        for line in corpus::lines(&name, "syslog")?.unwrap_or_default() {
+            log.extend_from_slice(&line);
+            log.push(b'\n');
+        }
+        count += 1;
     }
-    ensure!(files.len() > 30, "only {} captures", files.len());
-    Ok(files)
+    ensure!(count > 30, "only {count} captures");
+    fs::write(&path, log)?;
+    Ok(path)
 }
 
-/// psad's verdict on each file, by the name of the file.
-fn verdicts(folder: &Path, logs: &[PathBuf]) -> Result<BTreeMap<String, Hits>> {
-    run_script(script("psad-hits").arg("--out").arg(folder).args(logs))?;
-    let mut all: BTreeMap<String, Hits> = BTreeMap::new();
+/// psad's verdict on a log.
+fn verdict(folder: &Path, log: &Path) -> Result<Hits> {
+    run_script(script("psad-hits").arg("--out").arg(folder).arg(log))?;
+    let mut hits = Hits::new();
     for line in fs::read_to_string(folder.join("verdicts.tsv"))?.lines() {
         let columns: Vec<&str> = line.split('\t').collect();
-        let [name, number, packets] = columns[..] else { anyhow::bail!("{line:?}") };
-        all.entry(name.to_owned()).or_default().insert(number.parse()?, packets.parse()?);
+        let [_, number, packets] = columns[..] else { anyhow::bail!("{line:?}") };
+        hits.insert(number.parse()?, packets.parse()?);
     }
-    Ok(all)
+    Ok(hits)
 }
 
 /// The numbers of the rules that found packets, the same here and there.
-fn compare(rules: &[Rule], logs: &[PathBuf], psad: &BTreeMap<String, Hits>) -> Result<BTreeSet<u32>> {
+fn compare(rules: &[Rule], log: &Path, theirs: &Hits) -> Result<BTreeSet<u32>> {
+    let ours = hits(rules, &fs::read(log)?);
     let mut seen = BTreeSet::new();
     let mut differences = String::new();
-    for log in logs {
-        let name = log.file_name().unwrap().to_string_lossy().into_owned();
-        let (ours, theirs) = (hits(rules, &fs::read(log)?), psad.get(&name).cloned().unwrap_or_default());
-        for number in ours.keys().chain(theirs.keys()).collect::<BTreeSet<_>>() {
-            let (ours, theirs) = (ours.get(number), theirs.get(number));
-            if ours == theirs {
-                seen.insert(*number);
-            } else if !is_known(*number) {
-                writeln!(differences, "{name}: rule {number}: {ours:?} here, {theirs:?} by psad")?;
-            }
+    for number in ours.keys().chain(theirs.keys()).collect::<BTreeSet<_>>() {
+        let (ours, theirs) = (ours.get(number), theirs.get(number));
+        if ours == theirs {
+            seen.insert(*number);
+        } else if !is_known(*number) {
+            writeln!(differences, "{}: rule {number}: {ours:?} here, {theirs:?} by psad", log.display())?;
         }
     }
     ensure!(differences.is_empty(), "{differences}");
