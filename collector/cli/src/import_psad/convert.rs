@@ -25,6 +25,9 @@ pub(super) fn signatures(bytes: &[u8], mut variables: Variables) -> Imported {
     let mut imported = Imported::default();
     let mut seen: HashMap<u32, usize> = HashMap::new();
     for (number, line) in lines::logical(bytes) {
+        if imported.is_full(number) {
+            break;
+        }
         let line = String::from_utf8_lossy(&line);
         if variables.read_line(&line) {
             continue;
@@ -50,7 +53,9 @@ pub(super) fn signatures(bytes: &[u8], mut variables: Variables) -> Imported {
                 imported.toml += &toml;
                 imported.converted += 1;
                 imported.weakened += usize::from(!notes.is_empty());
-                imported.notes.extend(notes.into_iter().map(|note| (number, format!("{whose}{note}; it becomes a hint"))));
+                for note in notes {
+                    imported.note(number, format!("{whose}{note}; it becomes a hint"));
+                }
             }
             Err(refusal) => {
                 // fwsnort looks into the payload in the kernel, and names the rule in its log prefix.
@@ -316,6 +321,13 @@ impl<'a> Converter<'a> {
         Ok(())
     }
 
+    /// A condition that is not looked at, or only in part; said once.
+    fn note(&mut self, note: String) {
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+    }
+
     fn flow(&mut self, value: &str) -> Result<(), Refusal> {
         for word in value.split(',').map(str::trim) {
             match word {
@@ -323,10 +335,10 @@ impl<'a> Converter<'a> {
                 // A segment of an open connection always has ACK; psad looks for no more either.
                 "established" => {
                     self.needs_ack = self.proto == Proto::Tcp;
-                    self.notes.push("flow:established is looked for only as the flag ACK".to_owned());
+                    self.note("flow:established is looked for only as the flag ACK".to_owned());
                 }
                 "to_server" | "to_client" | "from_server" | "from_client" | "not_established" | "only_stream" => {
-                    self.notes.push(format!("flow:{word} is not looked at"));
+                    self.note(format!("flow:{word} is not looked at"));
                 }
                 "no_frag" => self.condition("fragment", "false".to_owned()),
                 "only_frag" => self.condition("fragment", "true".to_owned()),

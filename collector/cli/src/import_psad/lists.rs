@@ -105,6 +105,9 @@ fn ports_of(text: &str) -> Option<String> {
 pub(super) fn snort_rule_dl(bytes: &[u8]) -> Imported {
     let mut imported = Imported::default();
     for (number, line) in lines::logical(bytes) {
+        if imported.is_full(number) {
+            break;
+        }
         let line = String::from_utf8_lossy(&line);
         let mut words = line.split_once(';').map_or(line.as_ref(), |(line, _)| line).split_ascii_whitespace();
         let (Some(Ok(rule)), Some(level), None) = (words.next().map(str::parse::<u32>), words.next(), words.next()) else {

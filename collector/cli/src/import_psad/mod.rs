@@ -28,6 +28,10 @@ use variables::Variables;
 
 /// The largest file that is read: the full rule set of Snort has some 20 MB.
 const MAX_FILE: u64 = 64 << 20;
+/// Rules are made up to so many bytes: several times what can be loaded.
+const MAX_OUTPUT: usize = 16 << 20;
+/// So much is said of a file line by line; the rest is counted.
+const MAX_NOTES: usize = 10_000;
 /// The largest rule file that is loaded.
 const MAX_RULE_FILE: u64 = 1 << 20;
 
@@ -104,6 +108,7 @@ enum Reason {
     Never,
     Number,
     Host,
+    TooMuch,
 }
 
 impl Refusal {
@@ -126,6 +131,7 @@ impl fmt::Display for Reason {
             Self::Never => "can never match",
             Self::Number => "has no number of its own (sid or psad_id)",
             Self::Host => "names a host; write its address",
+            Self::TooMuch => "comes after more rules than can be loaded; import the file in parts",
         })
     }
 }
@@ -141,17 +147,36 @@ impl fmt::Display for Refusal {
 #[derive(Debug, Default)]
 struct Imported {
     toml: String,
-    /// With the number of its line.
+    /// With the number of its line; at most [`MAX_NOTES`].
     notes: Vec<(usize, String)>,
+    /// Notes that are left out.
+    unsaid: usize,
     converted: usize,
     weakened: usize,
     refused: BTreeMap<Reason, usize>,
 }
 
 impl Imported {
+    fn note(&mut self, line: usize, note: String) {
+        if self.notes.len() < MAX_NOTES {
+            self.notes.push((line, note));
+        } else {
+            self.unsaid += 1;
+        }
+    }
+
     fn refuse(&mut self, line: usize, whose: &str, refusal: &Refusal) {
-        self.notes.push((line, format!("{whose}refused: {refusal}")));
+        self.note(line, format!("{whose}refused: {refusal}"));
         *self.refused.entry(refusal.reason).or_default() += 1;
+    }
+
+    /// No more is made of the file from this line on.
+    fn is_full(&mut self, line: usize) -> bool {
+        let is_full = self.toml.len() > MAX_OUTPUT;
+        if is_full {
+            self.refuse(line, "", &Refusal::new(Reason::TooMuch, ""));
+        }
+        is_full
     }
 
     fn summary(&self) -> String {
@@ -193,6 +218,9 @@ pub(crate) fn run(out: &mut Vec<u8>, arguments: &Arguments) -> Result<(), Failur
     for (line, note) in &imported.notes {
         // Without a standard error there is nobody to tell.
         let _ = writeln!(talk, "{name}:{line}: {note}");
+    }
+    if imported.unsaid > 0 {
+        let _ = writeln!(talk, "{name}: and {} more", imported.unsaid);
     }
     let _ = writeln!(talk, "{name}: {}", imported.summary());
     if imported.toml.len() as u64 > MAX_RULE_FILE {

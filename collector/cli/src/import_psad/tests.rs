@@ -195,6 +195,18 @@ fn what_has_no_counterpart_is_refused_with_its_reason() {
 }
 
 #[test]
+fn a_file_without_end_is_answered_within_bounds() {
+    let rubbish = import(&"x\n".repeat(50_000));
+    assert_eq!((rubbish.notes.len(), rubbish.unsaid), (super::MAX_NOTES, 40_000));
+    let rules: String = (0..100_000).map(|n| format!("alert tcp any any -> any 1 (sid:{n};)\n")).collect();
+    let many = import(&rules);
+    assert!(many.toml.len() < super::MAX_OUTPUT + 1024 && many.converted > 10_000, "{}", many.toml.len());
+    assert_eq!(many.refused.into_iter().collect::<Vec<_>>(), [(Reason::TooMuch, 1)]);
+    let words = import(&format!("alert tcp any any -> any 1 (flow:{}to_server; sid:1;)", "to_server,".repeat(5000)));
+    assert_eq!(words.notes.len(), 1);
+}
+
+#[test]
 fn a_level_of_zero_turns_the_rule_off() {
     let toml = import("alert tcp any any -> any 1 (psad_dl:0; sid:1;)").toml;
     assert!(toml.contains("severity = 1\n") && toml.contains("enabled = false\n[rule.match]"), "{toml}");
