@@ -29,6 +29,15 @@ impl<V: Clone> Cache<V> {
         self.get_or_reuse(hash, now, &make, |old| *old = make())
     }
 
+    /// The value for `hash`, if it is remembered.
+    pub(crate) fn peek(&self, hash: u64) -> Option<&V> {
+        let hash = hash.max(1);
+        #[allow(clippy::cast_possible_truncation, reason = "as where it was put")]
+        let bucket = hash as usize & (self.hashes.len() - 1);
+        let place = self.hashes.get(bucket)?.iter().position(|known| *known == hash)?;
+        self.values.get(bucket * WAYS + place)?.as_ref()
+    }
+
     /// The same for large values: `reset` makes one new whose place is needed.
     #[allow(clippy::indexing_slicing, reason = "the bucket is below the number of buckets, the place below that of ways")]
     pub(crate) fn get_or_reuse(&mut self, hash: u64, now: Tick, make: impl FnOnce() -> V, reset: impl FnOnce(&mut V)) -> &mut V {

@@ -341,7 +341,8 @@ impl Verdicts {
         self.last_number
     }
 
-    fn read(&self, prefix: &[u8]) -> Action {
+    /// The same, and nothing is remembered.
+    pub(crate) fn read(&self, prefix: &[u8]) -> Action {
         let says = |word: &[u8]| has_word(prefix, word);
         if says(b"REJECT") {
             Action::Rejected

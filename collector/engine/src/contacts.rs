@@ -126,6 +126,11 @@ impl Targets {
         }
     }
 
+    /// The number that was given last, if it was to this address.
+    pub(crate) fn last(&self, address: IpAddr) -> Option<TargetId> {
+        self.last.filter(|(last, _)| *last == address).map(|(_, id)| id)
+    }
+
     fn find_or_add(&mut self, address: IpAddr) -> TargetId {
         let Self { hasher, known, index, .. } = self;
         let hash_of = |address: IpAddr| match address {

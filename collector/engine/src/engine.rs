@@ -35,8 +35,13 @@ use std::net::IpAddr;
 
 mod known;
 
+mod explain;
+
+pub use explain::{Explanation, IncidentReadings, Standing};
+
 pub use crate::{
     config::Config,
+    detect::Reading,
     detect::background::Background,
     incidents::IncidentStatus,
     signature::{RuleHits, SignatureStatus},

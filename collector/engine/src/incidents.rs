@@ -414,6 +414,11 @@ impl Incidents {
         self.find(subject).filter(|slot| self.all.get(*slot as usize).is_some_and(|incident| incident.is_open))
     }
 
+    /// An incident that is open, or may be reopened.
+    pub(crate) fn by_id(&self, id: u64) -> Option<&Incident> {
+        self.slot_of(id).and_then(|slot| self.all.get(slot as usize))
+    }
+
     fn slot_of(&self, id: u64) -> Option<u32> {
         (0..).zip(&self.all).find(|(_, incident)| incident.id == id).map(|(slot, _)| slot)
     }

@@ -333,6 +333,16 @@ impl Table {
         fresh.chain(kept)
     }
 
+    /// A source, and what is kept of it once it has two contacts.
+    pub(crate) fn look_at(&self, key: Key) -> Option<(&Brief, Option<&Kept>)> {
+        let slot = self.find(key)?;
+        if slot & KEPT == 0 {
+            self.fresh.get(slot as usize).map(|fresh| (&fresh.brief, None))
+        } else {
+            self.kept.get((slot & !KEPT) as usize).map(|kept| (&kept.brief, Some(kept)))
+        }
+    }
+
     fn find(&self, key: Key) -> Option<u32> {
         self.find_hashed(key, self.hash(key))
     }

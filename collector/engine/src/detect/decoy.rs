@@ -6,6 +6,7 @@
 //!
 //! It misses decoys whose real address alone is logged.
 
+use super::Reading;
 use crate::{address::Key, cache::Cache, packet::Packet, parameters, tick::Tick};
 use std::net::IpAddr;
 
@@ -47,6 +48,19 @@ pub(crate) type Set = [Option<(Key, IpAddr)>; SOURCES];
 impl Decoys {
     pub(crate) fn new(limits: parameters::Decoys) -> Self {
         Self { limits, pairs: Cache::new(ENTRIES) }
+    }
+
+    /// Probes that several sources sent alike, beside how many are decoys. `hash` as in [`Self::note`].
+    pub(crate) fn reading(&self, hash: u64) -> Option<Reading> {
+        let pair = self.pairs.peek(hash).filter(|_| self.limits.enabled)?;
+        Some(Reading::new(
+            "D10",
+            "decoys",
+            "probes alike from several sources",
+            f64::from(pair.agreed),
+            f64::from(self.limits.probes),
+            "probes",
+        ))
     }
 
     /// One probe; `hash` is of destination and source port. The set it belongs to, once there is one.

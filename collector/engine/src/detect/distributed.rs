@@ -12,6 +12,7 @@
 //!
 //! It misses distributed scans of an address that is under constant fire.
 
+use super::Reading;
 use crate::{address::Key, cache::Cache, parameters, score::thousandths, tick::Tick};
 use std::{net::IpAddr, time::Duration};
 
@@ -154,6 +155,15 @@ impl Distributed {
             in_step: part(limits.in_step_part),
         };
         Self { limits, parts, targets: Cache::new(ENTRIES) }
+    }
+
+    /// Ports of one address that all sources asked, beside how many are unusual. `hash` as in [`Self::note`].
+    pub(crate) fn reading(&self, hash: u64) -> Option<Reading> {
+        let window = self.targets.peek(hash).filter(|_| self.limits.enabled)?;
+        let most = self.limits.ports.max(window.usual.saturating_mul(self.limits.times_usual));
+        let what = "ports of one address, asked by several";
+        let reading = Reading::new("D10", "distributed", what, f64::from(window.distinct), f64::from(most) + 1.0, "ports");
+        Some(Reading { spoke: window.is_alarmed, ..reading })
     }
 
     /// A contact that is new for its source, from `sport` to `port`. `hash` is of the destination, `mark` of the source; `shape` tells kinds of packet apart, `network` where they come from.

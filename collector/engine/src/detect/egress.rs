@@ -6,6 +6,7 @@
 //!
 //! It misses what the firewall lets out, which no log shows.
 
+use super::Reading;
 use crate::{
     cache::Cache,
     hash::Hasher,
@@ -37,6 +38,10 @@ impl Marks {
             *self = Self { since: tick, marks: 0 };
         }
         self.marks |= 1 << (hash % 64);
+        self.count()
+    }
+
+    fn count(&self) -> u32 {
         // n distinct things set 64 (1 - e^(-n/64)) marks: 9.3 for 10, 13.4 for 15.
         let set = self.marks.count_ones();
         set + set * set / 128
@@ -47,6 +52,20 @@ impl Egress {
     pub(crate) fn new(limits: parameters::Egress) -> Self {
         let ports = vec![Marks::default(); limits.worm_ports.len()];
         Self { limits, ports, destinations: Cache::new(256) }
+    }
+
+    /// Destinations and ports of our own refused packets, beside how many are a scan. `destination` as in [`Self::note`].
+    pub(crate) fn readings(&self, port: u16, destination: u64) -> Vec<Reading> {
+        let Self { limits, ports, destinations } = self;
+        let at = limits.worm_ports.iter().position(|known| *known == port).and_then(|n| ports.get(n)).map_or(0, Marks::count);
+        let on = destinations.peek(destination).map_or(0, Marks::count);
+        if !limits.enabled {
+            return Vec::new();
+        }
+        vec![
+            Reading::new("D17", "egress", "destinations on a worm's port", f64::from(at), f64::from(limits.destinations), "destinations"),
+            Reading::new("D17", "egress", "ports on one destination", f64::from(on), f64::from(limits.ports), "ports"),
+        ]
     }
 
     /// One refused packet of our own. True: this machine scans.

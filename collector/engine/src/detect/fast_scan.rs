@@ -15,7 +15,7 @@
 //! Seven TCP ports or nine UDP ports in quick succession reach the threshold. It misses whoever takes more than a few
 //! minutes a port: those are for D3.
 
-use super::{Detector, Evidence, Limits, Verdict};
+use super::{Detector, Evidence, Limits, Reading, Verdict};
 use crate::{
     class::{Class, Layer},
     parameters::FastScan,
@@ -90,4 +90,10 @@ pub(crate) const fn weight(class: Class, layer: Layer, novel: Novel, limits: &Li
 pub(crate) fn judge(evidence: &Evidence<'_>, limits: &Limits) -> Option<Verdict> {
     let Weights { threshold, severity, .. } = limits.fast;
     (evidence.score >= threshold && threshold < Weight(u32::MAX)).then_some(Verdict { severity, detector: Detector::FastScan })
+}
+
+/// Suspicion beside its threshold.
+pub(crate) fn reading(score: Weight, limits: &Limits) -> Option<Reading> {
+    let threshold = limits.fast.threshold;
+    (threshold < Weight(u32::MAX)).then(|| Reading::new("D2", "fast-scan", "suspicion", score.as_f64(), threshold.as_f64(), "threshold"))
 }

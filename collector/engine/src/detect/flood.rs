@@ -7,6 +7,7 @@
 //!
 //! It misses floods of fewer than 60 packets a second, those that grow slower than the mean learns, and those that a rate limit keeps out of the log (D18).
 
+use super::Reading;
 use crate::{cache::Cache, parameters::Flood, tick::Tick};
 
 /// Pairs of destination and service that are watched.
@@ -67,6 +68,17 @@ impl Floods {
             calm: parameters.calm.as_secs(),
         };
         Self { limits, severity: parameters.severity, rates: Cache::new(ENTRIES) }
+    }
+
+    /// Packets above the usual rate of one service, in allowances, beside how many are a flood. `hash` as in [`Self::note`].
+    pub(crate) fn reading(&self, hash: u64) -> Option<Reading> {
+        let rate = self.rates.peek(hash).filter(|_| self.limits.is_enabled)?;
+        let allowance = rate.allowance.max(1);
+        let above = (rate.sum + rate.in_second).saturating_sub(rate.mean / 1024 + allowance);
+        #[allow(clippy::cast_precision_loss, reason = "for people")]
+        let [above, alarm] = [above as f64 / allowance as f64, self.limits.alarm as f64];
+        let reading = Reading::new("D11", "flood", "packets above the usual, in allowances", above, alarm, "alarm");
+        Some(Reading { spoke: rate.alarm > 0, ..reading })
     }
 
     /// One packet. `hash` is of destination and service, `source` of the source.

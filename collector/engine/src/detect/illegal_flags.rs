@@ -5,7 +5,7 @@
 //!
 //! It misses nothing that is logged, but a single packet may be a broken middlebox.
 
-use super::{Detector, Evidence, Limits, Verdict};
+use super::{Detector, Evidence, Limits, Reading, Verdict};
 
 pub(crate) fn judge(evidence: &Evidence<'_>, limits: &Limits) -> Option<Verdict> {
     let limits = limits.illegal?;
@@ -15,4 +15,11 @@ pub(crate) fn judge(evidence: &Evidence<'_>, limits: &Limits) -> Option<Verdict>
         _ => limits.single_severity,
     };
     Some(Verdict { severity, detector: Detector::IllegalFlags })
+}
+
+/// Contacts with such flags, beside how many are a scan; a single one is told too.
+pub(crate) fn reading(illegal: u32, limits: &Limits) -> Option<Reading> {
+    let packets = limits.illegal?.packets;
+    let reading = Reading::new("D4", "illegal-flags", "contacts with illegal flags", f64::from(illegal), f64::from(packets), "packets");
+    Some(Reading { spoke: illegal > 0, ..reading })
 }

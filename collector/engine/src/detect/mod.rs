@@ -50,6 +50,44 @@ pub(crate) struct Verdict {
     pub(crate) detector: Detector,
 }
 
+/// What a detector has counted of one thing, beside the number at which it speaks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reading {
+    /// Its number in the documentation: `D2`.
+    pub id: &'static str,
+    /// Its table in the configuration, without `detect.`: `fast-scan`.
+    pub detector: &'static str,
+    /// What is counted.
+    pub what: &'static str,
+    /// How many, or how much.
+    pub value: f64,
+    /// At which it speaks.
+    pub threshold: f64,
+    /// The key of the threshold in its table.
+    pub parameter: &'static str,
+    /// It speaks. Some ask for more than the number.
+    pub spoke: bool,
+}
+
+impl Reading {
+    pub(crate) fn new(
+        id: &'static str,
+        detector: &'static str,
+        what: &'static str,
+        value: f64,
+        threshold: f64,
+        parameter: &'static str,
+    ) -> Self {
+        Self { id, detector, what, value, threshold, parameter, spoke: value >= threshold }
+    }
+
+    /// It is silent, and at half of its threshold or more.
+    #[must_use]
+    pub fn is_near(&self) -> bool {
+        !self.spoke && self.value * 2.0 >= self.threshold
+    }
+}
+
 /// Who spoke. Ordered: among equal severities the later one names the reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Detector {

@@ -6,7 +6,7 @@
 //!
 //! It calls two refused ports that are asked again and again an attack, and misses scans of few packets: that is why it is off.
 
-use super::{Detector, Evidence, Limits, Verdict};
+use super::{Detector, Evidence, Limits, Reading, Verdict};
 use crate::{
     class::{Class, Probe},
     contacts::ONE,
@@ -26,4 +26,10 @@ pub(crate) fn judge(evidence: &Evidence<'_>, limits: &Limits) -> Option<Verdict>
         _ => level,
     };
     Some(Verdict { severity, detector: Detector::PacketCount })
+}
+
+/// Packets, beside how many are the first level.
+pub(crate) fn reading(packets: u32, limits: &Limits) -> Option<Reading> {
+    let [first, ..] = limits.count?.levels;
+    Some(Reading::new("as psad", "packet-count", "packets", f64::from(packets), f64::from(first), "levels"))
 }

@@ -10,6 +10,7 @@
 //!
 //! It misses reply-looking scans slower than 40 ports a minute that set DF.
 
+use super::Reading;
 use crate::{
     cache::Cache,
     contacts::Contact,
@@ -109,6 +110,39 @@ impl Replies {
         late.len = 0;
         late.until = tick.after(long);
         Reply::Scan(contacts)
+    }
+
+    /// Ports that were answered from one (source, source port), beside how many are a scan: within a minute, and in a burst that
+    /// bears no mark of a server. `hash` as in [`Self::late_reply`].
+    pub(crate) fn late_readings(&self, hash: u64, tick: Tick) -> Vec<Reading> {
+        let Some(late) = self.late.peek(hash).filter(|_| self.scan.enabled) else { return Vec::new() };
+        let seen = late.seen.get(..late.len).unwrap_or_default();
+        let count = |within, is_counted: fn(bool) -> bool| {
+            let count = seen.iter().filter(|(_, at, is_plain)| tick.since(*at) <= within && is_counted(*is_plain)).count();
+            u32::try_from(count).map_or(f64::MAX, f64::from)
+        };
+        let (plain, any) = (count(self.scan.within, |is_plain| is_plain), count(self.scan.any_within, |_| true));
+        // Once it is found out, its ports are forgotten.
+        let spoke = tick < late.until;
+        [
+            Reading::new("D5", "reply-scan", "ports that look like no server's replies", plain, f64::from(self.scan.ports), "ports"),
+            Reading::new("D5", "reply-scan", "ports that look like replies", any, f64::from(self.scan.any_ports), "any-ports"),
+        ]
+        .map(|reading| Reading { spoke: spoke || reading.spoke, ..reading })
+        .to_vec()
+    }
+
+    /// Unasked answers from one (source, source port), beside how many are backscatter. `hash` as in [`Self::answer`].
+    pub(crate) fn answer_reading(&self, hash: u64) -> Option<Reading> {
+        let answers = self.answers.peek(hash).filter(|_| self.backscatter.enabled)?;
+        Some(Reading::new(
+            "D12",
+            "backscatter",
+            "unasked answers",
+            f64::from(answers.count),
+            f64::from(self.backscatter.answers),
+            "answers",
+        ))
     }
 
     /// An unasked answer. True: it is the one that makes backscatter of it.

@@ -9,8 +9,11 @@
 //!
 //! It misses scans slower than one port in two hours, and the first eleven ports of all others.
 
-use super::{Detector, Evidence, Limits, Slow, Verdict};
-use crate::{contacts::ONE, table::Kept};
+use super::{Detector, Evidence, Limits, Reading, Slow, Verdict};
+use crate::{
+    contacts::{Contact, ONE},
+    table::Kept,
+};
 
 pub(crate) fn judge(evidence: &Evidence<'_>, limits: &Limits) -> Option<Verdict> {
     let (limits, kept) = (limits.slow?, evidence.kept?);
@@ -29,4 +32,19 @@ fn is_on_one_address(kept: &Kept, minute: u16, limits: &Slow) -> Option<bool> {
 fn is_on_few_addresses(kept: &Kept, minute: u16, limits: &Slow) -> bool {
     let is_many = kept.services / ONE >= u32::try_from(limits.ports).unwrap_or(u32::MAX);
     is_many && kept.targets.saturating_mul(3) <= kept.services && minute.wrapping_sub(kept.since) <= limits.minutes
+}
+
+/// Services of one address within the time, beside how many are a scan.
+pub(crate) fn reading(kept: &Kept, minute: u16, limits: &Limits) -> Option<Reading> {
+    let limits = limits.slow?;
+    let newest = kept.recent.iter().last();
+    let is_close = |contact: &Contact| {
+        contact.minutes_until(minute) <= limits.minutes && newest.is_some_and(|newest| newest.target() == contact.target())
+    };
+    let mut count = kept.recent.iter().filter(is_close).count();
+    if is_on_few_addresses(kept, minute, &limits) {
+        count = count.max(limits.ports);
+    }
+    let [count, ports] = [count, limits.ports].map(|number| u32::try_from(number).unwrap_or(u32::MAX));
+    Some(Reading::new("D3", "slow-scan", "services of one address in the time", f64::from(count), f64::from(ports), "ports"))
 }

@@ -7,8 +7,8 @@
 //! It misses sweeps of networks of which fewer than seven addresses are logged here. On its own link nmap asks by ARP,
 //! which no firewall logs.
 
-use super::{Detector, Evidence, Limits, Sweep, Verdict};
-use crate::table::Kept;
+use super::{Detector, Evidence, Limits, Reading, Sweep, Verdict};
+use crate::{contacts::ONE, table::Kept};
 
 pub(crate) fn judge(evidence: &Evidence<'_>, limits: &Limits) -> Option<Verdict> {
     let limits = &limits.sweep;
@@ -19,4 +19,12 @@ pub(crate) fn judge(evidence: &Evidence<'_>, limits: &Limits) -> Option<Verdict>
 /// Did it ask few services of many destinations?
 pub(crate) const fn is_sweep(kept: &Kept, limits: &Sweep) -> bool {
     kept.targets >= limits.targets && (kept.services <= limits.max_services || kept.targets >= kept.services.saturating_mul(2))
+}
+
+/// Destinations, beside how many are a sweep; of many services they are none.
+pub(crate) fn reading(kept: &Kept, limits: &Limits) -> Option<Reading> {
+    let limits = &limits.sweep;
+    let [targets, least] = [kept.targets, limits.targets].map(|number| f64::from(number / ONE));
+    let reading = Reading::new("D8", "sweep", "destinations of few services", targets, least, "targets");
+    limits.is_enabled.then(|| Reading { spoke: is_sweep(kept, limits), ..reading })
 }

@@ -6,7 +6,7 @@
 //!
 //! It misses attempts spread over many sources.
 
-use super::{Detector, Verdict};
+use super::{Detector, Reading, Verdict};
 use crate::{cache::Cache, parameters::InsistentTries, ports::PortSet, tick::Tick};
 
 /// Triples of source, destination and service that are watched.
@@ -42,6 +42,30 @@ impl Tries {
     /// Is this a service whose attempts are counted?
     pub(crate) fn is_listed(&self, port: u16) -> bool {
         self.listed.contains(port)
+    }
+
+    /// Attempts at one service, beside how many are insistent. `hash` as in [`Self::note`].
+    pub(crate) fn readings(&self, hash: u64) -> Vec<Reading> {
+        let Some(count) = self.tries.peek(hash) else { return Vec::new() };
+        let limits = &self.limits;
+        vec![
+            Reading::new(
+                "D13",
+                "insistent-tries",
+                "attempts at one service",
+                f64::from(count.fast),
+                f64::from(limits.attempts),
+                "attempts",
+            ),
+            Reading::new(
+                "D13",
+                "insistent-tries",
+                "attempts in a day",
+                f64::from(count.slow),
+                f64::from(limits.slow_attempts),
+                "slow-attempts",
+            ),
+        ]
     }
 
     /// One SYN to a listed service. `hash` is of source, destination and port, `attempt` (a hash) tells attempts apart.

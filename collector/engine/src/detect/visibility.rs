@@ -8,6 +8,7 @@
 //!
 //! It misses limits other than one line in 20 s, and logs that were never switched on.
 
+use super::Reading;
 use crate::{parameters, tick::Tick};
 use std::time::Duration;
 
@@ -50,6 +51,20 @@ impl Visibility {
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         let (period, slack) = (micros(limits.period), micros(limits.slack));
         Self { limits, period, slack, rates: <[Rate; PREFIXES]>::default(), at: 0 }
+    }
+
+    /// Lines in step with a limit of the log, beside how many are one. `prefix` as in [`Self::note`].
+    pub(crate) fn reading(&self, prefix: u64) -> Option<Reading> {
+        let rate = self.rates.iter().find(|rate| rate.prefix == prefix).filter(|_| self.limits.enabled)?;
+        let reading = Reading::new(
+            "D18",
+            "visibility",
+            "lines in step with a limit of the log",
+            f64::from(rate.gaps),
+            f64::from(self.limits.gaps),
+            "gaps",
+        );
+        Some(Reading { spoke: reading.spoke && rate.sources.count_ones() >= self.limits.sources, ..reading })
     }
 
     /// One line with the prefix that hashes to `prefix`, of a source that hashes to `source`. True: the rule that writes it is limited, and the limit is used up.
