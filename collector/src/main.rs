@@ -247,6 +247,7 @@ impl Loop {
         match question {
             Question::Status(answer) => drop(answer.send(self.watch.status())),
             Question::RuleHits(answer) => drop(answer.send(self.watch.rule_hits())),
+            Question::Explain(id, answer) => drop(answer.send(self.watch.explain(id))),
             Question::Reload(answer) => drop(answer.send(self.watch.reload())),
         }
     }

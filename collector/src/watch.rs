@@ -10,7 +10,7 @@ use crate::{
     rules::Loaded,
 };
 use firebell_engine::{
-    engine::Engine,
+    engine::{Engine, IncidentReadings},
     origin::{self, Origin},
     parse::{MalformedKind, parse_into},
     record::Record,
@@ -184,6 +184,12 @@ impl Watch {
     pub fn rule_hits(&self) -> Vec<(String, u64, u64)> {
         let hits = self.engine.rule_hits();
         hits.map(|(rule, hits)| (rule.id.clone(), hits.packets, hits.last.map_or(0, Tick::as_micros))).collect()
+    }
+
+    /// What the detectors have counted of the source of an incident, if it is remembered.
+    #[must_use]
+    pub fn explain(&self, id: u64) -> Option<IncidentReadings> {
+        self.engine.explain_incident(id)
     }
 
     /// Is this kernel log record one of this machine's own kernel and network? Facility 0 is the kernel; what a

@@ -24,6 +24,8 @@ pub trait Collector {
     fn list_alerts(&self, after_seq: u64, limit: u32, filter: HashMap<&str, Variant<'_>>) -> zbus::Result<(Vec<Wire>, u64, bool)>;
     /// The newest revision of one incident.
     fn get_alert(&self, id: u64) -> zbus::Result<Wire>;
+    /// Why there is the incident `id`, and what would silence it, as JSON.
+    fn explain(&self, id: u64) -> zbus::Result<String>;
     /// State and counters.
     fn status(&self) -> zbus::Result<HashMap<String, OwnedVariant>>;
     /// The rules in force: id, packets that fitted, and when the last one did in microseconds since 1970 (0: never).

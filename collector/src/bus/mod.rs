@@ -16,6 +16,7 @@ pub use service::introspection;
 
 use crate::{health::Health, history::History, privilege::Unprivileged};
 use callers::Callers;
+use firebell_engine::engine::IncidentReadings;
 use firebell_shared::{
     alert::Alert,
     names::{COLLECTOR_NAME, COLLECTOR_PATH, MAX_ID},
@@ -97,6 +98,8 @@ pub enum Question {
     Status(oneshot::Sender<Vec<(&'static str, Value)>>),
     /// The rules in force: id, packets that fitted, and when the last one did in microseconds since 1970, 0 for never.
     RuleHits(oneshot::Sender<Vec<(String, u64, u64)>>),
+    /// What the detectors have counted of the source of an incident, if it is remembered.
+    Explain(u64, oneshot::Sender<Option<IncidentReadings>>),
     /// To read rule files and lists again: what is in force now, or what is wrong.
     Reload(oneshot::Sender<Result<String, String>>),
 }

@@ -1,7 +1,10 @@
 //! The interface `org.firebell.Collector1`: what callers may ask.
 
 use super::{Board, Out, Question, Value, callers::identify, rights::Who};
-use crate::history::{Filter, network_of};
+use crate::{
+    explain,
+    history::{Filter, network_of},
+};
 use firebell_shared::{
     alert::{Alert, Delivery, Details, OriginWord, Wire},
     kind,
@@ -131,6 +134,22 @@ impl Collector {
         self.may_view(&call, &header, connection).await?;
         let alert = self.board.lock().history.get(id);
         alert.map(|alert| (alert.to_wire(),)).ok_or_else(|| Error::NotFound(format!("there is no incident {id}")))
+    }
+
+    /// Why there is the incident `id`, and what would silence it, as JSON.
+    #[zbus(out_args("explanation"))]
+    async fn explain(
+        &self,
+        id: u64,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<String, Error> {
+        let call = self.begin(&header, connection).await?;
+        self.may_view(&call, &header, connection).await?;
+        let alert = self.board.lock().history.get(id);
+        let alert = alert.ok_or_else(|| Error::NotFound(format!("there is no incident {id}")))?;
+        let found = self.ask(|answer| Question::Explain(id, answer)).await?;
+        Ok(explain::document(&alert, found.as_ref()))
     }
 
     /// State and counters.
