@@ -98,8 +98,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let config = load(arguments.config.as_deref())?;
     let other = arguments.compare.as_deref().map(|other| compare::check(&arguments.files).map(|()| other)).transpose()?;
     let other = other.map(|path| load(Some(path)).map(|config| (path, config))).transpose()?;
-    let rules = rules(arguments, arguments.config.as_deref(), &config)?;
-    let other = other.map(|(path, config)| self::rules(arguments, Some(path), &config).map(|rules| (path, config, rules))).transpose()?;
+    let signatures = arguments.signatures.as_deref();
+    let rules = rules(signatures, arguments.config.as_deref(), &config)?;
+    let other = other.map(|(path, config)| self::rules(signatures, Some(path), &config).map(|rules| (path, config, rules))).transpose()?;
     let mut judge = read(arguments, &config, rules)?;
     if !arguments.packets {
         let mut document = judge.document();
@@ -112,16 +113,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     Ok(judge.flush()?)
 }
 
-fn load(path: Option<&Path>) -> Result<Config, Failure> {
+/// The configuration in a file, or the defaults.
+pub(crate) fn load(path: Option<&Path>) -> Result<Config, Failure> {
     let Some(path) = path else { return Ok(Config::default()) };
     let loaded = config::load(Some(path)).map_err(|problems| Failure::Configuration(report::list(&problems)))?;
     Ok(loaded.config)
 }
 
 /// The rules of a configuration. Without a file of it, those that firebell ships, whatever is in `/etc/firebell`.
-fn rules(arguments: &Arguments, path: Option<&Path>, config: &Config) -> Result<RuleSet, Failure> {
-    let loaded = match (&arguments.signatures, path) {
-        (instead, Some(_)) => Loaded::read(&config.signatures, instead.as_deref()),
+pub(crate) fn rules(instead: Option<&Path>, path: Option<&Path>, config: &Config) -> Result<RuleSet, Failure> {
+    let loaded = match (instead, path) {
+        (instead, Some(_)) => Loaded::read(&config.signatures, instead),
         (Some(folder), None) => Loaded::folder(folder),
         (None, None) => Loaded::shipped(),
     };
@@ -145,17 +147,7 @@ fn read<'a>(arguments: &'a Arguments, config: &Config, rules: RuleSet) -> anyhow
         Ok(fixed) => Zone::Fixed(fixed.seconds()),
         Err(_) => Zone::Rules(arguments.timezone.clone()),
     };
-    // A fixed key: the same log gives the same report. Nothing vouches for a file: what the collector may hold back of
-    // such lines is all that there is here.
-    let mut parameters = config.parameters(false);
-    let (lists, complaints) = Files::read(config);
-    for complaint in complaints {
-        // Without a standard error there is nobody to tell.
-        let _ = writeln!(io::stderr(), "firebell: {complaint}");
-    }
-    lists.fill(&mut parameters.lists);
-    let mut engine = Engine::new(parameters, [0; 16]);
-    engine.replace_rules(rules);
+    let engine = engine(config, rules);
     let reader = Reader { prefixes: &config.intake.prefixes };
     let mut judge = Judge {
         arguments,
@@ -187,6 +179,23 @@ fn read<'a>(arguments: &'a Arguments, config: &Config, rules: RuleSet) -> anyhow
         }
     }
     Ok(judge)
+}
+
+/// An engine for recorded logs.
+///
+/// A fixed key: the same log gives the same report. Nothing vouches for a file: what the collector may hold back of such lines is
+/// all that there is here.
+pub(crate) fn engine(config: &Config, rules: RuleSet) -> Engine {
+    let mut parameters = config.parameters(false);
+    let (lists, complaints) = Files::read(config);
+    for complaint in complaints {
+        // Without a standard error there is nobody to tell.
+        let _ = writeln!(io::stderr(), "firebell: {complaint}");
+    }
+    lists.fill(&mut parameters.lists);
+    let mut engine = Engine::new(parameters, [0; 16]);
+    engine.replace_rules(rules);
+    engine
 }
 
 /// Reads and judges in turn.

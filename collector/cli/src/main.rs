@@ -2,6 +2,7 @@
 
 mod analyze;
 mod compare;
+mod explain;
 mod import_psad;
 mod input;
 mod packets;
@@ -36,6 +37,8 @@ struct Arguments {
 enum Command {
     /// Reads recorded logs and tells which scans and attacks are in them. Needs neither daemon, bus nor root.
     Analyze(analyze::Arguments),
+    /// Explains an alert, or why there is none: lines, scores beside thresholds, and what would have silenced it.
+    Explain(explain::Arguments),
     /// Looks after the rules by which known packets are told.
     #[command(subcommand)]
     Rules(rules::Command),
@@ -85,6 +88,7 @@ impl Failure {
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Analyze(arguments) => analyze::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Rules(command) => rules::run(&command),
     };
     match result {
