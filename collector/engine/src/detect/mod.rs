@@ -97,11 +97,12 @@ pub(crate) enum Detector {
     Signature,
     PacketCount,
     Backscatter,
-    IllegalFlags,
     InsistentTries,
     Discovery,
     Sweep,
     SlowScan,
+    /// Behind the slow scan: that a scan is a FIN scan says more than that it is slow.
+    IllegalFlags,
     FastScan,
     OsDetection,
     Flood,
