@@ -1,11 +1,13 @@
 //! `docs/COVERAGE.md` says what the engine says.
 
 use anyhow::{Context as _, Result, ensure};
-use firebell_engine::parameters::Preset;
+use firebell_engine::{finding::Delivery, parameters::Preset};
 use firebell_tests::{
+    corpus,
     coverage::{
         comparison, document,
         rows::{self, Pace, Scan, Side},
+        transform,
         verdict::Verdict,
     },
     difference::difference,
@@ -54,5 +56,23 @@ fn every_named_log_can_be_had_and_no_other() -> Result<()> {
         ensure!(log.split(|byte| *byte == b'\n').count() > 5, "{name}");
     }
     ensure!(rows::write("sQ.t9", &mut Vec::new()).is_err());
+    Ok(())
+}
+
+#[test]
+fn a_recording_of_t0_is_told_as_the_made_up_one() -> Result<()> {
+    let mut compared = 0;
+    for label in corpus::labels("nmap")? {
+        let Some(name) = label.capture.strip_suffix(".t0") else { continue };
+        let slowed = transform::paced(&rows::recording(&format!("{name}.t1"))?, std::time::Duration::from_secs(300));
+        let told = |lines: &[String]| {
+            let verdict = Verdict::of(lines, Preset::Desktop.config());
+            verdict.main().map(|main| (main.kind, main.delivery, main.contacts))
+        };
+        let (real, slowed) = (told(&rows::recording(&label.capture)?), told(&slowed));
+        ensure!(real == slowed && real.is_some_and(|(_, delivery, _)| delivery >= Delivery::Digest), "{name}: {real:?} and {slowed:?}");
+        compared += 1;
+    }
+    ensure!(compared > 0);
     Ok(())
 }
