@@ -150,6 +150,42 @@ fn rules_are_reloaded_on_request_and_only_by_those_who_may() -> Result<()> {
 }
 
 #[test]
+fn an_alert_is_explained_to_those_who_may_hear_it() -> Result<()> {
+    with_rigs("explaining an alert", || {
+        need_root()?;
+        let bus = Bus::up(true)?;
+        let mut feed = Feed::new(&bus, "")?;
+        let explained = block_on(async {
+            let connection = connect(&bus).await?;
+            let proxy = CollectorProxy::new(&connection).await?;
+            let mut alerts = proxy.receive_alert().await?;
+            proxy.subscribe().await?;
+            feed.write(&scan_lines("DROP", "198.51.100.66", 8))?;
+            let alert = next_alert(&mut alerts).await?;
+            ensure!(is_error(&proxy.explain(alert.id + 1000).await, "NotFound"));
+            Ok((alert.id, proxy.explain(alert.id).await?))
+        })?;
+        let (id, document) = (explained.0, serde_json::from_str::<serde_json::Value>(&explained.1)?);
+        ensure!(document["kind"] == "syn-scan" && document["is_remembered"] == true, "{document}");
+        let detectors = document["detectors"].as_array().context("no detectors")?;
+        let fast = detectors.iter().find(|row| row["detector"] == "fast-scan").context("no fast scan")?;
+        ensure!(fast["state"] == "spoke" && fast["value"].as_f64() >= fast["threshold"].as_f64(), "{fast}");
+        ensure!(document["silenced_by"][0]["toml"] == "[lists]\ntrusted = [\"198.51.100.66\"]\n", "{document}");
+        let command = Command::new(built()?.join("firebell"))
+            .args(["explain", &id.to_string()])
+            .env("DBUS_SYSTEM_BUS_ADDRESS", bus.address())
+            .output()?;
+        let text = String::from_utf8_lossy(&command.stdout);
+        ensure!(
+            command.status.success() && text.starts_with("syn-scan 3, told as ") && text.contains("detect.fast-scan.threshold"),
+            "{command:?}"
+        );
+        let stranger = bus.call(STRANGER, "Explain", &[&format!("uint64:{id}")])?;
+        refused(&stranger, "NotAuthorized")
+    })
+}
+
+#[test]
 fn forged_signals_reach_nobody_where_our_policy_is_installed() -> Result<()> {
     with_rigs("forged signals", || {
         need_root()?;
