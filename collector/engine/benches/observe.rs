@@ -9,7 +9,7 @@ use divan::{Bencher, counter::ItemsCount};
 use firebell_engine::{
     engine::{Config, Engine},
     origin::judge,
-    parse::parse,
+    parse::parse_into,
     record::Record,
     replay::{Moment, ReplayClock},
 };
@@ -80,13 +80,13 @@ impl Log {
     /// Everything that is said of it, counted.
     fn tell(&self, mut engine: Engine) -> u64 {
         let mut clock = ReplayClock::new(2026, 0);
-        let mut findings = 0;
+        let (mut findings, mut place) = (0, None);
         for n in 0..self.lines.len() {
             let record = Record::read(divan::black_box(self.line(n).unwrap_or_default()));
             let ahead = (n + 1..n + 4).filter_map(|n| Moment::of(&Record::read(self.line(n)?)));
             let tick = clock.tick(Moment::of(&record), ahead);
-            if let Ok(packet) = parse(record.text) {
-                engine.observe(&packet, judge(true, &packet, record.text), tick);
+            if let Ok(packet) = parse_into(record.text, &mut place) {
+                engine.observe(packet, judge(true, packet, record.text), tick);
                 while engine.next_finding().is_some() {
                     findings += 1;
                 }

@@ -149,6 +149,15 @@ pub(crate) struct Incident {
     pub(crate) is_estimated: bool,
     /// When to look at it again.
     pub(crate) due: Tick,
+    /// Below these there is no news of it, but for a worse verdict, and it is looked at when it is quiet. None: weigh it.
+    pub(crate) steady_below: Option<Steady>,
+}
+
+/// Numbers of an incident.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Steady {
+    pub(crate) contacts: u32,
+    pub(crate) breadth: u32,
 }
 
 /// The state that was told last.
@@ -211,6 +220,7 @@ impl Incident {
             settled: 0,
             is_estimated: false,
             due: NEVER,
+            steady_below: None,
         }
     }
 
@@ -255,12 +265,23 @@ impl Incident {
         }
     }
 
+    /// The quiet that is waited for whatever its pace: twice as long after each time.
+    pub(crate) fn least_quiet(&self, settle: Duration) -> Duration {
+        settle.saturating_mul(1 << self.settled.min(16))
+    }
+
     /// The quiet after which it seems to be over: twice the usual time to one more of what it is counted by, and each time longer,
     /// so that a scan of one port in five minutes does not change its popup with every port.
     pub(crate) fn quiet(&self, settle: Duration) -> Duration {
         let count = if self.detector.counts_packets() { u32::try_from(self.packets).unwrap_or(u32::MAX) } else { self.contact_count() };
         let usual = self.duration() / count.max(1);
-        settle.saturating_mul(1 << self.settled.min(16)).max(usual.saturating_mul(2))
+        self.least_quiet(settle).max(usual.saturating_mul(2))
+    }
+
+    /// One more packet of it changes nothing that is told.
+    pub(crate) fn is_steady(&self) -> bool {
+        !self.detector.counts_packets()
+            && self.steady_below.is_some_and(|below| self.contact_count() < below.contacts && self.breadth() < below.breadth)
     }
 
     pub(crate) const fn delivery(severity: u8) -> Delivery {
@@ -376,6 +397,7 @@ impl Incident {
     /// A source that was not part of it before.
     pub(crate) fn add_source(&mut self, address: IpAddr) {
         self.source_count = self.source_count.saturating_add(1);
+        self.steady_below = None;
         if self.sources.len() < MAX_ENTRIES {
             self.sources.push(address);
         }

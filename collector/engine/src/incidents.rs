@@ -14,7 +14,7 @@ use crate::{
     detect::{Detector, Limits, Verdict},
     finding::{Finding, Phase, Source},
     hash::Hasher,
-    incident::{Dossier, Incident, MAX_ENTRIES, NEVER, Sighting, Subject, Told, Who},
+    incident::{Dossier, Incident, MAX_ENTRIES, NEVER, Sighting, Steady, Subject, Told, Who},
     lists::Grades,
     origin::Origin,
     score::Weight,
@@ -136,6 +136,7 @@ impl Incidents {
     pub(crate) fn replace_lists(&mut self, reputation: &[Network], scanners: Vec<Scanner>, now: Tick) {
         self.grades.replace(reputation, scanners);
         for incident in self.all.iter_mut().filter(|incident| incident.is_open) {
+            incident.steady_below = None;
             settle(incident, &self.grades, &self.config);
             if incident.shown > incident.told.severity {
                 incident.due = incident.due.min(incident.told.at.after(self.config.update_every).max(now));
@@ -203,11 +204,14 @@ impl Incidents {
             self.leave(slot, key);
             return false;
         }
+        let severity = incident.severity;
         incident.add(sighting);
         if let Some((verdict, score, is_sweep)) = verdict {
             incident.raise(verdict, score, is_sweep);
         }
-        self.weigh(slot, sighting.tick);
+        if incident.severity > severity || !sighting.known.is_empty() || !incident.is_steady() {
+            self.weigh(slot, sighting.tick);
+        }
         true
     }
 
@@ -657,11 +661,15 @@ impl Incidents {
             self.tell(slot, phase, tick);
             return;
         }
-        let due = if is_news { may_tell } else { tick.after(incident.quiet(config.settle)).max(may_tell) };
+        let quiet = incident.quiet(config.settle);
+        let due = if is_news { may_tell } else { tick.after(quiet).max(may_tell) };
         if contacts > incident.told.contacts || is_news || incident.due > due {
             incident.due = incident.due.min(due);
             self.earliest = self.earliest.min(incident.due);
         }
+        // Where its own pace decides when it is quiet, that changes with every packet.
+        let is_paced = quiet > incident.least_quiet(config.settle);
+        incident.steady_below = if is_news || is_paced { None } else { Some(steady_below(incident, limits)) };
     }
 
     /// An incident is due.
@@ -690,6 +698,7 @@ impl Incidents {
             let settled = quiet.max(incident.told.at.after(self.config.update_every));
             let due = if is_untold { settled.min(ends) } else { ends };
             if let Some(incident) = self.all.get_mut(slot as usize) {
+                incident.steady_below = None;
                 // Never twice at the same time.
                 incident.due = due.max(tick.after(Duration::from_micros(1)));
             }
@@ -757,6 +766,7 @@ impl Incidents {
         self.say(slot, phase, tick, None);
         if let Some(incident) = self.all.get_mut(slot as usize) {
             incident.told = Told { at: tick, severity: incident.shown, contacts: incident.contact_count(), packets: incident.packets };
+            incident.steady_below = None;
             incident.due = ends.max(tick.after(Duration::from_micros(1)));
             self.earliest = self.earliest.min(incident.due);
         }
@@ -832,6 +842,13 @@ fn has_grown(incident: &Incident) -> bool {
     let contacts = incident.contact_count() >= incident.told.contacts.saturating_mul(10).max(1) && incident.told.contacts > 0;
     let packets = incident.detector.counts_packets() && incident.packets >= incident.told.packets.saturating_mul(10).max(1);
     contacts || packets
+}
+
+/// Below which numbers an incident neither grows worse by breadth nor has grown tenfold.
+fn steady_below(incident: &Incident, limits: &Limits) -> Steady {
+    let breadth = incident.breadth();
+    let next = [limits.broad_contacts, limits.critical_contacts].into_iter().filter(|step| *step > breadth).min();
+    Steady { contacts: incident.told.contacts.saturating_mul(10), breadth: next.unwrap_or(u32::MAX) }
 }
 
 /// How bad an incident is said to be: what was seen, as the lists make it worse or milder, and never above what an
