@@ -87,11 +87,21 @@ fn levels(verdict: &Verdict) -> String {
     if text.is_empty() { "-".to_owned() } else { text.join(" ") }
 }
 
+/// The highest of some levels; 0: none.
+fn highest(levels: &str) -> u8 {
+    levels.split(' ').filter_map(|level| level.strip_prefix("DL")?.split('x').next()?.parse().ok()).max().unwrap_or(0)
+}
+
 impl Row {
     /// Why the preset `psad` says something else than psad; empty where it does not.
     fn difference(&self) -> &'static str {
         if self.as_psad == self.theirs {
             ""
+        } else if !self.label.capture.contains("v6")
+            && highest(&self.as_psad) > highest(&self.theirs)
+            && self.label.scan_type != "tcp-odd-flags"
+        {
+            "a rule of firebell's raises the level"
         } else if self.signatures != "-" {
             "psad's signatures raise the level; a port or a ping alone raises none here"
         } else if self.label.expect == "quiet" {
@@ -132,7 +142,7 @@ fn summary(out: &mut String, version: &str, rows: &[Row]) -> std::fmt::Result {
     let equal = rows.iter().filter(|row| row.difference().is_empty()).count();
     writeln!(
         out,
-        "\nWith `preset = \"psad\"` firebell gives psad's levels on {equal} of the {} recordings; the table says why not on the others.\n",
+        "\nWith `preset = \"psad\"` firebell gives psad's levels on {equal} of the {} recordings, with the shipped rules in force; the table says why not on the others.\n",
         rows.len()
     )
 }

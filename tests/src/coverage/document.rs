@@ -3,12 +3,12 @@
 use super::{
     rows::{self, Pace, Scan, Side},
     transform,
-    verdict::{Incident, Verdict, time},
+    verdict::{self, Incident, Verdict, time},
 };
 use crate::corpus::Label;
 use anyhow::{Context as _, Result};
 use firebell_engine::{
-    engine::{Config, Engine},
+    engine::Config,
     finding::{Delivery, Finding, Kind},
 };
 use firebell_traffic::{
@@ -68,7 +68,7 @@ pub fn write() -> Result<String> {
 const HEAD: &str = "\
 # What firebell finds, and what it misses
 
-`tests/rigs/coverage` writes this document: it judges recorded scans and made-up traffic with the default parameters, and a test of
+`tests/rigs/coverage` writes this document: it judges recorded scans and made-up traffic with the default parameters and the shipped rules, and a test of
 `make check` fails when it would write something else. Each log behind it can be had: `tests/rigs/coverage --log NAME`, for
 instance `tests/rigs/coverage --log sS.t0.lan | firebell analyze -`, or `--log desktop-week`.
 
@@ -126,7 +126,7 @@ fn judge() -> Result<Judged> {
 }
 
 fn quiet(history: &History) -> Quiet {
-    let mut engine = Engine::new(Config::default(), [7; 16]);
+    let mut engine = verdict::engine(Config::default());
     let said = history.judge(1, &mut engine);
     let popups = popups(&said);
     let mut of_day: BTreeMap<u64, usize> = BTreeMap::new();
@@ -371,13 +371,12 @@ const NEVER_SEEN: [(&str, &str); 7] = [
 pub const UNEXPLAINED: &str = "**nobody has said why** (`REASONS` in `tests/src/coverage/document.rs`)";
 
 /// Why something recorded is not told: the first that fits its name.
-const REASONS: [(&str, &str); 3] = [
+const REASONS: [(&str, &str); 2] = [
     ("sU", "the limit lets ten lines through at once; nmap sends two payloads to some ports, so that they hold fewer than nine ports"),
     (
         ".t2",
         "the limit lets ten lines through at once and then one in 20 seconds; nmap asks for each port twice, so that they hold fewer than seven",
     ),
-    ("land", "three packets that only a signature tells; none is shipped yet"),
 ];
 
 fn misses(out: &mut String, judged: &Judged) -> std::fmt::Result {

@@ -1,11 +1,22 @@
 //! What a person gets to see of one log.
 
 use crate::replay::{self, Story};
+use firebell_collector::{config::Config as CollectorConfig, rules::Loaded};
 use firebell_engine::{
-    engine::Config,
+    engine::{Config, Engine},
     finding::{Delivery, Finding, Kind, Source},
+    signature::RuleSet,
 };
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
+
+/// An engine with the rules that firebell ships.
+#[must_use]
+pub fn engine(config: Config) -> Engine {
+    static SHIPPED: LazyLock<RuleSet> = LazyLock::new(|| Loaded::shipped().rules.set(&CollectorConfig::default().signatures));
+    let mut engine = Engine::new(config, [7; 16]);
+    engine.replace_rules(SHIPPED.clone());
+    engine
+}
 
 /// What is said of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +54,7 @@ impl Verdict {
     /// Judges a log.
     #[must_use]
     pub fn of<L: AsRef<[u8]>>(lines: &[L], config: Config) -> Self {
-        let (said, first) = replay::replay(lines, config);
+        let (said, first) = replay::replay_into(lines, &mut engine(config));
         let told = |story: &Story| {
             let last = &story.last;
             let is_told = |finding: &&Finding| finding.id == last.id && finding.delivery == last.delivery;
