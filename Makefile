@@ -13,6 +13,9 @@ demo: ## the whole way in ten seconds: a scan into a private firewall, and its p
 check: ## the whole test suite
 	@tests/rigs/check
 
+coverage: ## what is found and what is missed, judged anew: docs/COVERAGE.md and docs/COMPARISON.md
+	@tests/rigs/coverage --write
+
 bench-latency: ## first probe packet to popup, 20 times (root)
 	@tests/rigs/bench-latency
 
@@ -28,4 +31,4 @@ bench-parse: ## log lines a second that one core reads
 bench-rules: ## what 10, 1,000 and 10,000 rules cost a packet
 	@cargo bench --quiet -p firebell-engine --bench signatures
 
-.PHONY: help run demo check bench-latency bench-idle bench-analyze bench-parse bench-rules
+.PHONY: help run demo check coverage bench-latency bench-idle bench-analyze bench-parse bench-rules
