@@ -9,7 +9,7 @@ use firebell_collector::{
     config::{self, Loaded},
     health::Health,
     history::History,
-    intake::{self, AllNetns, Batch, Input, OpenError, Readers},
+    intake::{self, AllNetns, Batch, Input, OpenError, Opened, Readers},
     lists::Files,
     privilege::{self, DropError, Unprivileged},
     rules,
@@ -130,14 +130,14 @@ fn check(loaded: &Loaded) -> anyhow::Result<()> {
 fn run(arguments: &Arguments, loaded: &Loaded) -> anyhow::Result<()> {
     let accounts = Accounts::read()?;
     let is_replay = arguments.replay.is_some();
-    let inputs = match &arguments.replay {
-        Some(path) => vec![intake::open_replay(path, arguments.vouch)?],
+    let Opened { inputs, why } = match &arguments.replay {
+        Some(path) => Opened { inputs: vec![intake::open_replay(path, arguments.vouch)?], why: "--replay".into() },
         None => intake::open(&loaded.config.intake)?,
     };
     let (all_netns, recorded) = (AllNetns::open(), recorded(&inputs));
     let random = random()?;
     let token = drop_privileges(arguments, &accounts, &inputs)?;
-    let start = Start { loaded, accounts, inputs, all_netns, recorded, random, is_replay };
+    let start = Start { loaded, accounts, inputs, why, all_netns, recorded, random, is_replay };
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(watch(token, start))
 }
 
@@ -156,6 +156,7 @@ struct Start<'a> {
     loaded: &'a Loaded,
     accounts: Accounts,
     inputs: Vec<Input>,
+    why: String,
     all_netns: AllNetns,
     recorded: Recorded,
     random: [u8; 32],
@@ -163,7 +164,7 @@ struct Start<'a> {
 }
 
 async fn watch(token: Unprivileged, start: Start<'_>) -> anyhow::Result<()> {
-    let Start { loaded, accounts, inputs, all_netns, recorded, random, is_replay } = start;
+    let Start { loaded, accounts, inputs, why, all_netns, recorded, random, is_replay } = start;
     let config = &loaded.config;
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let hangup = signal(SignalKind::hangup())?;
@@ -181,7 +182,8 @@ async fn watch(token: Unprivileged, start: Start<'_>) -> anyhow::Result<()> {
     let readers = intake::start(&token, inputs, &clock)?;
     let names: Vec<_> = readers.intakes.iter().map(|intake| intake.name.as_str()).collect();
     let intakes = names.join(" ");
-    let watch = Watch::new(config, key, readers.intakes.clone(), all_netns, recorded, is_replay);
+    info!(%intakes, %why, "reading");
+    let watch = Watch::new(config, key, readers.intakes.clone(), all_netns, recorded, is_replay).chosen(why);
 
     let mut is_first = true;
     let ready = move || {

@@ -28,6 +28,8 @@ use tracing::warn;
 pub struct Watch {
     engine: Engine,
     intakes: Vec<Arc<Info>>,
+    /// Why these.
+    why: String,
     prefixes: Vec<Prefix>,
     vouched_prefixes: Vec<Prefix>,
     lists: Files,
@@ -102,6 +104,7 @@ impl Watch {
             settle,
             engine,
             intakes,
+            why: String::new(),
             prefixes: config.intake.prefixes.clone(),
             vouched_prefixes: config.intake.vouched_prefixes.clone(),
             lists,
@@ -115,6 +118,12 @@ impl Watch {
             told_lost: 0,
             counts: Counts::default(),
         }
+    }
+
+    /// Says in `Status()` why these intakes are read.
+    #[must_use]
+    pub fn chosen(self, why: String) -> Self {
+        Self { why, ..self }
     }
 
     /// Looks at one line of intake number `intake`; `ahead` are those behind it. No line of a live log is later than `now`.
@@ -265,6 +274,7 @@ impl Watch {
         let number = |number: usize| Value::Number(number as u64);
         let mut status = vec![
             ("intakes", Value::List(self.intakes.iter().map(|intake| intake.name.clone()).collect())),
+            ("intakes_why", Value::Text(self.why.clone())),
             ("lines", Value::Number(counts.lines)),
             ("packets", Value::Number(counts.packets)),
             ("packets_unverified", Value::Number(counts.unverified)),
@@ -276,6 +286,8 @@ impl Watch {
             ("intake_overruns", sum(|intake| intake.counters.overruns())),
             ("intake_truncations", sum(|intake| intake.counters.truncations())),
             ("intake_rotations", sum(|intake| intake.counters.rotations())),
+            ("intake_restarts", sum(|intake| intake.counters.restarts())),
+            ("intake_malformed", sum(|intake| intake.counters.malformed())),
             ("alerts", Value::Number(counts.alerts)),
             ("incidents_open", number(engine.incidents.open)),
             ("incidents_closed", number(engine.incidents.closed)),

@@ -81,6 +81,7 @@ table! { IntakeLayer for Intake {
     from: super::From,
     prefixes: List<Prefix, 64>,
     vouched_prefixes: List<Prefix, 64>,
+    journalctl: FilePath,
 } }
 
 table! { BusLayer for Bus {
@@ -437,7 +438,8 @@ mod tests {
                     ("bool", []) => "true or false".to_owned(),
                     ("Levels", []) => "Five numbers".to_owned(),
                     ("SidPrefix", []) => "At most 32 characters".to_owned(),
-                    ("super::Source", []) => "\"auto\", \"kmsg\" or \"file\"".to_owned(),
+                    ("super::Source", []) => "\"auto\", \"kmsg\", \"journal\" or \"file\"".to_owned(),
+                    ("FilePath", []) => "An absolute path".to_owned(),
                     ("super::From", []) => "\"start\" or \"end\"".to_owned(),
                     other => panic!("no range is known of {other:?}"),
                 };

@@ -59,7 +59,7 @@ pub struct Config {
 }
 
 /// Where the log comes from.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Intake {
     /// `source`
     pub source: Source,
@@ -72,6 +72,16 @@ pub struct Intake {
     /// `vouched-prefixes`: lines with these prefixes count as this machine's even while
     /// `net.netfilter.nf_log_all_netns` lets other network namespaces write to the kernel log.
     pub vouched_prefixes: Vec<Prefix>,
+    /// `journalctl`: the program that reads the journal.
+    pub journalctl: FilePath,
+}
+
+impl Default for Intake {
+    fn default() -> Self {
+        // Everywhere but where programs have places of their own (NixOS, Guix).
+        let journalctl = FilePath::from_static("/usr/bin/journalctl");
+        Self { source: Source::Auto, files: Vec::new(), from: From::End, prefixes: Vec::new(), vouched_prefixes: Vec::new(), journalctl }
+    }
 }
 
 /// Who hears what on the bus.
@@ -154,11 +164,13 @@ impl Default for History {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
-    /// The kernel log where it can be opened, else a log file.
+    /// The kernel log where it can be opened, else the journal where it may be read, else a log file.
     #[default]
     Auto,
     /// `/dev/kmsg`.
     Kmsg,
+    /// systemd's journal.
+    Journal,
     /// Log files.
     File,
 }
@@ -364,7 +376,7 @@ mod tests {
     #[test]
     fn what_is_in_force_is_itself_a_file_that_says_the_same() {
         let text = "[intake]\nsource = \"file\"\nfiles = [\"/var/log/a \\\"b\\\"\\u0007\"]\nfrom = \"start\"\nprefixes = [\"X \"]\n\
-                    vouched-prefixes = [\"FBDEMO \"]\n[bus]\nviewers = [\"ana\", \"@wheel\", \"1000\"]\ngroups = []\nbroadcast = true\n\
+                    vouched-prefixes = [\"FBDEMO \"]\njournalctl = \"/a\"\n[bus]\nviewers = [\"ana\", \"@wheel\", \"1000\"]\ngroups = []\nbroadcast = true\n\
                     [engine]\nmax-sources = 9\nidle-close = \"2d\"\nunverified-max-severity = 3\n\
                     accepted-words = [\"OK\"]\nhome = [\"192.0.2.0/24\", \"2001:db8::1\"]\n[history]\nmax-alerts = 5\n\
                     [detect.fast-scan]\nhalf-life = \"90s\"\nthreshold = 0.1\nudp-weight = 1.0\n[detect.slow-scan]\nenabled = false\n\
@@ -385,7 +397,7 @@ mod tests {
     #[test]
     fn mistakes_say_where_they_are_and_what_is_valid() {
         let text = mistake("[intake]\nsource = \"kmesg\"\n");
-        assert!(text.starts_with("f.toml:2:10: unknown variant `kmesg`, expected one of `auto`, `kmsg`, `file`"), "{text}");
+        assert!(text.starts_with("f.toml:2:10: unknown variant `kmesg`, expected one of `auto`, `kmsg`, `journal`, `file`"), "{text}");
         let text = mistake("[intake]\nprefix = [\"x\"]\n");
         assert!(text.starts_with("f.toml:2:1: unknown field `prefix`, expected one of `source`, `files`, `from`, `prefixes`"), "{text}");
         let text = mistake("[history]\nmax-alerts = 0\n");

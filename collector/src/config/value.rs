@@ -21,6 +21,11 @@ use std::{
 pub struct FilePath(PathBuf);
 
 impl FilePath {
+    /// One that the program knows; absolute.
+    pub(super) fn from_static(path: &'static str) -> Self {
+        Self(path.into())
+    }
+
     /// The path.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -643,6 +648,7 @@ print! {
     Source: |source| quoted(match source {
         Source::Auto => "auto",
         Source::Kmsg => "kmsg",
+        Source::Journal => "journal",
         Source::File => "file",
     });
     From: |from| quoted(match from {

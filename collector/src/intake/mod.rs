@@ -5,8 +5,10 @@
 //! no safe way to wait for a descriptor that is not its own, and a ring that holds 550 records must be
 //! drained while something else computes.
 
+pub mod export;
 pub mod file;
 pub mod handover;
+pub mod journal;
 pub mod kmsg;
 pub mod lines;
 
@@ -19,14 +21,14 @@ use crate::{
 };
 use firebell_engine::tick::Tick;
 use rustix::{
-    event::{EventfdFlags, PollFd, PollFlags, eventfd, poll},
+    event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll},
     io::Errno,
 };
 use std::{
     fs::{self, File},
     io::{self, Read as _},
     os::{
-        fd::{AsFd, OwnedFd},
+        fd::{AsFd, BorrowedFd, OwnedFd},
         unix::fs::MetadataExt,
     },
     path::{Path, PathBuf},
@@ -35,6 +37,7 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     thread,
+    time::Duration,
 };
 
 /// Files that hold the kernel's messages where no `files` are configured; the first that can be read.
@@ -54,19 +57,21 @@ pub struct Input {
 enum What {
     Kmsg(File),
     File(file::Tail),
+    Journal(journal::Journal),
     Stream(File),
 }
 
 /// What is known about an intake.
 #[derive(Debug)]
 pub struct Info {
-    /// `/dev/kmsg`, a path, or `standard input`.
+    /// `/dev/kmsg`, `journal`, a path, or `standard input`.
     pub name: String,
     /// Only the kernel can have written what it gives.
     pub vouches: bool,
-    /// It is the kernel's own log: other network namespaces may write to it, and its facility counts.
+    /// It is the kernel's own log, as it is or through the journal: other network namespaces may write to it, and its
+    /// facility counts.
     pub is_kmsg: bool,
-    /// A group that must be kept to open it again, where its file may be read by that group only.
+    /// A group that must be kept to read it, where that group only may.
     pub group: Option<u32>,
     /// What happened to it.
     pub counters: Counters,
@@ -82,6 +87,8 @@ pub struct Counters {
     too_long: AtomicU64,
     truncations: AtomicU64,
     rotations: AtomicU64,
+    restarts: AtomicU64,
+    malformed: AtomicU64,
     is_readable: AtomicBool,
 }
 
@@ -109,6 +116,10 @@ impl Counters {
         add_truncation truncations;
         /// How often another file took the place of the one being read.
         add_rotation rotations;
+        /// How often `journalctl` was started again.
+        add_restart restarts;
+        /// What `journalctl` wrote and should not have written.
+        add_malformed malformed;
     }
 
     /// Records that are known to be lost.
@@ -173,8 +184,10 @@ pub enum OpenError {
 }
 
 fn remedy(path: &str) -> &'static str {
-    if path == kmsg::PATH {
-        "start firebelld as root or with CAP_SYSLOG, or let it read a log file ([intake] source = \"file\")"
+    if path == journal::NAME {
+        "start firebelld as root, or as a member of the group systemd-journal"
+    } else if path == kmsg::PATH {
+        "start firebelld as root or with CAP_SYSLOG, or let it read the journal or a log file ([intake] source)"
     } else {
         "start firebelld as root, or as a member of the group that may read it"
     }
@@ -190,20 +203,51 @@ impl OpenError {
 /// Opens what the configuration names.
 ///
 /// # Errors
-/// [`OpenError`] for the input that was wanted; with `source = "auto"` for `/dev/kmsg`, when no log
-/// file can be read either.
-pub fn open(config: &config::Intake) -> Result<Vec<Input>, OpenError> {
+/// [`OpenError`] for the input that was wanted; with `source = "auto"` for `/dev/kmsg`, when neither the journal nor a log
+/// file can be read.
+pub fn open(config: &config::Intake) -> Result<Opened, OpenError> {
+    let wanted = |why: &str| format!("[intake] source = \"{why}\"");
     match config.source {
-        Source::Kmsg => open_kmsg(config).map(|input| vec![input]),
-        Source::File => open_files(config),
-        Source::Auto => match open_kmsg(config) {
-            Ok(input) => Ok(vec![input]),
-            Err(error) => match open_files(config) {
-                Ok(inputs) if inputs.iter().any(|input| input.info.counters.is_readable()) => Ok(inputs),
-                _ => Err(error),
-            },
-        },
+        Source::Kmsg => Ok(Opened { inputs: vec![open_kmsg(config)?], why: wanted("kmsg") }),
+        Source::Journal => Ok(Opened { inputs: vec![open_journal(config)?], why: wanted("journal") }),
+        Source::File => Ok(Opened { inputs: open_files(config)?, why: wanted("file") }),
+        Source::Auto => open_best(config),
     }
+}
+
+/// Inputs, and why these.
+#[derive(Debug)]
+pub struct Opened {
+    /// What is read.
+    pub inputs: Vec<Input>,
+    /// A sentence for the log and for `Status()`.
+    pub why: String,
+}
+
+/// The kernel's own log loses least and says what it lost; the journal vouches as well; to a file anybody can write.
+fn open_best(config: &config::Intake) -> Result<Opened, OpenError> {
+    let kmsg = match open_kmsg(config) {
+        Ok(input) => return Ok(Opened { inputs: vec![input], why: "the kernel's own log can be opened".into() }),
+        Err(error) => error,
+    };
+    let journal = match open_journal(config) {
+        Ok(input) => return Ok(Opened { inputs: vec![input], why: kmsg.to_string() }),
+        Err(error) => error,
+    };
+    match open_files(config) {
+        Ok(inputs) if inputs.iter().any(|input| input.info.counters.is_readable()) => {
+            Ok(Opened { inputs, why: format!("{kmsg}; {journal}") })
+        }
+        _ => Err(kmsg),
+    }
+}
+
+fn open_journal(config: &config::Intake) -> Result<Input, OpenError> {
+    let (journal, group) = journal::Journal::new(config.journalctl.path(), config.from, crate::privilege::is_root())
+        .map_err(|error| OpenError::new(Path::new(journal::NAME), error))?;
+    let info = Info { name: journal::NAME.into(), vouches: true, is_kmsg: true, group, counters: Counters::default() };
+    info.counters.set_readable(true);
+    Ok(Input { info: Arc::new(info), what: What::Journal(journal) })
 }
 
 fn open_kmsg(config: &config::Intake) -> Result<Input, OpenError> {
@@ -322,6 +366,7 @@ impl Reader {
         let (result, is_endless) = match what {
             What::Kmsg(file) => (self.kmsg(file), true),
             What::File(tail) => (self.follow(tail), true),
+            What::Journal(journal) => (self.journal(journal), true),
             What::Stream(file) => (self.stream(file), false),
         };
         if let Err(error) = result {
@@ -383,6 +428,64 @@ impl Reader {
         }
     }
 
+    fn journal(&self, mut journal: journal::Journal) -> io::Result<()> {
+        let (mut batch, mut is_told) = (Batch::default(), false);
+        loop {
+            let (why, pause) = match journal.start() {
+                Ok(running) => match self.child(&mut journal, running, &mut batch, &mut is_told)? {
+                    Some(ended) => ended,
+                    None => return Ok(()),
+                },
+                Err(error) => (error.to_string(), journal.pause(Duration::ZERO)),
+            };
+            if self.info.counters.set_readable(false) {
+                self.handover.wake();
+            }
+            // Once for each time that it worked; after that the counter says how often.
+            if !std::mem::replace(&mut is_told, true) {
+                tracing::warn!(intake = %self.info.name, %why, "journalctl has ended; it is started again until it stays");
+            }
+            if !self.wait_for(&[], Some(pause))? {
+                return Ok(());
+            }
+            self.info.counters.add_restart();
+        }
+    }
+
+    /// Reads one child to its end: why it ended, and how long to wait. `None`: it is time to stop.
+    fn child(
+        &self,
+        journal: &mut journal::Journal,
+        mut running: journal::Running,
+        batch: &mut Batch,
+        is_told: &mut bool,
+    ) -> io::Result<Option<(String, Duration)>> {
+        let counters = &self.info.counters;
+        loop {
+            let looked = journal.look(&mut running, self.number, batch, counters, &self.clock);
+            if !batch.is_empty() && !self.handover.put(batch) {
+                return Ok(None);
+            }
+            let unsettled = running.unsettled();
+            if unsettled.is_zero() && counters.set_readable(true) {
+                if std::mem::take(is_told) {
+                    tracing::info!(intake = %self.info.name, "the journal is read again");
+                }
+                self.handover.wake();
+            }
+            match looked {
+                journal::Looked::Ended => return Ok(Some(journal.ended(running))),
+                journal::Looked::Full => {}
+                journal::Looked::Empty => {
+                    let (stdout, stderr) = running.pipes();
+                    if !self.wait_for(&[stdout.as_fd(), stderr.as_fd()], (!unsettled.is_zero()).then_some(unsettled))? {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+
     fn stream(&self, mut file: File) -> io::Result<()> {
         let (mut lines, mut batch, mut buffer) = (lines::Lines::default(), Batch::default(), vec![0; 32 << 10]);
         let counters = &self.info.counters;
@@ -408,12 +511,19 @@ impl Reader {
 
     /// Waits until `fd` has something. False: it is time to stop.
     fn wait(&self, fd: &impl AsFd) -> io::Result<bool> {
-        let mut fds = [PollFd::new(fd, PollFlags::IN), PollFd::new(&*self.stop, PollFlags::IN)];
+        self.wait_for(&[fd.as_fd()], None)
+    }
+
+    /// Waits until one of `fds` has something or the time is over. False: it is time to stop.
+    fn wait_for(&self, fds: &[BorrowedFd<'_>], time: Option<Duration>) -> io::Result<bool> {
+        let time = time.map(Timespec::try_from).transpose().map_err(io::Error::other)?;
+        let mut polled = vec![PollFd::new(&*self.stop, PollFlags::IN)];
+        polled.extend(fds.iter().map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN)));
         loop {
-            match poll(&mut fds, None) {
+            match poll(&mut polled, time.as_ref()) {
                 Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
-                Ok(_) => return Ok(fds.get(1).is_none_or(|stop| stop.revents().is_empty())),
+                Ok(_) => return Ok(polled.first().is_none_or(|stop| stop.revents().is_empty())),
             }
         }
     }
@@ -433,7 +543,7 @@ impl AllNetns {
     /// The setting, `net.netfilter.nf_log_all_netns` (Linux Documentation/networking/netfilter-sysctl.rst).
     pub const PATH: &'static str = "/proc/sys/net/netfilter/nf_log_all_netns";
     /// How long an answer holds.
-    const HOLDS: std::time::Duration = std::time::Duration::from_secs(60);
+    const HOLDS: Duration = Duration::from_secs(60);
 
     /// Opens it, while we may.
     #[must_use]
