@@ -3,8 +3,10 @@
 //! [`Alert`] is what both sides work with; [`Alert::to_wire`] and [`Alert::from_wire`] are the only
 //! places that know how it travels. The reader trusts nobody: unknown keys are ignored (a newer
 //! collector may send more), wrong types and values are errors, lists and strings are cut to their bounds.
+//! As JSON, for the history and for people, it has the same names and words.
 
 use crate::{severity::Severity, text};
+use serde::{Deserialize, Serialize, de};
 use std::collections::HashMap;
 use zbus::wire::{OwnedVariant, Variant};
 
@@ -15,7 +17,7 @@ pub const MAX_ENTRIES: usize = 16;
 pub type Wire = (u64, u64, u8, String, String, String, HashMap<String, OwnedVariant>);
 
 /// One revision of one incident.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alert {
     /// The incident. Stays the same over all its revisions; below 2^53.
     pub id: u64,
@@ -55,6 +57,19 @@ macro_rules! words {
 
         impl Default for $name {
             fn default() -> Self { Self::$default }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let word = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+                Self::from_word(&word).ok_or_else(|| de::Error::unknown_variant(&word, &[$($word),*]))
+            }
         }
     };
 }
@@ -128,7 +143,8 @@ words! {
 }
 
 /// The details of an [`Alert`], a{sv} on the bus.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Details {
     /// Rises with every revision of any incident; below 2^53.
     pub seq: u64,
@@ -137,6 +153,7 @@ pub struct Details {
     /// What this revision says.
     pub phase: Phase,
     /// The incident that this one became part of.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub merged_into: Option<u64>,
     /// Logged packets.
     pub packets: u64,
@@ -173,6 +190,7 @@ pub struct Details {
     /// MAC address of the last hop, where it was logged.
     pub mac: String,
     /// User behind our own packets, where it was logged.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub uid: Option<u32>,
     /// How to tell it.
     pub delivery: Delivery,
@@ -197,6 +215,12 @@ pub enum WireError {
 }
 
 impl Alert {
+    /// The incident goes on: it has neither ended nor become part of another one.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        !matches!(self.details.phase, Phase::Closed | Phase::Merged)
+    }
+
     /// The alert as the bus carries it, every list and string within its bounds.
     #[must_use]
     pub fn to_wire(&self) -> Wire {
@@ -360,6 +384,23 @@ mod tests {
     #[test]
     fn an_alert_survives_the_wire() {
         assert_eq!(Alert::from_wire(example().to_wire()), Ok(example()));
+    }
+
+    #[test]
+    fn as_json_an_alert_has_the_names_and_words_of_the_bus() {
+        let (alert, wire) = (example(), example().to_wire());
+        let json = serde_json::to_value(&alert.details).unwrap();
+        let mut names: Vec<_> = json.as_object().unwrap().keys().cloned().collect();
+        let mut on_the_bus: Vec<_> = wire.6.into_keys().collect();
+        names.sort();
+        on_the_bus.sort();
+        assert_eq!(names, on_the_bus);
+        assert_eq!((&json["phase"], &json["attribution"]), (&"escalated".into(), &"plausible".into()));
+        let mut json = serde_json::to_value(&alert).unwrap();
+        json["details"]["of_a_newer_version"] = 1.into();
+        assert_eq!(serde_json::from_value::<Alert>(json.clone()).unwrap(), alert);
+        json["severity"] = 9.into();
+        assert!(serde_json::from_value::<Alert>(json).is_err());
     }
 
     #[test]

@@ -186,6 +186,52 @@ fn an_alert_is_explained_to_those_who_may_hear_it() -> Result<()> {
 }
 
 #[test]
+fn the_command_for_people_tells_how_it_is_what_there_was_and_what_one_is() -> Result<()> {
+    with_rigs("firebell status, alerts and show", || {
+        need_root()?;
+        let bus = Bus::up(true)?;
+        let mut feed = Feed::new(&bus, "")?;
+        let id = block_on(async {
+            let connection = connect(&bus).await?;
+            let proxy = CollectorProxy::new(&connection).await?;
+            let mut alerts = proxy.receive_alert().await?;
+            proxy.subscribe().await?;
+            feed.write(&scan_lines("DROP", "198.51.100.66", 8))?;
+            Ok(next_alert(&mut alerts).await?.id)
+        })?;
+        let firebell = |arguments: &[&str]| -> Result<(i32, String)> {
+            let output = Command::new(built()?.join("firebell")).args(arguments).env("DBUS_SYSTEM_BUS_ADDRESS", bus.address()).output()?;
+            Ok((output.status.code().context("a signal")?, String::from_utf8(output.stdout)? + &String::from_utf8(output.stderr)?))
+        };
+        let holds = |arguments: &[&str], pieces: &[&str]| -> Result<()> {
+            let (code, text) = firebell(arguments)?;
+            ensure!(code == 0 && pieces.iter().all(|piece| text.contains(piece)), "{arguments:?} gave {code} and\n{text}");
+            Ok(())
+        };
+        let id = id.to_string();
+        holds(&["status"], &["ok", "8 firewall records", "Going on now", "SYN scan of 7 TCP ports"])?;
+        holds(&["alerts"], &["198.51.100.66: SYN scan"])?;
+        holds(&["alerts", "--source", "198.51.100.0/24", "-k", "syn-scan", "-s", "3", "--since", "1h", "--open"], &["198.51.100.66"])?;
+        holds(&["alerts", "--source", "203.0.113.9"], &["No alerts"])?;
+        holds(&["alerts", "--until", "2020-01-01"], &["No alerts"])?;
+        holds(
+            &["show", &id],
+            &["kind        syn-scan, severity 3", "ports       tcp 1-7", "firewall    dropped", "why\n  fast scan (D2)"],
+        )?;
+        let json = |arguments: &[&str]| -> Result<serde_json::Value> { Ok(serde_json::from_str(&firebell(arguments)?.1)?) };
+        ensure!(json(&["show", &id, "-o", "json"])?["details"]["contacts"] == 7);
+        ensure!(json(&["alerts", "-o", "json"])?["alerts"][0]["kind"] == "syn-scan");
+        let status = json(&["status", "-o", "json"])?;
+        ensure!(status["status"]["packets"] == 8 && status["last_day"]["by_severity"][2] == 1, "{status}");
+        ensure!(firebell(&["show", "99999"])?.0 == 1 && firebell(&["alerts", "-k", "nonsense"])?.0 == 2);
+        let nobody =
+            Command::new(built()?.join("firebell")).arg("status").env("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent").output()?;
+        ensure!(nobody.status.code() == Some(69), "{nobody:?}");
+        Ok(())
+    })
+}
+
+#[test]
 fn forged_signals_reach_nobody_where_our_policy_is_installed() -> Result<()> {
     with_rigs("forged signals", || {
         need_root()?;

@@ -5,6 +5,7 @@ mod compare;
 mod explain;
 mod import_psad;
 mod input;
+mod live;
 mod packets;
 mod report;
 mod rules;
@@ -39,6 +40,12 @@ enum Command {
     Analyze(analyze::Arguments),
     /// Explains an alert, or why there is none: lines, scores beside thresholds, and what would have silenced it.
     Explain(explain::Arguments),
+    /// How well the running collector sees, and what goes on now.
+    Status(live::StatusArguments),
+    /// The incidents of the running collector.
+    Alerts(live::AlertsArguments),
+    /// One incident of the running collector, with everything that is known of it.
+    Show(live::ShowArguments),
     /// Looks after the rules by which known packets are told.
     #[command(subcommand)]
     Rules(rules::Command),
@@ -89,6 +96,9 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Analyze(arguments) => analyze::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Status(arguments) => live::status(&arguments),
+        Command::Alerts(arguments) => live::alerts(&arguments),
+        Command::Show(arguments) => live::show(&arguments),
         Command::Rules(command) => rules::run(&command),
     };
     match result {

@@ -79,6 +79,34 @@ fn offset(text: &str) -> Option<jiff::tz::Offset> {
     jiff::tz::Offset::from_seconds(sign * secs).ok()
 }
 
+/// This moment.
+pub(crate) fn now() -> Tick {
+    Tick::from_micros(u64::try_from(Timestamp::now().as_microsecond()).unwrap_or(0))
+}
+
+/// A moment as people give it: `2026-11-22`, `2026-11-22 08:15`, `2026-11-22T08:15:00+01:00`, or so long ago: `30m`, `6h`, `7d`.
+/// Without a zone it is UTC, as everything that is printed.
+///
+/// # Errors
+/// What was expected.
+pub(crate) fn moment(text: &str) -> Result<Tick, String> {
+    let tick = |micros: i64| u64::try_from(micros).map(Tick::from_micros).map_err(|_| format!("'{text}' lies before 1970"));
+    if let Some((digits, unit)) = text.split_at_checked(text.len().saturating_sub(1))
+        && let Ok(count) = digits.parse::<u32>()
+        && let Some(secs) = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)].iter().find(|(name, _)| *name == unit).map(|(_, secs)| secs)
+    {
+        return Ok(Tick::from_micros(now().as_micros().saturating_sub(u64::from(count) * secs * 1_000_000)));
+    }
+    if let Ok(timestamp) = text.parse::<Timestamp>() {
+        return tick(timestamp.as_microsecond());
+    }
+    let local = text.parse::<civil::DateTime>().or_else(|_| text.parse::<civil::Date>().map(|date| date.at(0, 0, 0, 0)));
+    match local.ok().and_then(|local| TimeZone::UTC.to_timestamp(local).ok()) {
+        Some(timestamp) => tick(timestamp.as_microsecond()),
+        None => Err(format!("'{text}' is no moment; write 2026-11-22, 2026-11-22T08:15Z, or how long ago: 30m, 6h, 7d")),
+    }
+}
+
 /// How many seconds east of UTC a zone is at a local time; where a clock was turned, by the rule before.
 pub(crate) fn offset_at(zone: &TimeZone, local: civil::DateTime) -> i32 {
     zone.to_ambiguous_zoned_datetime(local).compatible().map_or(0, |zoned| zoned.offset().seconds())
@@ -102,6 +130,20 @@ mod tests {
         assert!(rfc3339(Tick::from_micros(u64::MAX)).starts_with("9999-"));
         assert_eq!(plain(Tick::from_secs(1_795_331_461)), "2026-11-22 07:11:01");
         assert_eq!(plain(Tick::from_micros(2_451_192_320)), "2451.192 s after boot");
+    }
+
+    #[test]
+    fn moments_are_given_as_dates_times_or_how_long_ago() {
+        let at = |text: &str| rfc3339(moment(text).unwrap());
+        assert_eq!(at("2026-11-22"), "2026-11-22T00:00:00.000000Z");
+        assert_eq!(at("2026-11-22 08:15"), "2026-11-22T08:15:00.000000Z");
+        assert_eq!(at("2026-11-22T08:15:00+01:00"), "2026-11-22T07:15:00.000000Z");
+        let hour = now().since(moment("60m").unwrap());
+        assert!((3590..3610).contains(&hour.as_secs()));
+        assert!(moment("7d").unwrap() < moment("6h").unwrap());
+        for bad in ["", "yesterday", "1969-07-20", "2026-13-01", "-5m", "5", "m", "5y"] {
+            assert!(moment(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

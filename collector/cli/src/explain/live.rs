@@ -1,20 +1,15 @@
 //! An alert of the running collector.
 
-use crate::Failure;
-use firebell_shared::client::CollectorProxy;
+use crate::{Failure, live::ask};
 use serde_json::Value;
-use std::{io::Write as _, time::Duration};
-
-/// The longest wait for an answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+use std::io::Write as _;
 
 /// Asks, and prints.
 ///
 /// # Errors
 /// There is no collector on the bus, no such alert, or it does not tell this user.
 pub(super) fn run(out: &mut Vec<u8>, id: u64, is_json: bool) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(anyhow::Error::from)?;
-    let answer = runtime.block_on(ask(id)).map_err(|error| Failure::from_bus(&error))?;
+    let answer = ask(|collector| async move { collector.explain(id).await })?;
     if is_json {
         out.extend(answer.as_bytes());
         out.push(b'\n');
@@ -23,11 +18,6 @@ pub(super) fn run(out: &mut Vec<u8>, id: u64, is_json: bool) -> Result<(), Failu
     let document: Value = serde_json::from_str(&answer).map_err(anyhow::Error::from)?;
     text(out, &document);
     Ok(())
-}
-
-async fn ask(id: u64) -> zbus::Result<String> {
-    let connection = zbus::connection::Builder::system().method_timeout(PATIENCE).build().await?;
-    CollectorProxy::new(&connection).await?.explain(id).await
 }
 
 /// For people. Writing into memory does not fail.

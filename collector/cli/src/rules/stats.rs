@@ -1,12 +1,11 @@
 //! `firebell rules stats`: what the rules of the running collector have found.
 
 use super::{Form, show};
-use crate::{Failure, times};
+use crate::{Failure, live::ask, times};
 use clap::Args;
 use firebell_engine::tick::Tick;
-use firebell_shared::client::CollectorProxy;
 use serde_json::json as value;
-use std::{io::Write as _, time::Duration};
+use std::io::Write as _;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -18,16 +17,12 @@ pub(crate) struct Arguments {
     output: Form,
 }
 
-/// The longest wait for an answer.
-const PATIENCE: Duration = Duration::from_secs(10);
-
 /// Asks, and prints.
 ///
 /// # Errors
 /// There is no collector on the bus, or it does not tell this user.
 pub(super) fn run(out: &mut Vec<u8>, arguments: &Arguments) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(anyhow::Error::from)?;
-    let mut hits = runtime.block_on(ask()).map_err(|error| Failure::from_bus(&error))?;
+    let mut hits = ask(|collector| async move { collector.rule_hits().await })?;
     let all = hits.len();
     hits.retain(|(_, packets, _)| arguments.all || *packets > 0);
     hits.sort_by(|(a_id, a, _), (b_id, b, _)| b.cmp(a).then_with(|| a_id.cmp(b_id)));
@@ -48,9 +43,4 @@ pub(super) fn run(out: &mut Vec<u8>, arguments: &Arguments) -> Result<(), Failur
         }
     }
     Ok(())
-}
-
-async fn ask() -> zbus::Result<Vec<(String, u64, u64)>> {
-    let connection = zbus::connection::Builder::system().method_timeout(PATIENCE).build().await?;
-    CollectorProxy::new(&connection).await?.rule_hits().await
 }

@@ -1,0 +1,90 @@
+//! What the running collector knows, asked over the system bus.
+
+mod alerts;
+mod show;
+mod status;
+
+pub(crate) use alerts::Arguments as AlertsArguments;
+pub(crate) use show::Arguments as ShowArguments;
+pub(crate) use status::Arguments as StatusArguments;
+
+use crate::Failure;
+use clap::ValueEnum;
+use firebell_shared::{client::CollectorProxy, text::safe};
+use serde_json::Value;
+use std::{
+    future::Future,
+    io::{self, Write as _},
+    time::Duration,
+};
+
+/// Bytes of a line; more than any of ours has.
+const MAX_LINE: usize = 4096;
+/// The longest wait for an answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How to print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Form {
+    Text,
+    Json,
+}
+
+/// `firebell status`.
+///
+/// # Errors
+/// There is no collector on the bus, or it does not serve this user.
+pub(crate) fn status(arguments: &StatusArguments) -> Result<(), Failure> {
+    print(|out| status::run(out, arguments))
+}
+
+/// `firebell alerts`.
+///
+/// # Errors
+/// The same.
+pub(crate) fn alerts(arguments: &AlertsArguments) -> Result<(), Failure> {
+    print(|out| alerts::run(out, arguments))
+}
+
+/// `firebell show`.
+///
+/// # Errors
+/// The same, and where there is no such alert.
+pub(crate) fn show(arguments: &ShowArguments) -> Result<(), Failure> {
+    print(|out| show::run(out, arguments))
+}
+
+/// Prints what was written, also where it comes with a failure.
+fn print(write: impl FnOnce(&mut Vec<u8>) -> Result<(), Failure>) -> Result<(), Failure> {
+    let mut out = Vec::new();
+    let result = write(&mut out);
+    io::stdout().write_all(&out).map_err(anyhow::Error::from)?;
+    result
+}
+
+/// Lines for people. The collector sends nothing that a terminal would obey, but what is not its own word is not trusted.
+fn lines(out: &mut Vec<u8>, text: &str) {
+    for line in text.lines() {
+        out.extend(safe(line.as_bytes(), MAX_LINE).bytes());
+        out.push(b'\n');
+    }
+}
+
+/// Asks the collector.
+///
+/// # Errors
+/// There is no collector on the bus, it does not serve this user, or it has no such thing.
+pub(crate) fn ask<T, F: Future<Output = zbus::Result<T>>>(question: impl FnOnce(CollectorProxy<'static>) -> F) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(anyhow::Error::from)?;
+    let answer = runtime.block_on(async {
+        let connection = zbus::connection::Builder::system().method_timeout(PATIENCE).build().await?;
+        question(CollectorProxy::new(&connection).await?).await
+    });
+    answer.map_err(|error| Failure::from_bus(&error))
+}
+
+/// One document. Writing into memory does not fail.
+fn json(out: &mut Vec<u8>, document: &Value) {
+    let _ = serde_json::to_writer_pretty(&mut *out, document);
+    out.push(b'\n');
+}
