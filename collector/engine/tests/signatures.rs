@@ -317,7 +317,7 @@ fn condition() -> impl Strategy<Value = Condition> {
         number(Field::Id, 4),
         number(Field::Ttl, 300),
         (any::<u8>(), any::<u8>()).prop_map(|(set, clear)| Condition::Flags { set: set & 3, clear: clear & 0x3c }),
-        (0..4_u8, prop::sample::select(vec![8_u8, 16, 20, 24, 32])).prop_map(|(n, length)| Condition::Source(Addresses {
+        (0..4_u8, prop::sample::select(vec![0_u8, 4, 8, 16, 20, 24, 32])).prop_map(|(n, length)| Condition::Source(Addresses {
             within: vec![Range::Network(([10, n, 0, 1].into(), length))],
             without: vec![]
         })),

@@ -25,7 +25,13 @@ impl Engine {
 
     /// What the rules say of the packet.
     pub(super) fn look_up(&mut self, packet: &Packet<'_>, facts: &Facts) -> Found {
-        let scene = Scene { packet, home: &self.home, action: facts.action, is_for_us: is_for_this_host(packet) };
+        let scene = Scene {
+            packet,
+            home: &self.home,
+            action: facts.action,
+            is_for_us: is_for_this_host(packet),
+            direction: signature::direction(packet),
+        };
         self.incidents.signatures.look(&scene, facts.source, facts.tick)
     }
 

@@ -5,15 +5,15 @@
 //! is in use for its protocol. Only rules that ask for no such thing are tried on every packet of their protocol.
 
 use super::{
-    matching::{Scene, direction, holds, number, text},
-    rule::{Condition, Direction, Field, Place, Range, Rule},
+    matching::{Scene, holds, is_set, number, text},
+    rule::{Bit, Condition, Direction, Field, Place, Range, Relation, Rule},
 };
 use crate::{
     finding::Action,
     packet::{Packet, TcpFlags},
 };
 use hashbrown::HashTable;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// All rules that are in force, ready to be matched.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +22,8 @@ pub struct RuleSet {
     sids: Sids,
     table: HashTable<Entry>,
     candidates: Vec<u32>,
+    /// One bit for each key of the table, by its lower bits: most packets ask for nothing that is there.
+    seen: Vec<u64>,
     /// Fields in use, by protocol number; [`ANY`] for rules that name no protocol.
     fields: Vec<u32>,
     /// Rules that are tried on every packet, by protocol number.
@@ -94,8 +96,12 @@ struct Entry {
 
 /// Stands for all protocols.
 const ANY: u16 = 256;
-/// A rule that asks for more values of a field is not entered under it.
+/// A rule that asks for more values of a field is not entered under it, unless the field has no more than 256 at all.
 const MAX_VALUES: u32 = 64;
+/// Networks that are wider than the place they are entered under stand for so many places at most.
+const MAX_NETWORKS: usize = 512;
+/// Words of [`RuleSet::seen`]: 4 KiB.
+const SEEN: usize = 512;
 
 /// What rules are entered under, in the order of preference among equals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,18 +109,33 @@ enum Under {
     Field(Field),
     Flags,
     Prefix,
+    /// It is a fragment.
+    Fragment,
+    /// It has the reserved bit.
+    Reserved,
+    /// It has options in its IPv4 header.
+    IpOptions,
+    /// It comes from where it goes.
+    SameAddress,
     /// The upper 24 bits of an IPv4 source, the upper 48 of an IPv6 one, hashed.
     SourceNear,
     /// 16 and 32.
     SourceFar,
+    /// 8 and 16.
+    SourceWide,
     DestinationNear,
     DestinationFar,
+    DestinationWide,
 }
 
 impl Under {
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 25] = [
         Self::Field(Field::Dport),
         Self::Field(Field::IcmpType),
+        Self::Fragment,
+        Self::Reserved,
+        Self::IpOptions,
+        Self::SameAddress,
         Self::Field(Field::Sport),
         Self::Field(Field::Window),
         Self::Field(Field::Id),
@@ -130,38 +151,56 @@ impl Under {
         Self::Flags,
         Self::SourceNear,
         Self::SourceFar,
+        Self::SourceWide,
         Self::DestinationNear,
         Self::DestinationFar,
+        Self::DestinationWide,
     ];
 
     /// What a packet has here.
     fn value(self, packet: &Packet<'_>) -> Option<u32> {
         let header = &packet.header;
+        let there = |is_there: bool| is_there.then_some(1);
         match self {
             Self::Field(field) => number(field, packet),
             Self::Flags => header.flags.map(|flags| u32::from(flags.bits())),
             Self::Prefix => text(Place::Prefix, packet).map(prefix_value),
-            Self::SourceNear => Some(upper(header.src, 24, 48)),
-            Self::SourceFar => Some(upper(header.src, 16, 32)),
-            Self::DestinationNear => Some(upper(header.dst, 24, 48)),
-            Self::DestinationFar => Some(upper(header.dst, 16, 32)),
+            Self::Fragment => there(is_set(Bit::Fragment, header)),
+            Self::Reserved => there(header.ip_flags.ce),
+            Self::IpOptions => there(!header.ip_opt.0.is_empty()),
+            Self::SameAddress => there(header.src == header.dst),
+            Self::SourceNear => Some(upper(header.src, NEAR)),
+            Self::SourceFar => Some(upper(header.src, FAR)),
+            Self::SourceWide => Some(upper(header.src, WIDE)),
+            Self::DestinationNear => Some(upper(header.dst, NEAR)),
+            Self::DestinationFar => Some(upper(header.dst, FAR)),
+            Self::DestinationWide => Some(upper(header.dst, WIDE)),
         }
     }
 
     /// The values that a rule asks for here, if they are few.
     fn asked(self, rule: &Rule) -> Option<Vec<u32>> {
         rule.matching.conditions.iter().find_map(|condition| match (self, condition) {
-            (Self::Field(field), Condition::Number(asked, numbers)) if field == *asked => numbers.few(MAX_VALUES),
+            (Self::Field(field), Condition::Number(asked, numbers)) if field == *asked => {
+                numbers.few(if field.max() < 256 { 256 } else { MAX_VALUES })
+            }
             (Self::Flags, Condition::Flags { set, clear }) => {
                 let fits = |bits: &u32| u8::try_from(*bits).is_ok_and(|bits| bits & set == *set && bits & clear == 0);
                 let values: Vec<u32> = (0..=255).filter(fits).collect();
                 (values.len() <= MAX_VALUES as usize).then_some(values)
             }
             (Self::Prefix, Condition::Text(Place::Prefix, pattern)) => Some(vec![prefix_value(pattern.literal()?)]),
-            (Self::SourceNear, Condition::Source(addresses)) => networks(&addresses.within, 24, 48),
-            (Self::SourceFar, Condition::Source(addresses)) => networks(&addresses.within, 16, 32),
-            (Self::DestinationNear, Condition::Destination(addresses)) => networks(&addresses.within, 24, 48),
-            (Self::DestinationFar, Condition::Destination(addresses)) => networks(&addresses.within, 16, 32),
+            (Self::Fragment, Condition::Bit(Bit::Fragment | Bit::Mf, true))
+            | (Self::Reserved, Condition::Bit(Bit::Ce, true))
+            | (Self::IpOptions, Condition::IpOptions(_))
+            | (Self::SameAddress, Condition::Relation(Relation::SrcIsDst)) => Some(vec![1]),
+            (Self::Fragment, Condition::Number(Field::Frag, numbers)) => (!numbers.contains(0)).then(|| vec![1]),
+            (Self::SourceNear, Condition::Source(addresses)) => networks(&addresses.within, NEAR),
+            (Self::SourceFar, Condition::Source(addresses)) => networks(&addresses.within, FAR),
+            (Self::SourceWide, Condition::Source(addresses)) => networks(&addresses.within, WIDE),
+            (Self::DestinationNear, Condition::Destination(addresses)) => networks(&addresses.within, NEAR),
+            (Self::DestinationFar, Condition::Destination(addresses)) => networks(&addresses.within, FAR),
+            (Self::DestinationWide, Condition::Destination(addresses)) => networks(&addresses.within, WIDE),
             _ => None,
         })
     }
@@ -175,8 +214,17 @@ impl RuleSet {
     /// Makes the rules ready. They are told in the order given where it matters.
     #[must_use]
     pub fn new(rules: Vec<Rule>, sids: Sids) -> Self {
-        let mut set =
-            Self { fields: vec![0; usize::from(ANY) + 1], rest: vec![Vec::new(); usize::from(ANY) + 1], rules, sids, ..Self::default() };
+        let mut set = Self {
+            seen: vec![0; SEEN],
+            fields: vec![0; usize::from(ANY) + 1],
+            rest: vec![Vec::new(); usize::from(ANY) + 1],
+            rules,
+            sids,
+            ..Self::default()
+        };
+        for rule in &mut set.rules {
+            rule.matching.conditions.sort_by_key(cost);
+        }
         let asked = set.asked();
         let mut popularity: Vec<u64> = asked.iter().map(|(key, _, _)| *key).collect();
         popularity.sort_unstable();
@@ -210,6 +258,7 @@ impl RuleSet {
                 continue;
             };
             set.candidates.extend(group.iter().map(|(_, rule)| *rule));
+            set.mark(*key);
             set.table.insert_unique(scatter(*key), Entry { key: *key, start, count }, |entry| scatter(entry.key));
         }
         for ((number, rule), _) in (0_u32..).zip(&set.rules).zip(&best).filter(|(_, best)| best.is_none()) {
@@ -253,12 +302,28 @@ impl RuleSet {
                 fields &= fields - 1;
                 let Some(value) = Under::ALL.get(number).and_then(|under| under.value(packet)) else { continue };
                 let key = Under::key(number, protocol, value);
-                let Some(entry) = self.table.find(scatter(key), |entry| entry.key == key) else { continue };
+                let hash = scatter(key);
+                if !self.may_have(hash) {
+                    continue;
+                }
+                let Some(entry) = self.table.find(hash, |entry| entry.key == key) else { continue };
                 let (start, count) = (entry.start as usize, entry.count as usize);
                 self.candidates.get(start..start + count).unwrap_or_default().iter().for_each(&mut attempt);
             }
             self.rest.get(at).into_iter().flatten().for_each(&mut attempt);
         }
+    }
+
+    fn mark(&mut self, key: u64) {
+        let (word, bit) = place(scatter(key));
+        if let Some(word) = self.seen.get_mut(word) {
+            *word |= bit;
+        }
+    }
+
+    fn may_have(&self, hash: u64) -> bool {
+        let (word, bit) = place(hash);
+        self.seen.get(word).is_some_and(|word| word & bit != 0)
     }
 
     /// Everything that may be looked up: key, rule, place in [`Under::ALL`].
@@ -282,38 +347,78 @@ fn fits(rule: &Rule, scene: &Scene<'_, '_, '_>) -> bool {
     if !is_action {
         return false;
     }
-    let direction = direction(scene.packet);
-    let is_direction = if wanted.directions.is_empty() { direction != Direction::Out } else { wanted.directions.contains(&direction) };
+    let is_direction =
+        if wanted.directions.is_empty() { scene.direction != Direction::Out } else { wanted.directions.contains(&scene.direction) };
     is_direction && wanted.conditions.iter().all(|condition| holds(condition, scene))
 }
 
-fn protocols(rule: &Rule) -> impl Iterator<Item = u16> {
-    let any = rule.matching.protocols.is_empty().then_some(ANY);
-    rule.matching.protocols.iter().map(|number| u16::from(*number)).chain(any)
+/// The word of [`RuleSet::seen`], and the bit in it, of a hash.
+const fn place(hash: u64) -> (usize, u64) {
+    #[allow(clippy::cast_possible_truncation, reason = "some bits of the hash")]
+    let word = (hash >> 6) as usize % SEEN;
+    (word, 1 << (hash % 64))
 }
 
-/// The upper bits of an address: so many of IPv4, so many of IPv6, folded to 32 with a mark that tells the two apart.
-fn upper(address: IpAddr, v4: u32, v6: u32) -> u32 {
+/// What costs least stands first.
+fn cost(condition: &Condition) -> u8 {
+    match condition {
+        Condition::Family(_) | Condition::Flags { .. } | Condition::Bit(..) | Condition::Relation(_) => 0,
+        Condition::Number(Field::Payload | Field::Tos | Field::Prec | Field::Res | Field::Mark, _) => 2,
+        Condition::Number(..) => 1,
+        Condition::TcpOptions(_) | Condition::TcpOptionBytes(_) | Condition::IpOptions(_) => 3,
+        Condition::Source(_) | Condition::Destination(_) => 4,
+        Condition::Text(..) => 5,
+    }
+}
+
+/// The protocols that a rule is about: those it names, or those that its `ip-proto` leaves.
+fn protocols(rule: &Rule) -> impl Iterator<Item = u16> {
+    let by_number = rule.matching.conditions.iter().find_map(|condition| match condition {
+        Condition::Number(Field::IpProto, numbers) if rule.matching.protocols.is_empty() => Some(numbers),
+        _ => None,
+    });
+    let any = (rule.matching.protocols.is_empty() && by_number.is_none()).then_some(ANY);
+    let left = by_number.into_iter().flat_map(|numbers| (0..ANY).filter(|number| numbers.contains(u32::from(*number))));
+    rule.matching.protocols.iter().map(|number| u16::from(*number)).chain(left).chain(any)
+}
+
+/// So many upper bits of an IPv4 address, and of an IPv6 one.
+type Depth = (u32, u32);
+const NEAR: Depth = (24, 48);
+const FAR: Depth = (16, 32);
+const WIDE: Depth = (8, 16);
+
+/// The upper bits of an address, folded to 32 with a mark that tells IPv6 from IPv4.
+fn upper(address: IpAddr, (v4, v6): Depth) -> u32 {
     match address {
         IpAddr::V4(address) => address.to_bits() >> (32 - v4),
+        #[allow(clippy::cast_possible_truncation, reason = "48 bits, folded")]
         IpAddr::V6(address) => {
-            let [high, middle, ..] = address.segments().map(u32::from);
-            let first = high << 16 | middle;
-            let third = if v6 > 32 { u32::from(address.segments()[2]) } else { 0 };
-            (first ^ third.wrapping_mul(0x9e37_79b1)) | 1 << 31
+            let bits = (address.to_bits() >> (128 - v6)) as u64;
+            (bits as u32 ^ ((bits >> 32) as u32).wrapping_mul(0x9e37_79b1)) | 1 << 31
         }
     }
 }
 
-/// The values of [`upper`] that networks of at least that length have; nothing where one is wider.
-fn networks(ranges: &[Range], v4: u32, v6: u32) -> Option<Vec<u32>> {
-    let value = |range: &Range| match *range {
-        Range::Network((address @ IpAddr::V4(_), length)) => (u32::from(length) >= v4).then(|| upper(address, v4, v6)),
-        Range::Network((address @ IpAddr::V6(_), length)) => (u32::from(length) >= v6).then(|| upper(address, v4, v6)),
-        Range::Home | Range::Lan | Range::Internet => None,
-    };
-    let values = ranges.iter().map(value).collect::<Option<Vec<u32>>>()?;
-    (1..=MAX_VALUES as usize).contains(&values.len()).then_some(values)
+/// The values of [`upper`] that addresses in these networks have, if they are few.
+fn networks(ranges: &[Range], depth: Depth) -> Option<Vec<u32>> {
+    let (v4, v6) = depth;
+    let mut values = Vec::new();
+    for range in ranges {
+        let Range::Network((address, length)) = *range else { return None };
+        let length = u32::from(length);
+        // A network that is wider than the depth stands for several places.
+        let (missing, bits) = if address.is_ipv4() { (v4.saturating_sub(length), 32 - v4) } else { (v6.saturating_sub(length), 128 - v6) };
+        let count = 1_usize.checked_shl(missing).filter(|count| values.len() + count <= MAX_NETWORKS)?;
+        values.extend((0_u128..).take(count).map(|step| match address {
+            #[allow(clippy::cast_possible_truncation, reason = "less than 2^24 steps of an IPv4 address")]
+            IpAddr::V4(first) => upper(Ipv4Addr::from_bits(first.to_bits() | (step << bits) as u32).into(), depth),
+            IpAddr::V6(first) => upper(Ipv6Addr::from_bits(first.to_bits() | step << bits).into(), depth),
+        }));
+    }
+    values.sort_unstable();
+    values.dedup();
+    (!values.is_empty()).then_some(values)
 }
 
 /// FNV-1a: an administrator writes prefixes, not an attacker.

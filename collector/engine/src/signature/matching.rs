@@ -16,10 +16,11 @@ pub(crate) struct Scene<'s, 'p, 'a> {
     pub(crate) action: Action,
     /// It is addressed to this host.
     pub(crate) is_for_us: bool,
+    pub(crate) direction: Direction,
 }
 
 /// Which way a packet goes. A line that names no interface is taken for one that came in.
-pub(super) fn direction(packet: &Packet<'_>) -> Direction {
+pub(crate) fn direction(packet: &Packet<'_>) -> Direction {
     let is_named = |name: Option<&[u8]>| name.is_some_and(|name| !name.is_empty());
     match (packet.in_iface, is_named(packet.out_iface)) {
         (Some(b""), _) | (None, true) => Direction::Out,
@@ -38,10 +39,7 @@ pub(super) fn holds(condition: &Condition, scene: &Scene<'_, '_, '_>) -> bool {
         Condition::Number(field, numbers) => number(*field, packet).is_some_and(|number| numbers.contains(number)),
         Condition::Flags { set, clear } => header.flags.is_some_and(|flags| flags.bits() & set == *set && flags.bits() & clear == 0),
         Condition::Bit(bit, wanted) => is_set(*bit, header) == *wanted,
-        Condition::Source(addresses) => {
-            let is_ours = direction(packet) == Direction::Out;
-            contains(addresses, header.src, is_ours, scene.home)
-        }
+        Condition::Source(addresses) => contains(addresses, header.src, scene.direction == Direction::Out, scene.home),
         Condition::Destination(addresses) => contains(addresses, header.dst, scene.is_for_us, scene.home),
         Condition::Relation(relation) => is_related(*relation, header),
         Condition::TcpOptions(wanted) => wanted.iter().all(|kind| tcp_options(header).any(|known| known == *kind)),
@@ -108,7 +106,7 @@ fn decimal(text: &[u8]) -> Option<u32> {
     if text.is_empty() { None } else { text.iter().try_fold(0, add) }
 }
 
-fn is_set(bit: Bit, header: &Header<'_>) -> bool {
+pub(super) fn is_set(bit: Bit, header: &Header<'_>) -> bool {
     match bit {
         Bit::Df => header.ip_flags.df,
         Bit::Mf => header.ip_flags.mf,

@@ -6,7 +6,7 @@
 pub(crate) use self::{
     compile::Prefixes,
     matched::{Found, Hit, Known, Matched},
-    matching::Scene,
+    matching::{Scene, direction},
 };
 pub use self::{
     compile::{RuleSet, Sids},
