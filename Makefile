@@ -25,10 +25,13 @@ bench-idle: ## memory and wake-ups of both programs when nothing happens (root)
 bench-analyze: ## firebell analyze and grep on the same large log
 	@tests/rigs/bench-analyze
 
+bench-intake: ## lines a second through the file and the journal intake (root)
+	@tests/rigs/bench-intake
+
 bench-parse: ## log lines a second that one core reads
 	@cargo bench --quiet -p firebell-engine --bench parse
 
 bench-rules: ## what 10, 1,000 and 10,000 rules cost a packet
 	@cargo bench --quiet -p firebell-engine --bench signatures
 
-.PHONY: help run demo check coverage bench-latency bench-idle bench-analyze bench-parse bench-rules
+.PHONY: help run demo check coverage bench-latency bench-idle bench-analyze bench-intake bench-parse bench-rules
