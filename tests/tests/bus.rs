@@ -142,6 +142,13 @@ fn rules_are_reloaded_on_request_and_only_by_those_who_may() -> Result<()> {
             Command::new(built()?.join("firebell")).args(["rules", "stats"]).env("DBUS_SYSTEM_BUS_ADDRESS", bus.address()).output()?;
         let text = String::from_utf8_lossy(&stats.stdout);
         ensure!(stats.status.success() && text.contains("  mine\n") && text.contains("2 rules in force, 1 with packets"), "{stats:?}");
+        let hang_up = || run(Command::new("kill").arg("-HUP").arg(feed.collector.pid().to_string()));
+        fs::write(&file, rule(4))?;
+        hang_up()?;
+        feed.collector.wait_for(SECONDS, |line| line.text.contains("reloaded: 1 rules from 1 files"))?;
+        fs::write(&file, "[[rule]]")?;
+        hang_up()?;
+        feed.collector.wait_for(SECONDS, |line| line.text.contains("nothing is reloaded") && line.text.contains("mine.toml:1:1"))?;
         let stranger = bus.call(STRANGER, "Reload", &[])?;
         let said = String::from_utf8_lossy(&stranger.stderr);
         ensure!(!stranger.status.success() && said.contains("NotAuthorized"), "{said}");
