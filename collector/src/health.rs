@@ -46,6 +46,8 @@ pub struct Facts {
     pub unreadable_since: Option<Tick>,
     /// When a record was last found missing.
     pub last_loss: Option<Tick>,
+    /// Alerts are told that are not written.
+    pub is_history_failing: bool,
     /// An intake vouches for its lines.
     pub is_vouched: bool,
     /// `net.netfilter.nf_log_all_netns` takes that away from the kernel log.
@@ -64,6 +66,8 @@ pub fn judge(facts: &Facts, now: Tick) -> (Health, Option<Tick>) {
     let loss_until = facts.last_loss.map(|loss| loss.after(LOSS_COUNTS)).filter(|until| *until > now);
     let health = if loss_until.is_some() {
         degraded("log records were lost in the last ten minutes; a larger kernel ring (log_buf_len=1M) holds more")
+    } else if facts.is_history_failing {
+        degraded("the history cannot be written, so alerts will be forgotten at a restart; see the journal of firebelld")
     } else if facts.is_vouched {
         Health::default()
     } else if facts.all_netns {
@@ -103,6 +107,13 @@ mod tests {
         let (health, again) = judge(&facts, NOW);
         assert_eq!((health.state, again), (State::Degraded, Some(Tick::from_secs(10_600))));
         assert_eq!(judge(&facts, Tick::from_secs(10_600)).0.state, State::Ok);
+    }
+
+    #[test]
+    fn alerts_that_will_be_forgotten_are_said() {
+        let (health, again) = judge(&Facts { is_history_failing: true, ..fine() }, NOW);
+        assert_eq!((health.state, again), (State::Degraded, None));
+        assert!(health.reason.contains("history cannot be written"));
     }
 
     #[test]

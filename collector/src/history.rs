@@ -1,4 +1,4 @@
-//! The newest revision of each incident, in memory.
+//! The newest revision of each incident, in memory. [`crate::store`] has older ones.
 
 use firebell_shared::alert::Alert;
 use ipnet::IpNet;
@@ -10,7 +10,7 @@ use std::{
 
 /// A page ends when its alerts take about so many bytes, so that the answer stays far below what the bus
 /// carries (dbus-daemon(1): `max_message_size` is 32 MiB on the system bus).
-const PAGE_BYTES: usize = 1 << 20;
+pub(crate) const PAGE_BYTES: usize = 1 << 20;
 /// A page ends after looking at so many alerts, matching or not: some milliseconds.
 const PAGE_LOOKS: usize = 20_000;
 
@@ -22,6 +22,8 @@ pub struct History {
     seq_of: HashMap<u64, u64>,
     max: usize,
     last_seq: u64,
+    /// Up to this sequence number something may be missing.
+    missing_to: u64,
     evicted: u64,
 }
 
@@ -55,13 +57,30 @@ impl History {
     /// An empty history of at most `max` incidents.
     #[must_use]
     pub fn new(max: usize) -> Self {
-        Self { by_seq: BTreeMap::new(), seq_of: HashMap::new(), max: max.max(1), last_seq: 0, evicted: 0 }
+        Self { by_seq: BTreeMap::new(), seq_of: HashMap::new(), max: max.max(1), last_seq: 0, missing_to: 0, evicted: 0 }
     }
 
-    /// Takes a new revision, whose sequence number is higher than all before.
+    /// Goes on with what was found: `newest`, oldest first; with `has_older` there are others before them.
+    #[must_use]
+    pub fn resume(max: usize, newest: Vec<Arc<Alert>>, has_older: bool, last_seq: u64) -> Self {
+        let mut history = Self::new(max);
+        if has_older {
+            history.missing_to = newest.first().map_or(last_seq, |oldest| oldest.details.seq.saturating_sub(1));
+        }
+        for alert in newest {
+            history.put(alert);
+        }
+        history.last_seq = history.last_seq.max(last_seq);
+        history
+    }
+
+    /// Takes a revision, unless there is a newer one of its incident.
     pub fn put(&mut self, alert: Arc<Alert>) {
         let (id, seq) = (alert.id, alert.details.seq);
         self.last_seq = self.last_seq.max(seq);
+        if self.seq_of.get(&id).is_some_and(|newest| *newest >= seq) {
+            return;
+        }
         if let Some(old) = self.seq_of.insert(id, seq) {
             self.by_seq.remove(&old);
         }
@@ -69,6 +88,7 @@ impl History {
         while self.by_seq.len() > self.max {
             if let Some((_, oldest)) = self.by_seq.pop_first() {
                 self.seq_of.remove(&oldest.id);
+                self.missing_to = self.missing_to.max(oldest.details.seq);
                 self.evicted += 1;
             }
         }
@@ -84,6 +104,12 @@ impl History {
     #[must_use]
     pub fn last_seq(&self) -> u64 {
         self.last_seq
+    }
+
+    /// Alerts after this sequence number are all here; others may be missing.
+    #[must_use]
+    pub fn missing_to(&self) -> u64 {
+        self.missing_to
     }
 
     /// Incidents that are remembered.
@@ -125,11 +151,16 @@ impl History {
 }
 
 impl Filter {
-    fn fits(&self, alert: &Alert) -> bool {
-        alert.severity.get() >= self.min_severity
-            && self.kind.as_ref().is_none_or(|kind| *kind == alert.kind)
-            && self.since.is_none_or(|since| alert.time_usec >= since)
-            && self.until.is_none_or(|until| alert.time_usec <= until)
+    /// May an alert fit that is of this severity, kind and time?
+    pub(crate) fn may_fit(&self, severity: u8, kind: &str, time_usec: u64) -> bool {
+        severity >= self.min_severity
+            && self.kind.as_ref().is_none_or(|wanted| wanted == kind)
+            && self.since.is_none_or(|since| time_usec >= since)
+            && self.until.is_none_or(|until| time_usec <= until)
+    }
+
+    pub(crate) fn fits(&self, alert: &Alert) -> bool {
+        self.may_fit(alert.severity.get(), &alert.kind, alert.time_usec)
             && self.source.is_none_or(|network| {
                 std::iter::once(&alert.source)
                     .chain(&alert.details.sources)
@@ -146,7 +177,7 @@ pub fn network_of(text: &str) -> Option<IpNet> {
 }
 
 /// About what an alert takes on the bus, in bytes.
-fn size(alert: &Alert) -> usize {
+pub(crate) fn size(alert: &Alert) -> usize {
     let d = &alert.details;
     let texts =
         [&alert.kind, &alert.source, &alert.summary, &d.ports, &d.protocol, &d.tool, &d.interface, &d.prefix, &d.mac, &d.why, &d.advice];
@@ -181,6 +212,29 @@ mod tests {
         assert_eq!(history.get(1).unwrap().details.seq, 3);
         assert_eq!(history.get(9), None);
         assert_eq!(history.last_seq(), 3);
+    }
+
+    #[test]
+    fn a_revision_that_comes_late_does_not_take_the_place_of_a_newer_one() {
+        let mut history = History::new(10);
+        history.put(alert(1, 3, |_| ()));
+        history.put(alert(1, 1, |_| ()));
+        assert_eq!(seqs(&history.list(0, 10, &Filter::default())), [3]);
+    }
+
+    #[test]
+    fn it_is_known_up_to_where_something_may_be_missing() {
+        let mut history = History::new(2);
+        assert_eq!(history.missing_to(), 0);
+        for seq in 1..=3 {
+            history.put(alert(seq, seq, |_| ()));
+        }
+        assert_eq!(history.missing_to(), 1);
+        let newest = vec![alert(8, 18, |_| ()), alert(9, 19, |_| ())];
+        let resumed = History::resume(10, newest.clone(), true, 25);
+        assert_eq!((resumed.missing_to(), resumed.last_seq(), seqs(&resumed.list(17, 9, &Filter::default()))), (17, 25, vec![18, 19]));
+        assert_eq!(History::resume(10, newest, false, 25).missing_to(), 0);
+        assert_eq!(History::resume(10, Vec::new(), true, 25).missing_to(), 25);
     }
 
     #[test]

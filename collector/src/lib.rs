@@ -12,4 +12,5 @@ pub mod intake;
 pub mod lists;
 pub mod privilege;
 pub mod rules;
+pub mod store;
 pub mod watch;

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, anyhow};
 use clap::Parser;
 use firebell_collector::{
-    accounts::Accounts,
+    accounts::{Accounts, User},
     bus::{self, Board, BusError, Question, Questions, Rights},
     clock::Clock,
     config::{self, Loaded},
@@ -13,6 +13,7 @@ use firebell_collector::{
     lists::Files,
     privilege::{self, DropError, Unprivileged},
     rules,
+    store::{self, Bounds, Desk, Found, Store},
     watch::{Recorded, Watch},
 };
 use firebell_engine::{replay::ReplayClock, tick::Tick};
@@ -21,7 +22,7 @@ use std::{
     fmt::Write as _,
     fs::File,
     io::{self, Read as _, Write as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
     time::Duration,
@@ -136,9 +137,25 @@ fn run(arguments: &Arguments, loaded: &Loaded) -> anyhow::Result<()> {
     };
     let (all_netns, recorded) = (AllNetns::open(), recorded(&inputs));
     let random = random()?;
+    // What we write is nobody else's business.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+    let state = loaded.config.history.folder(std::env::var_os("STATE_DIRECTORY").as_deref());
+    if !is_replay {
+        make_state(&state, accounts.user(&arguments.user));
+    }
     let token = drop_privileges(arguments, &accounts, &inputs)?;
-    let start = Start { loaded, accounts, inputs, why, all_netns, recorded, random, is_replay };
+    let start = Start { loaded, accounts, inputs, why, all_netns, recorded, random, state: (!is_replay).then_some(state) };
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(watch(token, start))
+}
+
+/// As root, makes the folder of the history. Without it detection goes on; that it is missing is said by whoever opens it.
+fn make_state(folder: &Path, user: Option<&User>) {
+    if privilege::is_root()
+        && let Some(user) = user
+        && let Err(error) = store::folder::make(folder, user)
+    {
+        warn!(%error, "the folder {} cannot be made", folder.display());
+    }
 }
 
 fn drop_privileges(arguments: &Arguments, accounts: &Accounts, inputs: &[Input]) -> anyhow::Result<Unprivileged> {
@@ -160,12 +177,13 @@ struct Start<'a> {
     all_netns: AllNetns,
     recorded: Recorded,
     random: [u8; 32],
-    is_replay: bool,
+    /// The folder of the history. A recorded log is not remembered, since it may be read again.
+    state: Option<PathBuf>,
 }
 
 async fn watch(token: Unprivileged, start: Start<'_>) -> anyhow::Result<()> {
-    let Start { loaded, accounts, inputs, why, all_netns, recorded, random, is_replay } = start;
-    let config = &loaded.config;
+    let Start { loaded, accounts, inputs, why, all_netns, recorded, random, state } = start;
+    let (config, is_replay) = (&loaded.config, state.is_none());
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let hangup = signal(SignalKind::hangup())?;
     let (rights, unknown) = Rights::new(&config.bus, &accounts, rustix::process::geteuid().as_raw());
@@ -174,7 +192,17 @@ async fn watch(token: Unprivileged, start: Start<'_>) -> anyhow::Result<()> {
     }
     let (key, id) = random.split_at(16);
     let history_id = id.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
-    let (board, outbox, questions) = Board::new(History::new(config.history.max_alerts.get()), rights, config.bus.broadcast, history_id);
+    let max_alerts = config.history.max_alerts.get();
+    let found = state.map(|folder| Found::open(&folder, Bounds { max_alerts, max_age: config.history.max_age }, history_id.clone()));
+    let (history, history_id) = match &found {
+        Some(found) => {
+            let in_memory = max_alerts.min(store::IN_MEMORY);
+            let history = History::resume(in_memory, found.newest.clone(), found.has_older, found.numbers.last_seq);
+            (history, found.numbers.history_id.clone())
+        }
+        None => (History::new(max_alerts), history_id),
+    };
+    let (board, outbox, questions) = Board::new(history, rights, config.bus.broadcast, history_id);
 
     let clock = Arc::new(Clock::default());
     // A replay must say the same every time; live, nobody may know which sources share a place in the tables.
@@ -183,7 +211,17 @@ async fn watch(token: Unprivileged, start: Start<'_>) -> anyhow::Result<()> {
     let names: Vec<_> = readers.intakes.iter().map(|intake| intake.name.as_str()).collect();
     let intakes = names.join(" ");
     info!(%intakes, %why, "reading");
-    let watch = Watch::new(config, key, readers.intakes.clone(), all_netns, recorded, is_replay).chosen(why);
+    let mut watch = Watch::new(config, key, readers.intakes.clone(), all_netns, recorded, is_replay).chosen(why);
+    let store = match found {
+        Some(found) => {
+            watch.number_after(found.numbers.last_id, found.numbers.last_seq);
+            let (publisher, handover) = (Arc::clone(&board), Arc::clone(&readers.handover));
+            let desk = Desk::new(move |alert| publisher.publish(alert));
+            board.remember_with(Arc::clone(&desk));
+            Some(Store::start(&desk, found, move || handover.wake())?)
+        }
+        None => None,
+    };
 
     let mut is_first = true;
     let ready = move || {
@@ -194,7 +232,7 @@ async fn watch(token: Unprivileged, start: Start<'_>) -> anyhow::Result<()> {
         }
     };
     let serving = tokio::spawn(bus::serve(token, Arc::clone(&board), outbox, ready));
-    let reading = Loop { watch, board, questions, hangup, clock, readers, is_replay, health: None };
+    let reading = Loop { watch, board, store, questions, hangup, clock, readers, is_replay, health: None };
     tokio::select! {
         _ = term.recv() => Ok(()),
         _ = int.recv() => Ok(()),
@@ -207,6 +245,7 @@ async fn watch(token: Unprivileged, start: Start<'_>) -> anyhow::Result<()> {
 struct Loop {
     watch: Watch,
     board: Arc<Board>,
+    store: Option<Store>,
     questions: Questions,
     hangup: Signal,
     clock: Arc<Clock>,
@@ -247,7 +286,11 @@ impl Loop {
     /// Who asked may have gone.
     fn answer(&mut self, question: Question) {
         match question {
-            Question::Status(answer) => drop(answer.send(self.watch.status())),
+            Question::Status(answer) => {
+                let mut status = self.watch.status();
+                status.extend(self.store.iter().flat_map(Store::status));
+                drop(answer.send(status));
+            }
             Question::RuleHits(answer) => drop(answer.send(self.watch.rule_hits())),
             Question::Explain(id, answer) => drop(answer.send(self.watch.explain(id))),
             Question::Reload(answer) => drop(answer.send(self.watch.reload())),
@@ -270,7 +313,11 @@ impl Loop {
     fn publish(&mut self) {
         while let Some(alert) = self.watch.next_alert() {
             debug!(id = alert.id, severity = %alert.severity, kind = alert.kind, phase = alert.details.phase.as_str(), "alert");
-            self.board.publish(alert);
+            let alert = Arc::new(alert);
+            match &self.store {
+                Some(store) => store.tell(alert),
+                None => self.board.publish(alert),
+            }
         }
     }
 
@@ -279,12 +326,13 @@ impl Loop {
         let now = self.clock.now();
         self.watch.notice_losses(now);
         self.publish();
-        let (health, recheck) = self.watch.health(now);
+        let relieve = self.store.as_ref().and_then(Store::relieve);
+        let (health, recheck) = self.watch.health(now, self.store.as_ref().is_some_and(Store::is_failing));
         if self.health.replace(health) != Some(health) {
             self.board.set_health(health);
         }
         let until = |tick: Tick| tick.since(now).max(Duration::from_millis(1));
-        self.watch.deadline().into_iter().chain(recheck).min().map(until)
+        self.watch.deadline().into_iter().chain(recheck).map(until).chain(relieve).min()
     }
 }
 

@@ -251,14 +251,20 @@ impl Watch {
         Some(convert::alert(&finding))
     }
 
-    /// How well we see at `now`, and when to look again.
-    pub fn health(&mut self, now: Tick) -> (Health, Option<Tick>) {
+    /// Goes on with these numbers: the first incident is the one after `last_id`, the first alert the one after `last_seq`.
+    pub fn number_after(&mut self, last_id: u64, last_seq: u64) {
+        self.engine.number_after(last_id, last_seq);
+    }
+
+    /// How well we see at `now`, and when to look again. `is_history_failing`: alerts are told that are not written.
+    pub fn health(&mut self, now: Tick, is_history_failing: bool) -> (Health, Option<Tick>) {
         let is_readable = self.intakes.iter().any(|intake| intake.counters.is_readable());
         self.unreadable_since = if is_readable { None } else { self.unreadable_since.or(Some(now)) };
         let all_netns = self.vouched_prefixes.is_empty() && self.all_netns.is_on(now) == Some(true);
         let facts = Facts {
             unreadable_since: self.unreadable_since,
             last_loss: self.intakes.iter().filter_map(|intake| intake.counters.last_loss()).max(),
+            is_history_failing,
             is_vouched: self.intakes.iter().any(|intake| intake.vouches && !(intake.is_kmsg && all_netns)),
             all_netns: all_netns && self.intakes.iter().any(|intake| intake.is_kmsg),
         };
@@ -427,13 +433,13 @@ mod tests {
         let mut plain = watch("", info(true, true), "1\n", false);
         scan(&mut plain, live, kmsg(4, "DROP "));
         assert_eq!(count(&plain, "packets_unverified"), 10);
-        assert!(plain.health(Tick::from_secs(5)).0.reason.contains("nf_log_all_netns is 1"));
+        assert!(plain.health(Tick::from_secs(5), false).0.reason.contains("nf_log_all_netns is 1"));
 
         let config = "[intake]\nvouched-prefixes = [\"FBDEMO \"]";
         let mut ours = watch(config, info(true, true), "1\n", false);
         let alerts = scan(&mut ours, live, kmsg(4, "FBDEMO "));
         assert_eq!((count(&ours, "packets_unverified"), alerts.is_empty()), (0, false));
-        assert_eq!(ours.health(Tick::from_secs(5)).0.state, health::State::Ok);
+        assert_eq!(ours.health(Tick::from_secs(5), false).0.state, health::State::Ok);
         let mut others = watch(config, info(true, true), "1\n", false);
         scan(&mut others, live, kmsg(4, "FBDEMOX "));
         assert_eq!(count(&others, "packets_unverified"), 10);

@@ -112,9 +112,35 @@ impl Bus {
 /// # Errors
 /// When it does not become ready within ten seconds.
 pub fn start_collector(address: &str, config: &str, arguments: &[&str], input: Stdio) -> Result<Program> {
-    let program = Program::start("firebelld", collector_command(config, arguments)?.env("DBUS_SYSTEM_BUS_ADDRESS", address).stdin(input))?;
+    let folder = folder_for_all()?;
+    let mut command = collector_command(config, arguments)?;
+    state_in(folder.path(), &mut command)?;
+    let program = Program::start("firebelld", command.env("DBUS_SYSTEM_BUS_ADDRESS", address).stdin(input))?.keeping(folder);
     program.wait_for(Duration::from_secs(10), |line| line.text.contains("ready"))?;
     Ok(program)
+}
+
+/// A folder that every user may enter.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn folder_for_all() -> Result<tempfile::TempDir> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let permissions = fs::Permissions::from_mode(0o755);
+    tempfile::Builder::new().prefix("firebell-test").permissions(permissions).tempdir().context("a folder for a test")
+}
+
+/// Lets a collector keep its history in `folder`, instead of where a real one has it. As root it makes it itself.
+///
+/// # Errors
+/// When the folder cannot be made.
+pub fn state_in(folder: &Path, command: &mut Command) -> Result<PathBuf> {
+    let state = folder.join("state");
+    if !is_root() && !state.exists() {
+        fs::create_dir(&state)?;
+    }
+    command.env("STATE_DIRECTORY", &state);
+    Ok(state)
 }
 
 /// The collector with this configuration and these arguments, not yet started.

@@ -16,6 +16,8 @@ pub struct Program {
     name: String,
     child: Child,
     heard: Arc<Heard>,
+    /// Goes away after the program.
+    kept: Option<tempfile::TempDir>,
 }
 
 /// One line that a program wrote.
@@ -47,7 +49,14 @@ impl Program {
         if let Some(err) = child.stderr.take() {
             listen(err, true, &heard);
         }
-        Ok(Self { name: name.to_owned(), child, heard })
+        Ok(Self { name: name.to_owned(), child, heard, kept: None })
+    }
+
+    /// Keeps a folder that the program uses until it has ended.
+    #[must_use]
+    pub fn keeping(mut self, folder: tempfile::TempDir) -> Self {
+        self.kept = Some(folder);
+        self
     }
 
     /// The process id.
@@ -103,6 +112,16 @@ impl Program {
     #[must_use]
     pub fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Ends it as a crash would (SIGKILL), and waits until it has.
+    ///
+    /// # Errors
+    /// When it cannot be waited for.
+    pub fn kill(mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
     }
 
     fn ask_to_end(&mut self) {

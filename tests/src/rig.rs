@@ -218,7 +218,9 @@ impl Desktop {
         std::fs::write(file.path(), format!("{config}\n[bus]\nviewers = [\"{}\"]\n", self.user))?;
         let mut command = Command::new(firebelld);
         command.arg("--config").arg(file.path()).args(arguments).stdin(input).current_dir("/");
-        let program = Program::start("firebelld", command.env("DBUS_SYSTEM_BUS_ADDRESS", self.system_bus()?))?;
+        let folder = crate::bus::folder_for_all()?;
+        crate::bus::state_in(folder.path(), &mut command)?;
+        let program = Program::start("firebelld", command.env("DBUS_SYSTEM_BUS_ADDRESS", self.system_bus()?))?.keeping(folder);
         program.wait_for(Duration::from_secs(10), |line| line.text.contains("ready"))?;
         Ok(program)
     }

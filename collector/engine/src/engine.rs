@@ -257,6 +257,12 @@ impl Engine {
         }
     }
 
+    /// Goes on with the numbers of an engine before this one: the first incident is the one after `last_id`, the first
+    /// finding the one after `last_seq`. To be called before there is any.
+    pub fn number_after(&mut self, last_id: u64, last_seq: u64) {
+        self.incidents.number_after(last_id, last_seq);
+    }
+
     /// Says that `records` of the log were lost on the way to us: what we say is incomplete (D18).
     pub fn note_loss(&mut self, records: u64, tick: Tick) {
         self.advance(tick);

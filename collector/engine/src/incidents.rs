@@ -127,6 +127,11 @@ impl Incidents {
         }
     }
 
+    /// The next incident and the next finding are numbered after these.
+    pub(crate) fn number_after(&mut self, last_id: u64, last_seq: u64) {
+        (self.next_id, self.next_seq) = (last_id + 1, last_seq + 1);
+    }
+
     /// The sources whose severity is the administrator's.
     pub(crate) fn grades(&self) -> &Grades {
         &self.grades

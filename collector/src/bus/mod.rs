@@ -5,6 +5,7 @@
 
 mod callers;
 mod limits;
+mod past;
 mod rights;
 #[expect(clippy::too_many_arguments, reason = "the signal of the contract has seven")]
 mod service;
@@ -14,7 +15,7 @@ mod writer;
 pub use rights::Rights;
 pub use service::introspection;
 
-use crate::{health::Health, history::History, privilege::Unprivileged};
+use crate::{health::Health, history::History, privilege::Unprivileged, store::Desk};
 use callers::Callers;
 use firebell_engine::engine::IncidentReadings;
 use firebell_shared::{
@@ -25,7 +26,7 @@ use firebell_shared::{
 use futures_util::StreamExt as _;
 use limits::Calls;
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 use subscribers::{Missed, Subscribers};
@@ -52,6 +53,8 @@ pub struct Board {
     rights: Rights,
     history_id: String,
     broadcast: bool,
+    /// Who has alerts that memory does not hold.
+    past: OnceLock<Arc<Desk>>,
 }
 
 #[derive(Debug)]
@@ -108,7 +111,7 @@ pub enum Question {
 pub type Questions = mpsc::Receiver<Question>;
 
 impl Board {
-    /// An empty board. `history_id` names this count of incidents.
+    /// A board with the alerts so far. `history_id` names this count of incidents.
     #[must_use]
     pub fn new(history: History, rights: Rights, broadcast: bool, history_id: String) -> (Arc<Self>, Outbox, Questions) {
         let (outbox, receiver) = mpsc::channel(OUTBOX);
@@ -123,12 +126,15 @@ impl Board {
             suppressed: 0,
             tests: 0,
         };
-        (Arc::new(Self { state: Mutex::new(state), outbox, questions, rights, history_id, broadcast }), Outbox(receiver), asked)
+        (
+            Arc::new(Self { state: Mutex::new(state), outbox, questions, rights, history_id, broadcast, past: OnceLock::new() }),
+            Outbox(receiver),
+            asked,
+        )
     }
 
     /// Remembers an alert and sends it to whom it concerns. Never waits.
-    pub fn publish(&self, alert: Alert) {
-        let alert = Arc::new(alert);
+    pub fn publish(&self, alert: Arc<Alert>) {
         let mut state = self.lock();
         state.history.put(Arc::clone(&alert));
         if alert.severity >= MIN_SIGNALLED

@@ -118,7 +118,7 @@ impl Collector {
             return Err(Error::InvalidArgument(format!("limit is {limit}; use 1 to {MAX_LIST}")));
         }
         let filter = read_filter(&filter)?;
-        let page = self.board.lock().history.list(after_seq, limit as usize, &filter);
+        let page = self.board.list(after_seq, limit as usize, &filter).await?;
         Ok((page.alerts.iter().map(|alert| alert.to_wire()).collect(), page.last_seq, page.more))
     }
 
@@ -132,7 +132,7 @@ impl Collector {
     ) -> Result<(Wire,), Error> {
         let call = self.begin(&header, connection).await?;
         self.may_view(&call, &header, connection).await?;
-        let alert = self.board.lock().history.get(id);
+        let alert = self.board.get(id).await?;
         alert.map(|alert| (alert.to_wire(),)).ok_or_else(|| Error::NotFound(format!("there is no incident {id}")))
     }
 

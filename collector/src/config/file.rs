@@ -3,8 +3,8 @@
 use super::{
     Bus, Config, Engine, History, Intake, Lists, Signatures,
     value::{
-        Count, FilePath, IgnoreEntry, Levels, List, Network, Part, Port, Ports, Prefix, Print as _, Score, SeverityEntry, SidPrefix, Time,
-        Value as _, Viewer, Whole, Word, print_ignore, print_severity, quoted,
+        Age, Count, FilePath, IgnoreEntry, Levels, List, Network, Part, Port, Ports, Prefix, Print as _, Score, SeverityEntry, SidPrefix,
+        Time, Value as _, Viewer, Whole, Word, print_ignore, print_severity, quoted,
     },
 };
 use firebell_engine::{
@@ -113,7 +113,9 @@ table! { ListsLayer for Lists {
 } }
 
 table! { HistoryLayer for History {
+    folder: FilePath,
     max_alerts: Count<1_000_000>,
+    max_age: Age,
 } }
 
 table! { SignaturesLayer for Signatures {
@@ -433,13 +435,14 @@ mod tests {
                     ("List", [most]) => format!("At most {most} "),
                     ("Severity", []) => "1 to 5".to_owned(),
                     ("Time", []) => "1s to 30d".to_owned(),
+                    ("Age", []) => "1s to 3650d".to_owned(),
+                    ("FilePath", []) => "An absolute path".to_owned(),
                     ("Score", []) => "0.01 to 1000".to_owned(),
                     ("Part", []) => "0 to 10".to_owned(),
                     ("bool", []) => "true or false".to_owned(),
                     ("Levels", []) => "Five numbers".to_owned(),
                     ("SidPrefix", []) => "At most 32 characters".to_owned(),
                     ("super::Source", []) => "\"auto\", \"kmsg\", \"journal\" or \"file\"".to_owned(),
-                    ("FilePath", []) => "An absolute path".to_owned(),
                     ("super::From", []) => "\"start\" or \"end\"".to_owned(),
                     other => panic!("no range is known of {other:?}"),
                 };
@@ -461,8 +464,8 @@ mod tests {
         entry(section(&page, ".Sh PRESETS\n"), "preset");
         assert_eq!(
             (keys, headings),
-            (defaults.matches(" = ").count() - 1 + 2, 21),
-            "unverified-max-severity and scanner-files have no default"
+            (defaults.matches(" = ").count() - 1 + 3, 21),
+            "unverified-max-severity, scanner-files and the folder of the history have no default"
         );
     }
 

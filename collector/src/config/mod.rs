@@ -21,10 +21,12 @@ use firebell_shared::{
 use rustix::fs::OFlags;
 use serde::Deserialize;
 use std::{
+    ffi::OsStr,
     fs::{self, OpenOptions},
     io::{self, Read as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
+    time::Duration,
 };
 pub use value::{Count, FilePath, Prefix, Viewer, Whole};
 pub(crate) use value::{Name, Network, Time};
@@ -150,13 +152,31 @@ impl Default for Signatures {
 /// What is remembered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct History {
+    /// `folder`: where; without it, what systemd says or [`History::FOLDER`].
+    pub folder: Option<FilePath>,
     /// `max-alerts`: the newest so many incidents are kept.
     pub max_alerts: Count<1_000_000>,
+    /// `max-age`: an incident that was last told so long ago is forgotten.
+    pub max_age: Duration,
 }
 
 impl Default for History {
     fn default() -> Self {
-        Self { max_alerts: Whole(10_000) }
+        Self { folder: None, max_alerts: Whole(10_000), max_age: Duration::from_secs(365 * 86_400) }
+    }
+}
+
+impl History {
+    /// Where the history is when nobody says otherwise.
+    pub const FOLDER: &'static str = "/var/lib/firebell";
+
+    /// The folder; `state_directory` is what systemd has set, `$STATE_DIRECTORY`: paths with colons between them
+    /// (systemd.exec(5)).
+    #[must_use]
+    pub fn folder(&self, state_directory: Option<&OsStr>) -> PathBuf {
+        let first = |paths: &OsStr| std::env::split_paths(paths).find(|path| path.is_absolute());
+        let configured = self.folder.as_ref().map(|folder| folder.path().to_owned());
+        configured.or_else(|| state_directory.and_then(first)).unwrap_or_else(|| Self::FOLDER.into())
     }
 }
 
@@ -374,11 +394,21 @@ mod tests {
     }
 
     #[test]
+    fn the_history_is_where_the_file_says_else_where_systemd_says() {
+        let (mut history, system) = (History::default(), Some(OsStr::new("/srv/state:/srv/other")));
+        assert_eq!(history.folder(None), Path::new("/var/lib/firebell"));
+        assert_eq!(history.folder(system), Path::new("/srv/state"));
+        assert_eq!(history.folder(Some(OsStr::new("relative"))), Path::new("/var/lib/firebell"));
+        history.folder = FilePath::try_from("/mine").ok();
+        assert_eq!(history.folder(system), Path::new("/mine"));
+    }
+
+    #[test]
     fn what_is_in_force_is_itself_a_file_that_says_the_same() {
         let text = "[intake]\nsource = \"file\"\nfiles = [\"/var/log/a \\\"b\\\"\\u0007\"]\nfrom = \"start\"\nprefixes = [\"X \"]\n\
                     vouched-prefixes = [\"FBDEMO \"]\njournalctl = \"/a\"\n[bus]\nviewers = [\"ana\", \"@wheel\", \"1000\"]\ngroups = []\nbroadcast = true\n\
                     [engine]\nmax-sources = 9\nidle-close = \"2d\"\nunverified-max-severity = 3\n\
-                    accepted-words = [\"OK\"]\nhome = [\"192.0.2.0/24\", \"2001:db8::1\"]\n[history]\nmax-alerts = 5\n\
+                    accepted-words = [\"OK\"]\nhome = [\"192.0.2.0/24\", \"2001:db8::1\"]\n[history]\nfolder = \"/var/lib/x\"\nmax-alerts = 5\nmax-age = \"3650d\"\n\
                     [detect.fast-scan]\nhalf-life = \"90s\"\nthreshold = 0.1\nudp-weight = 1.0\n[detect.slow-scan]\nenabled = false\n\
                     [detect.insistent-tries]\nports = [22, \"80-90\"]\nwithin = \"1500ms\"\n[detect.egress]\nworm-ports = [1, 2]\n\
                     [detect.packet-count]\nlevels = [1, 2, 3, 4, 5]\n[lists]\ntrusted = [\"192.0.2.0/24\"]\nreputation-files = [\"/a\"]\nscanner-files = []\n\

@@ -135,9 +135,14 @@ impl<const MIN: u32, const MAX: u32> TryFrom<i64> for Whole<MIN, MAX> {
     }
 }
 
-/// A time as `500ms`, `90s`, `10m`, `1h` or `2d`: at least a second, at most 30 days.
+/// A time as `1500ms`, `90s`, `10m`, `1h` or `2d`: at least a second, at most `DAYS` days.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Time(pub(super) Duration);
+pub(crate) struct UpTo<const DAYS: u64>(pub(super) Duration);
+
+/// A time in which something is watched or waited for.
+pub(crate) type Time = UpTo<30>;
+/// A time for which something is kept.
+pub(super) type Age = UpTo<3650>;
 
 impl Time {
     pub(crate) const fn get(self) -> Duration {
@@ -145,16 +150,16 @@ impl Time {
     }
 }
 
-impl TryFrom<&str> for Time {
+impl<const DAYS: u64> TryFrom<&str> for UpTo<DAYS> {
     type Error = String;
 
     fn try_from(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no time; use a number and a unit from 1s to 30d: 1500ms, 90s, 10m, 1h, 2d");
+        let wrong = || format!("`{text}` is no time; use a number and a unit from 1s to {DAYS}d: 1500ms, 90s, 10m, 1h, 2d");
         let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
         let unit = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(wrong)?.1;
         let millis = number.parse::<u32>().ok().map(|number| u64::from(number) * unit);
         millis
-            .filter(|millis| (1_000..=30 * 86_400_000).contains(millis))
+            .filter(|millis| (1_000..=DAYS * 86_400_000).contains(millis))
             .map(|millis| Self(Duration::from_millis(millis)))
             .ok_or_else(wrong)
     }
@@ -373,6 +378,7 @@ from_text! {
     Prefix "a log prefix in quotes"
     Viewer "a user or group in quotes"
     Time "a time in quotes, as \"10m\""
+    Age "a time in quotes, as \"365d\""
     Network "a network in quotes"
     Word "a word in quotes"
     SidPrefix "a text in quotes"
@@ -557,7 +563,6 @@ value! {
     FilePath => FilePath: |value| value;
     Prefix => Prefix: |value| value;
     Viewer => Viewer: |value| value;
-    Time => Duration: |time| time.0;
     Score => f64: |score| score.0;
     Word => String: |word| word.0;
     SidPrefix => String: |text| text.0;
@@ -569,6 +574,18 @@ value! {
     Severity => u8: Severity::get;
     Part => f64: |part| part.0;
     Levels => [u32; 5]: |levels| levels.0;
+}
+
+impl<const DAYS: u64> Value<Duration> for UpTo<DAYS> {
+    fn value(self) -> Duration {
+        self.0
+    }
+}
+
+impl Value<Option<Self>> for FilePath {
+    fn value(self) -> Option<Self> {
+        Some(self)
+    }
 }
 
 impl<const MIN: u32, const MAX: u32> Value<usize> for Whole<MIN, MAX> {
@@ -660,6 +677,12 @@ print! {
 impl Print for Option<u8> {
     fn print(&self) -> Option<String> {
         self.as_ref().map(u8::to_string)
+    }
+}
+
+impl Print for Option<FilePath> {
+    fn print(&self) -> Option<String> {
+        self.as_ref().and_then(FilePath::print)
     }
 }
 

@@ -1,0 +1,413 @@
+//! The file `history.db`: one row for each incident, and what numbers come next.
+
+use super::folder;
+use crate::history::{Filter, PAGE_BYTES, Page, size};
+use firebell_shared::{alert::Alert, severity::Severity};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, Row, config::DbConfig, params};
+use std::{
+    io,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// Its name in the folder.
+pub const FILE: &str = "history.db";
+/// One answer looks at so many rows that it reads as a whole.
+const MAX_ROWS: usize = 1000;
+/// One answer takes so long at most, since alerts wait meanwhile.
+const MAX_LOOK: Duration = Duration::from_millis(250);
+/// A file up to this size is read through at the start, to find damage before it is written to: 64 MiB, a tenth of a second.
+const CHECK_UP_TO: u64 = 64 << 20;
+/// Rows that are forgotten in one transaction.
+const PRUNE_AT_ONCE: usize = 500;
+/// How much further numbers begin after an end that was not orderly: alerts may have been told that could not be written.
+const LEAP: (u64, u64) = (1000, 1_000_000);
+
+/// Each step brings the schema from the version that is its index to the next one. A step that was in a release stays
+/// as it is.
+///
+/// Numbers are those of the bus; `details` is JSON with the names of the bus.
+const SCHEMA: [&str; 1] = ["
+    CREATE TABLE state (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        history_id TEXT NOT NULL,
+        last_id INTEGER NOT NULL,
+        last_seq INTEGER NOT NULL,
+        is_orderly INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE alerts (
+        id INTEGER PRIMARY KEY,
+        seq INTEGER NOT NULL UNIQUE,
+        revision INTEGER NOT NULL,
+        time INTEGER NOT NULL,
+        severity INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        source TEXT NOT NULL,
+        summary TEXT NOT NULL,
+        details TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX alerts_by_time ON alerts (time);
+"];
+
+/// Why the history cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The folder or a file will not do.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// SQLite says so.
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    /// An alert does not become JSON, which is our mistake.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+}
+
+impl StoreError {
+    /// Is the file itself wrong, so that trying again is of no use?
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        match self {
+            // A schema without our tables gives `Unknown` ("no such table"), a row that we have not written one of the others.
+            Self::Sqlite(rusqlite::Error::SqliteFailure(error, _)) => {
+                matches!(error.code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown)
+            }
+            Self::Sqlite(
+                rusqlite::Error::SqlInputError { .. }
+                | rusqlite::Error::QueryReturnedNoRows
+                | rusqlite::Error::FromSqlConversionFailure(..)
+                | rusqlite::Error::IntegralValueOutOfRange(..)
+                | rusqlite::Error::InvalidColumnType(..)
+                | rusqlite::Error::Utf8Error(..),
+            ) => true,
+            _ => false,
+        }
+    }
+}
+
+/// The numbers that a history goes on with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Numbers {
+    /// Names this count of incidents.
+    pub history_id: String,
+    /// The highest id so far.
+    pub last_id: u64,
+    /// The highest sequence number so far.
+    pub last_seq: u64,
+}
+
+impl Numbers {
+    /// Those of a history that begins.
+    #[must_use]
+    pub fn new(history_id: String) -> Self {
+        Self { history_id, last_id: 0, last_seq: 0 }
+    }
+}
+
+/// What was in the way of the file and is now beside it.
+#[derive(Debug)]
+pub struct Aside {
+    /// Its new name.
+    pub path: PathBuf,
+    /// Why.
+    pub why: String,
+}
+
+/// The open database.
+#[derive(Debug)]
+pub struct Database {
+    connection: Connection,
+    numbers: Numbers,
+    rows: usize,
+    file: PathBuf,
+    /// Device and inode.
+    id: (u64, u64),
+}
+
+impl Database {
+    /// Opens the history in `folder`, or begins one with `fresh` numbers. A file that is damaged or of a newer version is
+    /// moved aside. With `is_fixed` the numbers are those of `fresh` in any case, since they have been told already: a
+    /// history with other ones is moved aside as well.
+    ///
+    /// # Errors
+    /// [`StoreError`]; trying again later may help.
+    pub fn open(folder: &Path, fresh: &Numbers, is_fixed: bool) -> Result<(Self, Vec<Aside>), StoreError> {
+        let file = folder.join(FILE);
+        folder::check(folder, &file)?;
+        let mut aside = Vec::new();
+        // A second one is ours, and a third is never needed.
+        for _ in 0..2 {
+            let (name, why) = match Self::try_open(&file, fresh) {
+                Ok(Opened::Fit(database)) if !is_fixed || database.numbers.history_id == fresh.history_id => return Ok((database, aside)),
+                Ok(Opened::Fit(_)) => ("earlier", "it could not be opened at the start, and other numbers are in use by now".to_owned()),
+                Ok(Opened::Newer(version)) => {
+                    ("newer", format!("a newer firebelld has written it (schema {version}, here {})", SCHEMA.len()))
+                }
+                Err(error) if error.is_damage() => ("damaged", error.to_string()),
+                Err(StoreError::Sqlite(rusqlite::Error::SqliteFailure(error, _))) if error.code == ErrorCode::DatabaseBusy => {
+                    return Err(io::Error::new(io::ErrorKind::ResourceBusy, "another firebelld writes to it").into());
+                }
+                Err(error) => return Err(error),
+            };
+            aside.push(Aside { path: folder::move_aside(&file, name)?, why });
+        }
+        match Self::try_open(&file, fresh)? {
+            Opened::Fit(database) => Ok((database, aside)),
+            Opened::Newer(_) => Err(io::Error::other("a newer firebelld writes to it at this moment").into()),
+        }
+    }
+
+    fn try_open(file: &Path, fresh: &Numbers) -> Result<Opened, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(file, flags)?;
+        // A collector that is about to end may still have it.
+        connection.busy_timeout(Duration::from_secs(1))?;
+        // One of a newer version is left exactly as it is.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+        // Nobody else: two collectors would give the same numbers to different incidents. And the index of the write-ahead
+        // log is then in memory and not in a file that others could map.
+        connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+        let version = connection.pragma_query_value(None, "user_version", |row| unsigned(row, 0))?;
+        let version = usize::try_from(version).unwrap_or(usize::MAX);
+        if version > SCHEMA.len() {
+            return Ok(Opened::Newer(version));
+        }
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
+        // In force only before the first table is made.
+        connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+        connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+        // With a write-ahead log, NORMAL would keep the file whole over a power cut but might lose the last transactions: an
+        // alert that was told would be gone, and its number given to another one. FULL waits for the disk once for each
+        // transaction, and one transaction holds all alerts that have gathered.
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        // What the log keeps of a burst, and what is kept in memory: 256 KiB are enough to look through a page of alerts.
+        connection.pragma_update_and_check(None, "journal_size_limit", 1 << 20, |_| Ok(()))?;
+        connection.pragma_update(None, "cache_size", -256)?;
+        // In pages of 4 KiB: the log is taken over into the file often, so that a small disk holds both.
+        connection.pragma_update_and_check(None, "wal_autocheckpoint", 64, |_| Ok(()))?;
+        connection.pragma_update(None, "cell_size_check", true)?;
+        if std::fs::metadata(file)?.len() <= CHECK_UP_TO {
+            let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+            if found != "ok" {
+                return Err(damage(&found));
+            }
+        }
+        let numbers = begin(&mut connection, version, fresh)?;
+        let rows = connection.query_row("SELECT count(*) FROM alerts", [], |row| unsigned(row, 0))?;
+        let rows = usize::try_from(rows).unwrap_or(usize::MAX);
+        Ok(Opened::Fit(Self { connection, numbers, rows, id: id(file)?, file: file.to_owned() }))
+    }
+
+    /// Is the file that is open still the one of its name? SQLite would write to one that was removed.
+    #[must_use]
+    pub fn is_in_place(&self) -> bool {
+        id(&self.file).is_ok_and(|id| id == self.id)
+    }
+
+    /// The numbers so far.
+    #[must_use]
+    pub fn numbers(&self) -> &Numbers {
+        &self.numbers
+    }
+
+    /// Incidents that are kept.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Writes alerts in one transaction: when this is `Ok` they are on the disk. Of an incident the highest revision stays,
+    /// whatever the order.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then nothing is written.
+    pub fn commit<'a>(&mut self, alerts: impl Iterator<Item = &'a Arc<Alert>>) -> Result<(), StoreError> {
+        let transaction = self.connection.transaction()?;
+        let (mut last_id, mut last_seq, mut rows) = (self.numbers.last_id, self.numbers.last_seq, self.rows);
+        {
+            let mut is_there = transaction.prepare("SELECT 1 FROM alerts WHERE id = ?1")?;
+            let mut put = transaction.prepare(
+                "INSERT INTO alerts (id, seq, revision, time, severity, kind, source, summary, details)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+                 ON CONFLICT (id) DO UPDATE SET seq = ?2, revision = ?3, time = ?4, severity = ?5, kind = ?6, source = ?7, summary = ?8,
+                 details = ?9 WHERE excluded.seq > seq",
+            )?;
+            for alert in alerts {
+                let (details, d) = (serde_json::to_string(&alert.details)?, &alert.details);
+                let (id, seq, time) = (signed(alert.id), signed(d.seq), signed(alert.time_usec));
+                rows += usize::from(!is_there.exists([id])?);
+                put.execute(params![id, seq, d.revision, time, alert.severity.get(), alert.kind, alert.source, alert.summary, details])?;
+                (last_id, last_seq) = (last_id.max(alert.id), last_seq.max(d.seq));
+            }
+        }
+        transaction.execute("UPDATE state SET last_id = ?1, last_seq = ?2", [signed(last_id), signed(last_seq)])?;
+        transaction.commit()?;
+        self.rows = rows;
+        (self.numbers.last_id, self.numbers.last_seq) = (last_id, last_seq);
+        Ok(())
+    }
+
+    /// Forgets some of the incidents that are older than `before` (microseconds since the Unix epoch) or more than the
+    /// newest `max`. True: there are more of them.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn prune(&mut self, before: u64, max: usize) -> Result<bool, StoreError> {
+        let too_many = self.rows.saturating_sub(max).min(PRUNE_AT_ONCE);
+        let transaction = self.connection.transaction()?;
+        let mut gone = transaction.execute(
+            "DELETE FROM alerts WHERE id IN (SELECT id FROM alerts WHERE time < ?1 ORDER BY time LIMIT ?2)",
+            [signed(before), signed(PRUNE_AT_ONCE)],
+        )?;
+        let too_many = too_many.saturating_sub(gone);
+        gone += transaction.execute("DELETE FROM alerts WHERE id IN (SELECT id FROM alerts ORDER BY seq LIMIT ?1)", [signed(too_many)])?;
+        transaction.commit()?;
+        self.rows = self.rows.saturating_sub(gone);
+        if gone > 0 {
+            // Each step gives one page back to the file system.
+            let mut vacuum = self.connection.prepare("PRAGMA incremental_vacuum")?;
+            let mut pages = vacuum.query([])?;
+            while pages.next()?.is_some() {}
+        }
+        Ok(gone >= PRUNE_AT_ONCE || self.rows > max)
+    }
+
+    /// The newest `max` incidents, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn newest(&self, max: usize) -> Result<Vec<Arc<Alert>>, StoreError> {
+        let mut select = self.connection.prepare(&format!("SELECT {COLUMNS} FROM alerts ORDER BY seq DESC LIMIT ?1"))?;
+        let mut rows = select.query([signed(max)])?;
+        let mut alerts = Vec::new();
+        while let Some(row) = rows.next()? {
+            alerts.push(Arc::new(read(row)?));
+        }
+        alerts.reverse();
+        Ok(alerts)
+    }
+
+    /// The newest revision of the incident `id`.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn get(&self, id: u64) -> Result<Option<Arc<Alert>>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM alerts WHERE id = ?1");
+        Ok(self.connection.query_row(&sql, [signed(id)], read).optional()?.map(Arc::new))
+    }
+
+    /// Alerts after `after_seq` up to `last_seq` that fit `filter`, oldest first, at most `limit`, and what one answer holds.
+    /// There is always a next page: that of what is in memory.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn list(&self, after_seq: u64, last_seq: u64, limit: usize, filter: &Filter) -> Result<Page, StoreError> {
+        let begun = Instant::now();
+        let mut page = Page { alerts: Vec::new(), last_seq: last_seq.max(after_seq), more: true };
+        let mut select = self.connection.prepare(&format!("SELECT {COLUMNS} FROM alerts WHERE seq > ?1 AND seq <= ?2 ORDER BY seq"))?;
+        let mut rows = select.query([signed(after_seq), signed(last_seq)])?;
+        let (mut looked_at, mut whole, mut bytes) = (after_seq, 0, 0);
+        while let Some(row) = rows.next()? {
+            // At least one row each time, or the next question would be the same.
+            let is_full = page.alerts.len() >= limit || whole >= MAX_ROWS || bytes >= PAGE_BYTES;
+            if is_full || (looked_at > after_seq && begun.elapsed() >= MAX_LOOK) {
+                page.last_seq = looked_at;
+                break;
+            }
+            looked_at = unsigned(row, 1)?;
+            if filter.may_fit(row.get(4)?, row.get_ref(5)?.as_str().unwrap_or_default(), unsigned(row, 3)?) {
+                whole += 1;
+                let alert = read(row)?;
+                if filter.fits(&alert) {
+                    bytes += size(&alert);
+                    page.alerts.push(Arc::new(alert));
+                }
+            }
+        }
+        Ok(page)
+    }
+
+    /// Ends in order: everything that was told is written, so that numbers go on without a leap.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn close(self) -> Result<(), StoreError> {
+        self.connection.execute("UPDATE state SET is_orderly = 1", [])?;
+        Ok(self.connection.close().map_err(|(_, error)| error)?)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+enum Opened {
+    Fit(Database),
+    Newer(usize),
+}
+
+/// Brings the schema up to date and takes the numbers, in one transaction.
+fn begin(connection: &mut Connection, version: usize, fresh: &Numbers) -> Result<Numbers, StoreError> {
+    let transaction = connection.transaction()?;
+    for step in SCHEMA.iter().skip(version) {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "user_version", signed(SCHEMA.len()))?;
+    transaction.execute(
+        "INSERT OR IGNORE INTO state (one, history_id, last_id, last_seq, is_orderly) VALUES (1, ?1, ?2, ?3, 1)",
+        params![fresh.history_id, signed(fresh.last_id), signed(fresh.last_seq)],
+    )?;
+    let (mut numbers, is_orderly) = transaction.query_row("SELECT history_id, last_id, last_seq, is_orderly FROM state", [], |row| {
+        Ok((Numbers { history_id: row.get(0)?, last_id: unsigned(row, 1)?, last_seq: unsigned(row, 2)? }, row.get::<_, bool>(3)?))
+    })?;
+    if !is_orderly {
+        numbers.last_id += LEAP.0;
+        numbers.last_seq += LEAP.1;
+    }
+    let (last_id, last_seq) = (signed(numbers.last_id), signed(numbers.last_seq));
+    transaction.execute("UPDATE state SET last_id = ?1, last_seq = ?2, is_orderly = 0", [last_id, last_seq])?;
+    transaction.commit()?;
+    Ok(numbers)
+}
+
+/// The columns that [`read`] reads, in its order.
+const COLUMNS: &str = "id, seq, revision, time, severity, kind, source, summary, details";
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Alert> {
+    let wrong = |column, error: Box<dyn std::error::Error + Send + Sync>| {
+        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, error)
+    };
+    let details = serde_json::from_str(row.get_ref(8)?.as_str()?).map_err(|error| wrong(8, error.into()))?;
+    let severity = Severity::try_from(row.get::<_, u8>(4)?).map_err(|error| wrong(4, error.into()))?;
+    Ok(Alert {
+        id: unsigned(row, 0)?,
+        time_usec: unsigned(row, 3)?,
+        severity,
+        kind: row.get(5)?,
+        source: row.get(6)?,
+        summary: row.get(7)?,
+        details,
+    })
+}
+
+fn id(file: &Path) -> io::Result<(u64, u64)> {
+    std::fs::metadata(file).map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
+fn damage(found: &str) -> StoreError {
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+    rusqlite::Error::SqliteFailure(code, Some(found.to_owned())).into()
+}
+
+/// SQLite's numbers have a sign. Ours are below 2^53, and times end there in the year 292277.
+fn signed(number: impl TryInto<i64>) -> i64 {
+    number.try_into().unwrap_or(i64::MAX)
+}
+
+fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    row.get::<_, i64>(column).map(|number| u64::try_from(number).unwrap_or(0))
+}

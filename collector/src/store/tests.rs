@@ -1,0 +1,385 @@
+use super::*;
+use crate::convert;
+use std::{fs, io::Read as _, process, sync::mpsc};
+
+const DAY: u64 = 86_400_000_000;
+const BOUNDS: Bounds = Bounds { max_alerts: 100_000, max_age: Duration::from_secs(3650 * 86_400) };
+
+fn alert(id: u64, seq: u64) -> Arc<Alert> {
+    let mut alert = convert::alert(&convert::tests::finding());
+    (alert.id, alert.details.seq, alert.time_usec) = (id, seq, 1_763_800_000_000_000 + seq);
+    Arc::new(alert)
+}
+
+fn fresh(name: &str) -> Numbers {
+    Numbers::new(name.into())
+}
+
+fn open(folder: &Path) -> Database {
+    let (database, aside) = Database::open(folder, &fresh("a"), false).unwrap();
+    assert!(aside.is_empty(), "{aside:?}");
+    database
+}
+
+fn seqs(alerts: &[Arc<Alert>]) -> Vec<u64> {
+    alerts.iter().map(|alert| alert.details.seq).collect()
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// A store in `folder`, and what it tells.
+fn store(folder: &Path) -> (Store, mpsc::Receiver<u64>, Numbers) {
+    let (told, hear) = mpsc::channel();
+    let found = Found::open(folder, BOUNDS, "b".into());
+    let numbers = found.numbers.clone();
+    let desk = Desk::new(move |alert| told.send(alert.details.seq).unwrap());
+    (Store::start(&desk, found, || ()).unwrap(), hear, numbers)
+}
+
+fn hear(told: &mpsc::Receiver<u64>) -> u64 {
+    told.recv_timeout(Duration::from_secs(20)).unwrap()
+}
+
+#[test]
+fn alerts_and_numbers_are_there_again_after_an_orderly_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut database = open(dir.path());
+    let alerts = [alert(1, 1), alert(2, 2), alert(1, 3)];
+    database.commit(alerts.iter()).unwrap();
+    database.close().unwrap();
+    assert_eq!(names(dir.path()), [FILE], "no log is left beside it");
+
+    let database = open(dir.path());
+    assert_eq!(*database.numbers(), Numbers { history_id: "a".into(), last_id: 2, last_seq: 3 });
+    assert_eq!(database.newest(10).unwrap(), [alert(2, 2), alert(1, 3)]);
+    assert_eq!(seqs(&database.newest(1).unwrap()), [3]);
+    assert_eq!((database.get(1).unwrap(), database.get(9).unwrap(), database.rows()), (Some(alert(1, 3)), None, 2));
+}
+
+#[test]
+fn after_another_end_numbers_leap_so_that_none_is_given_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut database = open(dir.path());
+    database.commit([alert(5, 50)].iter()).unwrap();
+    drop(database);
+    let database = open(dir.path());
+    assert_eq!(*database.numbers(), Numbers { history_id: "a".into(), last_id: 1005, last_seq: 1_000_050 });
+    assert_eq!(seqs(&database.newest(10).unwrap()), [50]);
+}
+
+#[test]
+fn an_older_revision_does_not_take_the_place_of_a_newer_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut database = open(dir.path());
+    database.commit([alert(1, 7)].iter()).unwrap();
+    database.commit([alert(1, 3)].iter()).unwrap();
+    assert_eq!((seqs(&database.newest(9).unwrap()), database.rows(), database.numbers().last_seq), (vec![7], 1, 7));
+}
+
+#[test]
+fn old_alerts_are_read_page_by_page_and_a_filter_leaves_out_what_does_not_fit() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut database = open(dir.path());
+    let alerts: Vec<_> = (1..=2500)
+        .map(|seq| {
+            let mut alert = alert(seq, seq);
+            Arc::make_mut(&mut alert).kind = if seq % 2 == 0 { "flood" } else { "syn-scan" }.into();
+            alert
+        })
+        .collect();
+    database.commit(alerts.iter()).unwrap();
+    let all = |filter: &Filter, limit: usize| {
+        let (mut after, mut found, mut pages) = (0, Vec::new(), 0);
+        while after < 2400 {
+            let page = database.list(after, 2400, limit, filter).unwrap();
+            assert!(page.more && page.last_seq > after && page.alerts.len() <= limit.min(1000));
+            (after, pages) = (page.last_seq, pages + 1);
+            found.extend(seqs(&page.alerts));
+        }
+        (found, pages)
+    };
+    assert_eq!(all(&Filter::default(), 700).0, (1..=2400).collect::<Vec<_>>());
+    let flood = Filter { kind: Some("flood".into()), ..Filter::default() };
+    assert_eq!(all(&flood, 5000).0, (1..=1200).map(|n| 2 * n).collect::<Vec<_>>());
+    let elsewhere = Filter { source: crate::history::network_of("203.0.113.9"), ..Filter::default() };
+    let (found, pages) = all(&elsewhere, 10);
+    assert!(found.is_empty() && pages >= 3, "no more than 1000 alerts are looked at for one answer: {pages}");
+}
+
+#[test]
+fn what_is_too_old_or_too_much_is_forgotten_and_its_room_given_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut database = open(dir.path());
+    let alerts: Vec<_> = (1..=3000).map(|seq| alert(seq, seq)).collect();
+    database.commit(alerts.iter()).unwrap();
+    let pages = |database: &Database| -> i64 { database.connection().pragma_query_value(None, "page_count", |row| row.get(0)).unwrap() };
+    let before = pages(&database);
+    while database.prune(1_763_800_000_000_000 + 1001, 1000).unwrap() {}
+    assert_eq!((database.rows(), seqs(&database.newest(1).unwrap()), database.get(2000).unwrap()), (1000, vec![3000], None));
+    assert_eq!(database.get(2001).unwrap(), Some(alert(2001, 2001)));
+    assert!(pages(&database) < before / 2, "{before} -> {}", pages(&database));
+    while database.prune(1_763_800_000_000_000 + DAY, 1000).unwrap() {}
+    assert_eq!(database.rows(), 0);
+    drop(database);
+    assert!(open(dir.path()).numbers().last_id >= 3000, "what is forgotten gives no number again");
+}
+
+#[test]
+fn a_damaged_file_is_moved_aside_and_a_new_history_begins() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join(FILE);
+    let mut database = open(dir.path());
+    let alerts: Vec<_> = (1..=200).map(|seq| alert(seq, seq)).collect();
+    database.commit(alerts.iter()).unwrap();
+    database.close().unwrap();
+    let whole = fs::read(&file).unwrap();
+
+    let mut broken = whole.clone();
+    for byte in &mut broken[8192..whole.len() / 2] {
+        *byte ^= 0x55;
+    }
+    let foreign = dir.path().join("foreign.db");
+    rusqlite::Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE x (y); PRAGMA user_version = 1").unwrap();
+    for (number, bytes) in
+        [b"this is no database, but it is longer than the header of one: ".repeat(9), broken, fs::read(&foreign).unwrap()]
+            .into_iter()
+            .enumerate()
+    {
+        fs::write(&file, &bytes).unwrap();
+        let (database, aside) = Database::open(dir.path(), &fresh(&number.to_string()), false).unwrap();
+        assert_eq!(aside.len(), 1, "{number}");
+        assert_eq!(fs::metadata(&aside[0].path).unwrap().len(), bytes.len() as u64, "{}", aside[0].why);
+        assert_eq!((database.numbers(), database.rows()), (&fresh(&number.to_string()), 0));
+        database.close().unwrap();
+    }
+}
+
+#[test]
+fn a_row_that_is_not_ours_is_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut database = open(dir.path());
+    database.commit([alert(1, 1)].iter()).unwrap();
+    database.connection().execute("UPDATE alerts SET severity = 77", []).unwrap();
+    assert!(database.newest(9).unwrap_err().is_damage());
+    database.close().unwrap();
+    let found = Found::open(dir.path(), BOUNDS, "b".into());
+    assert_eq!((found.numbers, found.newest.len()), (fresh("b"), 0));
+    assert!(names(dir.path()).contains(&"history.db.damaged.1".to_owned()));
+}
+
+#[test]
+fn a_history_of_a_newer_version_is_moved_aside_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut database = open(dir.path());
+    database.commit([alert(1, 1)].iter()).unwrap();
+    database.close().unwrap();
+    let newer = rusqlite::Connection::open(dir.path().join(FILE)).unwrap();
+    newer.execute_batch("CREATE TABLE of_tomorrow (x); PRAGMA user_version = 99").unwrap();
+    drop(newer);
+    let bytes = fs::read(dir.path().join(FILE)).unwrap();
+    let (database, aside) = Database::open(dir.path(), &fresh("b"), false).unwrap();
+    assert_eq!((database.numbers(), database.rows()), (&fresh("b"), 0));
+    assert_eq!(aside[0].path, dir.path().join("history.db.newer.1"));
+    assert!(fs::read(&aside[0].path).unwrap() == bytes, "it is another file");
+}
+
+#[test]
+fn two_collectors_do_not_write_to_one_history() {
+    let dir = tempfile::tempdir().unwrap();
+    let _first = open(dir.path());
+    let error = Database::open(dir.path(), &fresh("b"), false).unwrap_err();
+    assert!(error.to_string().contains("another firebelld") && !error.is_damage(), "{error}");
+}
+
+#[test]
+fn an_alert_is_on_the_disk_when_it_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let (told, hear_of) = mpsc::channel();
+    let found = Found::open(dir.path(), BOUNDS, "b".into());
+    // What another process could read at the moment of telling: the log beside the file is part of the database.
+    let copy = dir.path().join("copy");
+    let from = dir.path().to_owned();
+    let desk = Desk::new(move |_| {
+        let _ = fs::create_dir(&copy);
+        for name in [FILE, "history.db-wal"] {
+            fs::copy(from.join(name), copy.join(name)).unwrap();
+        }
+        told.send(open(&copy).newest(9).unwrap().len()).unwrap();
+        fs::remove_dir_all(&copy).unwrap();
+    });
+    let store = Store::start(&desk, found, || ()).unwrap();
+    for seq in 1..=3 {
+        store.tell(alert(seq, seq));
+        assert_eq!(hear_of.recv_timeout(Duration::from_secs(20)), Ok(usize::try_from(seq).unwrap()));
+    }
+    assert!(!store.is_failing());
+}
+
+#[test]
+fn without_a_folder_alerts_are_told_at_once_and_written_when_there_is_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("state");
+    let (store, told, numbers) = store(&folder);
+    assert!(store.is_failing());
+    for seq in 1..=3 {
+        store.tell(alert(seq, seq));
+        assert_eq!(hear(&told), seq);
+    }
+    fs::create_dir(&folder).unwrap();
+    wait_until(|| !store.is_failing());
+    store.tell(alert(4, 4));
+    assert_eq!(hear(&told), 4);
+    drop(store);
+    let database = open(&folder);
+    assert_eq!((seqs(&database.newest(9).unwrap()), &database.numbers().history_id), (vec![1, 2, 3, 4], &numbers.history_id));
+    assert_eq!(database.numbers().last_id, 4);
+}
+
+#[test]
+fn when_the_folder_is_taken_away_alerts_go_to_the_new_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("state");
+    fs::create_dir(&folder).unwrap();
+    let (store, told, numbers) = store(&folder);
+    store.tell(alert(1, 1));
+    assert_eq!(hear(&told), 1);
+    fs::rename(&folder, dir.path().join("elsewhere")).unwrap();
+    store.tell(alert(2, 2));
+    assert_eq!(hear(&told), 2);
+    assert!(store.is_failing());
+    fs::create_dir(&folder).unwrap();
+    wait_until(|| !store.is_failing());
+    drop(store);
+    let database = open(&folder);
+    assert_eq!((seqs(&database.newest(9).unwrap()), &database.numbers().history_id), (vec![2], &numbers.history_id));
+}
+
+#[test]
+fn a_history_that_cannot_be_opened_at_the_start_is_kept_beside_the_new_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut database = open(dir.path());
+    database.commit([alert(1, 1)].iter()).unwrap();
+    let (store, told, numbers) = store(dir.path());
+    assert_eq!(numbers, fresh("b"), "it is in use");
+    store.tell(alert(1, 1));
+    assert_eq!(hear(&told), 1);
+    database.close().unwrap();
+    wait_until(|| !store.is_failing());
+    drop(store);
+    assert_eq!(names(dir.path()), [FILE, "history.db.earlier.1"]);
+    assert_eq!(open(dir.path()).numbers().history_id, "b");
+}
+
+#[test]
+fn what_the_disk_does_not_take_in_time_is_told_in_order_and_kept_within_bounds() {
+    let dir = tempfile::tempdir().unwrap();
+    let (told, hear_of) = mpsc::channel();
+    let desk = Desk::new(move |alert| told.send(alert.details.seq).unwrap());
+    // Without the thread: a disk that hangs.
+    let hanging = Store { desk: Arc::clone(&desk), thread: None };
+    hanging.tell(alert(1, 1));
+    assert!(hanging.relieve().is_some_and(|left| left <= PATIENCE));
+    assert_eq!(hear_of.try_iter().count(), 0);
+    desk.lock().since = Instant::now().checked_sub(PATIENCE);
+    assert_eq!(hanging.relieve(), None);
+    assert!(hanging.is_failing());
+
+    desk.lock().is_failing = false;
+    for seq in 2..=3000 {
+        hanging.tell(alert(seq, seq));
+    }
+    hanging.tell(alert(3000, 3001));
+    assert_eq!(hear_of.try_iter().collect::<Vec<_>>(), (1..=3001).collect::<Vec<_>>());
+    {
+        let inbox = desk.lock();
+        assert_eq!((inbox.late.len(), inbox.counts.dropped), (MAX_LATE, 2000));
+        assert_eq!(seqs(&inbox.late.values().rev().take(2).cloned().collect::<Vec<_>>()), [3001, 2999]);
+    }
+    drop(hanging);
+
+    desk.lock().has_ended = false;
+    let mut found = Found::open(dir.path(), BOUNDS, "b".into());
+    let database = found.database.take();
+    let store = Store::start(&desk, found, || ()).unwrap();
+    // The folder is there, so the next try writes everything.
+    drop(database);
+    wait_until(|| !store.is_failing());
+    drop(store);
+    assert_eq!(open(dir.path()).get(3000).unwrap(), Some(alert(3000, 3001)));
+}
+
+#[test]
+fn a_full_disk_does_not_stop_the_telling_and_afterwards_everything_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let found = Found::open(dir.path(), BOUNDS, "b".into());
+    let database = found.database.as_ref().unwrap();
+    let limit =
+        |database: &Database, pages: i64| database.connection().pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
+    limit(database, 12);
+    let (told, hear_of) = mpsc::channel();
+    let desk = Desk::new(move |alert| told.send(alert.details.seq).unwrap());
+    let store = Store::start(&desk, found, || ()).unwrap();
+    for seq in 1..=100 {
+        store.tell(alert(seq, seq));
+        assert_eq!(hear(&hear_of), seq);
+    }
+    assert!(store.is_failing());
+    drop(store);
+    let database = open(dir.path());
+    let written = database.rows();
+    assert!(written < 100, "the disk was not full");
+}
+
+/// Commits in a loop until it is killed; says each number after its commit.
+#[test]
+#[ignore = "started by the test below"]
+fn commit_until_killed() {
+    let folder = std::env::var_os("FIREBELL_TEST_STORE").unwrap();
+    let (store, told, numbers) = store(Path::new(&folder));
+    for n in 1_u64.. {
+        store.tell(alert(numbers.last_id + n, numbers.last_seq + n));
+        println!("told {} {}", numbers.last_id + n, hear(&told));
+    }
+}
+
+#[test]
+fn killed_at_any_moment_everything_that_was_told_is_there_and_no_number_comes_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut told: Vec<u64> = Vec::new();
+    for round in 0..20 {
+        let mut child = process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "store::tests::commit_until_killed", "--ignored", "--nocapture"])
+            .env("FIREBELL_TEST_STORE", dir.path())
+            .stdout(process::Stdio::piped())
+            .stderr(process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut out = child.stdout.take().unwrap();
+        let mut said = vec![0; 400 + 97 * round];
+        out.read_exact(&mut said).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        out.read_to_end(&mut said).unwrap();
+        let said = String::from_utf8_lossy(&said);
+        // The last line may be cut.
+        let whole = &said[..=said.rfind('\n').unwrap()];
+        told.extend(whole.lines().filter_map(|line| line.split_once("told ")?.1.split(' ').next()?.parse::<u64>().ok()));
+    }
+    assert!(told.len() > 100 && told.is_sorted_by(|a, b| a < b), "{told:?}");
+    let database = open(dir.path());
+    for id in &told {
+        assert!(database.get(*id).unwrap().is_some(), "{id} was told and is not there");
+    }
+}
+
+fn wait_until(wanted: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(30);
+    while !wanted() {
+        assert!(Instant::now() < end, "it does not come true");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
