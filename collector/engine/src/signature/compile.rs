@@ -410,10 +410,17 @@ fn networks(ranges: &[Range], depth: Depth) -> Option<Vec<u32>> {
         // A network that is wider than the depth stands for several places.
         let (missing, bits) = if address.is_ipv4() { (v4.saturating_sub(length), 32 - v4) } else { (v6.saturating_sub(length), 128 - v6) };
         let count = 1_usize.checked_shl(missing).filter(|count| values.len() + count <= MAX_NETWORKS)?;
+        // Of an address in the network, as people write it, only the network counts.
         values.extend((0_u128..).take(count).map(|step| match address {
             #[allow(clippy::cast_possible_truncation, reason = "less than 2^24 steps of an IPv4 address")]
-            IpAddr::V4(first) => upper(Ipv4Addr::from_bits(first.to_bits() | (step << bits) as u32).into(), depth),
-            IpAddr::V6(first) => upper(Ipv6Addr::from_bits(first.to_bits() | step << bits).into(), depth),
+            IpAddr::V4(any) => {
+                let first = any.to_bits() & !u32::MAX.checked_shr(length).unwrap_or(0);
+                upper(Ipv4Addr::from_bits(first | (step << bits) as u32).into(), depth)
+            }
+            IpAddr::V6(any) => {
+                let first = any.to_bits() & !u128::MAX.checked_shr(length).unwrap_or(0);
+                upper(Ipv6Addr::from_bits(first | step << bits).into(), depth)
+            }
         }));
     }
     values.sort_unstable();
