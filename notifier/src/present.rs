@@ -6,7 +6,7 @@
 use firebell_shared::{
     alert::{Action, Alert, Attribution, OriginWord, Phase},
     severity::Severity,
-    text,
+    text::{self, thousands},
 };
 use std::{fmt::Write as _, net::IpAddr};
 
@@ -88,11 +88,11 @@ pub(crate) fn several(count: u64, first: &[String], worst: Severity, stay_from: 
     let mut body: Vec<String> = first.iter().map(|title| format!("{title}.")).collect();
     let rest = count.saturating_sub(first.len() as u64);
     if rest > 0 {
-        body.push(format!("And {} more.", number(rest)));
+        body.push(format!("And {} more.", thousands(rest)));
     }
     body.push("Shown together, so that they do not fill your screen.".to_owned());
     Popup {
-        title: format!("{} more firewall incidents", number(count)),
+        title: format!("{} more firewall incidents", thousands(count)),
         body: lines(&body),
         severity: worst,
         stays: worst >= stay_from,
@@ -168,7 +168,7 @@ fn what(alert: &Alert) -> String {
             0 | 1 => String::new(),
             n => format!(" on {}", several_addresses(n, "several addresses")),
         };
-        format!("{technique}: {} {}{on} {took}{}.", number(n), plural(n, word), which_ports(&d.ports))
+        format!("{technique}: {} {}{on} {took}{}.", thousands(n), plural(n, word), which_ports(&d.ports))
     };
     match alert.kind.as_str() {
         "syn-scan" => ports("TCP SYN scan", "port"),
@@ -390,7 +390,7 @@ fn duration(micros: u64) -> String {
 }
 
 fn counted(n: u64, word: &str) -> String {
-    format!("{} {}", number(n), plural(n, word))
+    format!("{} {}", thousands(n), plural(n, word))
 }
 
 fn plural(n: u64, word: &str) -> String {
@@ -399,19 +399,6 @@ fn plural(n: u64, word: &str) -> String {
         (_, "address") => "addresses".to_owned(),
         (_, word) => format!("{word}s"),
     }
-}
-
-/// `1,000`.
-fn number(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 /// Somebody else's sentence: safe, bounded, with a full stop.
@@ -547,7 +534,7 @@ pub(crate) mod tests {
     #[test]
     fn numbers_and_durations_read_well() {
         assert_eq!(
-            (number(0), number(999), number(1000), number(1_234_567)),
+            (thousands(0), thousands(999), thousands(1000), thousands(1_234_567)),
             ("0".into(), "999".into(), "1,000".into(), "1,234,567".into())
         );
         assert_eq!(duration(999_999), "in less than a second");

@@ -63,6 +63,20 @@ impl Room<'_> {
     }
 }
 
+/// `1996` as `1,996`.
+#[must_use]
+pub fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (n, digit) in digits.chars().enumerate() {
+        if n > 0 && (digits.len() - n).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// Characters that do something else than show themselves.
 ///
 /// Unicode general categories Cc, Cf, Zl and Zp, plus the tag and variation blocks that hide text

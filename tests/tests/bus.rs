@@ -163,12 +163,8 @@ fn an_alert_is_explained_to_those_who_may_hear_it() -> Result<()> {
         let bus = Bus::up(true)?;
         let mut feed = Feed::new(&bus, "")?;
         let explained = block_on(async {
-            let connection = connect(&bus).await?;
-            let proxy = CollectorProxy::new(&connection).await?;
-            let mut alerts = proxy.receive_alert().await?;
-            proxy.subscribe().await?;
-            feed.write(&scan_lines("DROP", "198.51.100.66", 8))?;
-            let alert = next_alert(&mut alerts).await?;
+            let proxy = CollectorProxy::new(&connect(&bus).await?).await?;
+            let alert = alert_of_a_scan(&proxy, &mut feed).await?;
             ensure!(is_error(&proxy.explain(alert.id + 1000).await, "NotFound"));
             Ok((alert.id, proxy.explain(alert.id).await?))
         })?;
@@ -199,12 +195,8 @@ fn the_command_for_people_tells_how_it_is_what_there_was_and_what_one_is() -> Re
         let bus = Bus::up(true)?;
         let mut feed = Feed::new(&bus, "")?;
         let id = block_on(async {
-            let connection = connect(&bus).await?;
-            let proxy = CollectorProxy::new(&connection).await?;
-            let mut alerts = proxy.receive_alert().await?;
-            proxy.subscribe().await?;
-            feed.write(&scan_lines("DROP", "198.51.100.66", 8))?;
-            Ok(next_alert(&mut alerts).await?.id)
+            let proxy = CollectorProxy::new(&connect(&bus).await?).await?;
+            Ok(alert_of_a_scan(&proxy, &mut feed).await?.id)
         })?;
         let firebell = |arguments: &[&str]| -> Result<(i32, String)> {
             let output = Command::new(built()?.join("firebell")).args(arguments).env("DBUS_SYSTEM_BUS_ADDRESS", bus.address()).output()?;
@@ -673,6 +665,14 @@ impl Feed {
     fn write(&mut self, lines: &str) -> Result<()> {
         Ok(self.pipe.write_all(lines.as_bytes())?)
     }
+}
+
+/// Subscribes, lets a scan come, and hears of it.
+async fn alert_of_a_scan(proxy: &CollectorProxy<'_>, feed: &mut Feed) -> Result<Alert> {
+    let mut alerts = proxy.receive_alert().await?;
+    proxy.subscribe().await?;
+    feed.write(&scan_lines("DROP", "198.51.100.66", 8))?;
+    next_alert(&mut alerts).await
 }
 
 fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {

@@ -4,10 +4,10 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-use firebell_engine::finding::{Delivery, Finding, Kind, Source};
+use firebell_engine::finding::{Delivery, Kind};
 use firebell_tests::{
     corpus::{self, Label},
-    coverage::rows,
+    coverage::{rows, verdict::source},
     replay::{Story, findings, stories},
 };
 use std::{collections::BTreeMap, sync::LazyLock};
@@ -25,15 +25,6 @@ static VERDICTS: LazyLock<BTreeMap<String, Vec<Story>>> = LazyLock::new(|| {
 
 fn labels() -> Vec<Label> {
     rows::captures().unwrap()
-}
-
-fn source(finding: &Finding) -> String {
-    match finding.source {
-        Source::Address(address) => address.to_string(),
-        Source::Network(address, length) => format!("{address}/{length}"),
-        Source::Set => format!("{} sources", finding.sources.len()),
-        Source::Own => "this host".to_owned(),
-    }
 }
 
 /// The kind that each type of scan must be called, whatever the table says.

@@ -1,10 +1,8 @@
 //! What another configuration would say of the same log.
 
-use crate::{
-    report::{Alert, thousands},
-    times,
-};
+use crate::{report::Alert, times};
 use anyhow::{Context as _, ensure};
+use firebell_shared::text::thousands;
 use serde::Serialize;
 use std::{
     collections::HashMap,

@@ -8,6 +8,7 @@ use firebell_engine::{
     finding::{Finding, Kind, Phase, Signature, Source as Who, Tool},
     tick::Tick,
 };
+use firebell_shared::text::thousands;
 use serde::Serialize;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -455,19 +456,6 @@ fn table<const N: usize>(into: &mut Vec<u8>, head: [&str; N], rows: &[[String; N
         }
         let _ = writeln!(into, "{}", line.trim_end());
     }
-}
-
-/// `1996` as `1,996`.
-pub(crate) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (n, digit) in digits.chars().enumerate() {
-        if n > 0 && (digits.len() - n).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

@@ -108,6 +108,7 @@ pub enum Source {
     Own,
 }
 
+/// An enumeration whose variants have a word each.
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)* }) => {
         $(#[$doc])*
@@ -118,7 +119,7 @@ macro_rules! words {
             /// All of them, in order.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
-            /// The word for it on the bus and in JSON.
+            /// The word for it on the bus, in JSON and in rule files.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word,)* }
@@ -126,6 +127,7 @@ macro_rules! words {
         }
     };
 }
+pub(crate) use words;
 
 words! {
     /// What an incident is.

@@ -335,11 +335,8 @@ fn a_full_disk_does_not_stop_the_telling() {
 }
 
 /// Commits in a loop until it is killed; says each number after its commit.
-#[test]
-#[ignore = "started by the test below"]
-fn commit_until_killed() {
-    let folder = std::env::var_os("FIREBELL_TEST_STORE").unwrap();
-    let (store, told, numbers) = store(Path::new(&folder));
+fn commit_until_killed(folder: &Path) {
+    let (store, told, numbers) = store(folder);
     for n in 1_u64.. {
         store.tell(alert(numbers.last_id + n, numbers.last_seq + n));
         println!("told {} {}", numbers.last_id + n, hear(&told));
@@ -348,11 +345,19 @@ fn commit_until_killed() {
 
 #[test]
 fn killed_at_any_moment_everything_that_was_told_is_there_and_no_number_comes_twice() {
+    // The program that is killed is this test once more.
+    if let Some(folder) = std::env::var_os("FIREBELL_TEST_STORE") {
+        commit_until_killed(Path::new(&folder));
+    }
     let dir = tempfile::tempdir().unwrap();
     let mut told: Vec<u64> = Vec::new();
     for round in 0..20 {
         let mut child = process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "store::tests::commit_until_killed", "--ignored", "--nocapture"])
+            .args([
+                "--exact",
+                "store::tests::killed_at_any_moment_everything_that_was_told_is_there_and_no_number_comes_twice",
+                "--nocapture",
+            ])
             .env("FIREBELL_TEST_STORE", dir.path())
             .stdout(process::Stdio::piped())
             .stderr(process::Stdio::null())

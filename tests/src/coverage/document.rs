@@ -11,6 +11,7 @@ use firebell_engine::{
     engine::Config,
     finding::{Delivery, Finding, Kind},
 };
+use firebell_shared::text::thousands;
 use firebell_traffic::{
     DAY, START, desktop,
     diary::{History, popups},
@@ -149,6 +150,13 @@ fn quiet(history: &History) -> Quiet {
 /// Few services on many addresses: from the Internet such things are background.
 fn is_sweep(label: &Label) -> bool {
     matches!(label.scan_type.as_str(), "icmp-sweep" | "tcp-port-sweep" | "tcp-syn-zmap")
+}
+
+/// What is told of a log, all of it.
+fn said(verdict: &Verdict) -> String {
+    let said: Vec<String> =
+        verdict.incidents.iter().map(|incident| format!("{} ({})", incident.kind.as_str(), told(Some(incident.delivery)))).collect();
+    if said.is_empty() { "nothing".to_owned() } else { said.join(", ") }
 }
 
 const fn told(delivery: Option<Delivery>) -> &'static str {
@@ -402,16 +410,10 @@ fn misses(out: &mut String, judged: &Judged) -> std::fmt::Result {
     for (reason, names) in by_reason {
         writeln!(out, "| {} | {reason} |", names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" "))?;
     }
-    let limited = judged
-        .exposed_limited
-        .incidents
-        .iter()
-        .map(|incident| format!("{} ({})", incident.kind.as_str(), told(Some(incident.delivery))))
-        .collect::<Vec<_>>();
     writeln!(
         out,
         "| `exposed-and-scanned.ufw`: twenty ports on a busy exposed host behind ufw's rules | the limit is used up by the background, and no line of the scan is left. What is told instead: {}. Without the limit: {} |",
-        if limited.is_empty() { "nothing".to_owned() } else { limited.join(", ") },
+        said(&judged.exposed_limited),
         judged
             .exposed
             .main()
@@ -512,18 +514,7 @@ fn capture(out: &mut String, label: &Label, verdict: &Verdict) -> std::fmt::Resu
 fn harmless(out: &mut String, judged: &Judged) -> std::fmt::Result {
     out.push_str("## Harmless traffic\n\n| log | what | told |\n|---|---|---|\n");
     for (label, verdict) in judged.captures.iter().filter(|(label, _)| label.expect == "quiet") {
-        let said = verdict
-            .incidents
-            .iter()
-            .map(|incident| format!("{} ({})", incident.kind.as_str(), told(Some(incident.delivery))))
-            .collect::<Vec<_>>();
-        writeln!(
-            out,
-            "| {} | {} | {} |",
-            label.capture,
-            label.scan_type,
-            if said.is_empty() { "nothing".to_owned() } else { said.join(", ") }
-        )?;
+        writeln!(out, "| {} | {} | {} |", label.capture, label.scan_type, said(verdict))?;
     }
     let parts = desktop::PARTS.map(|(name, _)| name).join("; ");
     for (name, what, quiet) in [
@@ -541,17 +532,4 @@ fn harmless(out: &mut String, judged: &Judged) -> std::fmt::Result {
         )?;
     }
     Ok(())
-}
-
-/// `1996` as `1,996`.
-fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (n, digit) in digits.chars().enumerate() {
-        if n > 0 && (digits.len() - n).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }

@@ -90,7 +90,9 @@ impl Verdict {
     }
 }
 
-fn source(finding: &Finding) -> String {
+/// Who it is, in a word.
+#[must_use]
+pub fn source(finding: &Finding) -> String {
     match finding.source {
         Source::Address(address) => address.to_string(),
         Source::Network(address, length) => format!("{address}/{length}"),

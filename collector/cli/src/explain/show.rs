@@ -1,7 +1,8 @@
 //! A case, as text and as JSON.
 
 use super::case::{Case, Peak, figure};
-use crate::{report::thousands, times};
+use crate::times;
+use firebell_shared::text::thousands;
 use std::io::Write as _;
 
 /// One document. Writing into memory does not fail, neither here nor below.

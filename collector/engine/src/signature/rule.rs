@@ -1,7 +1,10 @@
 //! What a rule says: plain values that a loader has checked, and that [`super::compile`] makes quick.
 
 use super::{pattern::Pattern, techniques::Technique};
-use crate::{config::Network, finding::Action};
+use crate::{
+    config::Network,
+    finding::{Action, words},
+};
 use std::time::Duration;
 
 /// One known packet, and what to make of it.
@@ -29,25 +32,6 @@ pub struct Rule {
     pub matching: Match,
     /// How often.
     pub count: Option<Count>,
-}
-
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum $name { $($(#[$vdoc])* $variant,)* }
-
-        impl $name {
-            /// All of them, in order.
-            pub const ALL: &[Self] = &[$(Self::$variant,)*];
-
-            /// The word for it in rule files.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word,)* }
-            }
-        }
-    };
 }
 
 words! {
