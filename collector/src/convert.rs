@@ -3,6 +3,7 @@
 use firebell_engine::{
     finding::{self, Finding, Signature, Source},
     origin::Origin,
+    signature::Confidence,
 };
 use firebell_shared::{
     alert::{Action, Alert, Attribution, Delivery, Details, MAX_ENTRIES, OriginWord, Phase},
@@ -13,6 +14,7 @@ use firebell_shared::{
 /// Makes the alert of a finding. All its text is fit to show; lists have at most [`MAX_ENTRIES`] entries.
 #[must_use]
 pub fn alert(finding: &Finding) -> Alert {
+    let known = known(finding);
     Alert {
         id: finding.id,
         time_usec: finding.at.as_micros(),
@@ -41,6 +43,8 @@ pub fn alert(finding: &Finding) -> Alert {
             attribution: attribution(finding.attribution),
             tool: finding.tool.map(|tool| tool.name.to_owned()).unwrap_or_default(),
             signatures: finding.signatures.iter().take(MAX_ENTRIES).map(signature).collect(),
+            known: known.map(|known| safe(known.title.as_bytes(), MAX_FIELD)).unwrap_or_default(),
+            known_surely: known.is_some_and(|known| known.confidence == Confidence::Sure),
             attack: finding.attack.iter().take(MAX_ENTRIES).map(|id| (*id).to_owned()).collect(),
             interface: safe(&finding.interface, MAX_FIELD),
             prefix: safe(&finding.prefix, MAX_FIELD),
@@ -56,6 +60,16 @@ pub fn alert(finding: &Finding) -> Alert {
 /// `mirai-syn: Mirai looks for victims x12`: what fitted, and how many packets did.
 fn signature(Signature { id, title, count, .. }: &Signature) -> String {
     safe(format!("{id}: {title} x{count}").as_bytes(), MAX_FIELD)
+}
+
+/// What the incident is known for, in one rule: the best that is sure, else the best that is likely and fitted half of the
+/// packets. A scan of many ports meets many a likely rule with a packet or two, and is none of what they look for.
+fn known(finding: &Finding) -> Option<&Signature> {
+    finding.signatures.iter().find(|known| match known.confidence {
+        Confidence::Sure => true,
+        Confidence::Likely => known.count.saturating_mul(2) >= finding.packets,
+        Confidence::Hint => false,
+    })
 }
 
 fn source(source: Source) -> String {
@@ -133,7 +147,7 @@ fn last_hop(mac: &[u8]) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use firebell_engine::{finding::Kind, signature::Confidence, tick::Tick};
+    use firebell_engine::{finding::Kind, tick::Tick};
 
     pub(crate) fn finding() -> Finding {
         Finding {
@@ -188,8 +202,23 @@ pub(crate) mod tests {
         assert_eq!(alert.details.protocol, "tcp");
         assert_eq!(alert.details.mac, "52:54:00:00:00:42");
         assert_eq!(alert.details.signatures, ["nmap-os-ecn: Nmap OS detection x3"]);
+        assert_eq!((alert.details.known.as_str(), alert.details.known_surely), ("Nmap OS detection", true));
         assert_eq!(alert.details.targets.len(), MAX_ENTRIES);
         assert_eq!(Alert::from_wire(alert.to_wire()), Ok(alert));
+    }
+
+    #[test]
+    fn an_incident_is_known_for_its_best_rule_that_is_no_hint_nor_a_stray_packet() {
+        let rule = |confidence, count| Signature { confidence, count, ..finding().signatures.remove(0) };
+        let known = |signatures| {
+            let details = alert(&Finding { signatures, packets: 10, ..finding() }).details;
+            (!details.known.is_empty(), details.known_surely)
+        };
+        let (hint, stray, likely) = (rule(Confidence::Hint, 10), rule(Confidence::Likely, 4), rule(Confidence::Likely, 5));
+        assert_eq!(known(vec![hint.clone()]), (false, false));
+        assert_eq!(known(vec![stray.clone(), hint.clone()]), (false, false));
+        assert_eq!(known(vec![stray, likely.clone(), hint]), (true, false));
+        assert_eq!(known(vec![rule(Confidence::Sure, 1), likely]), (true, true));
     }
 
     #[test]

@@ -136,6 +136,7 @@ pub(crate) fn title(alert: &Alert) -> String {
 fn body(alert: &Alert) -> Vec<String> {
     let d = &alert.details;
     let mut lines = vec![what(alert)];
+    lines.extend(known(alert));
     if !d.tool.is_empty() {
         lines.push(format!("Tool: {}.", text::safe(d.tool.as_bytes(), 64)));
     }
@@ -211,6 +212,23 @@ fn what(alert: &Alert) -> String {
         _ if !alert.summary.trim().is_empty() => sentence(&alert.summary),
         _ => format!("{} {took}.", counted(d.packets, "packet")),
     }
+}
+
+/// What its packets are known as. A `signature` is that and nothing else, so there it is said already.
+fn known(alert: &Alert) -> Option<String> {
+    let d = &alert.details;
+    let title = d.known.trim();
+    if title.is_empty() || alert.kind == "signature" || title.eq_ignore_ascii_case(&d.tool) {
+        return None;
+    }
+    // Some titles say themselves that it is only likely.
+    Some(if title.starts_with("Looks like ") {
+        sentence(title)
+    } else if d.known_surely {
+        sentence(&format!("Recognised: {title}"))
+    } else {
+        sentence(&format!("Looks like: {title}"))
+    })
 }
 
 /// What speaks against it, where something does.
@@ -484,6 +502,26 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn what_is_known_is_one_sentence_and_no_surer_than_the_rule() {
+        let mut scan = alert(1, "insistent-tries", 3);
+        let second = |scan: &Alert| incident(scan, Severity::AIMED).body.lines().nth(1).unwrap().to_owned();
+        assert_eq!(second(&scan), "The firewall dropped the packets.");
+        scan.details.known = "Mirai looks for \u{1b}[31m<b>victims</b>".into();
+        assert_eq!(second(&scan), r"Looks like: Mirai looks for \x1b[31m<b>victims</b>.");
+        scan.details.known_surely = true;
+        assert!(second(&scan).starts_with("Recognised: Mirai looks for "), "{}", second(&scan));
+        scan.details.known = "Looks like hping".into();
+        assert_eq!(second(&scan), "Looks like hping.");
+        scan.details.known = "x".repeat(1000);
+        assert!(second(&scan).len() <= MAX_SENTENCE + 1);
+        (scan.details.known, scan.details.tool) = ("masscan".into(), "masscan".into());
+        assert_eq!(second(&scan), "Tool: masscan.");
+        scan.kind = "signature".into();
+        scan.details.known = "SQL Slammer".into();
+        assert!(!incident(&scan, Severity::AIMED).body.contains("Recognised"), "its own sentence says that");
+    }
+
+    #[test]
     fn a_set_of_sources_does_not_name_one_of_them_as_the_culprit() {
         let mut decoys = alert(1, "decoy-scan", 3);
         decoys.source = String::new();
@@ -551,12 +589,12 @@ pub(crate) mod tests {
     prop_compose! {
         fn any_alert()(
             kind in prop_oneof![Just(0_usize), 0..KINDS.len()], odd_kind in prop::option::of(any_text()), severity in 1_u8..=5,
-            texts in prop::array::uniform8(any_text()), list in prop::collection::vec(any_text(), 0..20),
+            texts in prop::array::uniform9(any_text()), list in prop::collection::vec(any_text(), 0..20),
             numbers in any::<(u64, u64, u64, u32, Option<u32>)>(), phase in 0_usize..6,
         ) -> Alert {
             let mut a = alert(1, KINDS[kind], severity);
             if let Some(odd) = odd_kind { a.kind = odd; }
-            [&mut a.source, &mut a.summary, &mut a.details.ports, &mut a.details.protocol, &mut a.details.tool, &mut a.details.advice, &mut a.details.why, &mut a.details.prefix]
+            [&mut a.source, &mut a.summary, &mut a.details.ports, &mut a.details.protocol, &mut a.details.tool, &mut a.details.known, &mut a.details.advice, &mut a.details.why, &mut a.details.prefix]
                 .into_iter().zip(texts).for_each(|(field, text)| *field = text);
             a.details.targets.clone_from(&list);
             a.details.sources = list;

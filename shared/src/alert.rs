@@ -181,6 +181,10 @@ pub struct Details {
     pub tool: String,
     /// Rules that fitted, the best first, each as `id: title xN` with the number of packets.
     pub signatures: Vec<String>,
+    /// Title of the best of these rules that is more than a hint and says something about the incident as a whole, or empty.
+    pub known: String,
+    /// Only what [`Details::known`] says sends such packets; otherwise it is likely.
+    pub known_surely: bool,
     /// MITRE ATT&CK technique ids.
     pub attack: Vec<String>,
     /// Interface the packets came in by.
@@ -225,7 +229,7 @@ impl Alert {
     #[must_use]
     pub fn to_wire(&self) -> Wire {
         let d = &self.details;
-        let mut map = HashMap::with_capacity(27);
+        let mut map = HashMap::with_capacity(29);
         let mut put = |key: &str, value: Variant<'_>| {
             // A variant fails to be owned only when it holds a file descriptor; ours hold none.
             if let Ok(value) = value.try_to_owned() {
@@ -251,6 +255,8 @@ impl Alert {
         put("attribution", d.attribution.as_str().into());
         put("tool", cut(&d.tool).into());
         put("signatures", cut_list(&d.signatures).into());
+        put("known", cut(&d.known).into());
+        put("known_surely", d.known_surely.into());
         put("attack", cut_list(&d.attack).into());
         put("interface", cut(&d.interface).into());
         put("prefix", cut(&d.prefix).into());
@@ -290,6 +296,8 @@ impl Alert {
             attribution: r.word("attribution", Attribution::from_word)?,
             tool: r.text("tool")?,
             signatures: r.list("signatures")?,
+            known: r.text("known")?,
+            known_surely: r.get("known_surely")?,
             attack: r.list("attack")?,
             interface: r.text("interface")?,
             prefix: r.text("prefix")?,
