@@ -5,6 +5,7 @@
 
 use firebell_shared::{
     alert::{Action, Alert, Attribution, OriginWord, Phase},
+    services::{self, SERVICES},
     severity::Severity,
     text::{self, thousands},
 };
@@ -312,8 +313,8 @@ fn which_ports(ports: &str) -> String {
 
 /// `22 (SSH)`, or only the number.
 fn named(port: u16) -> String {
-    match SERVICES.iter().find(|(known, _)| *known == port) {
-        Some((_, name)) => format!("{port} ({name})"),
+    match services::name(port) {
+        Some(name) => format!("{port} ({name})"),
         None => format!("port {port}"),
     }
 }
@@ -337,43 +338,6 @@ fn ranges(ports: &str) -> Option<Vec<(u16, u16)>> {
         })
         .collect()
 }
-
-/// Ports that people know by name, the telling ones first. Names in their everyday spelling;
-/// numbers from the IANA Service Name and Transport Protocol Port Number Registry.
-const SERVICES: [(u16, &str); 32] = [
-    (22, "SSH"),
-    (3389, "Remote Desktop"),
-    (445, "Windows shares"),
-    (80, "HTTP"),
-    (443, "HTTPS"),
-    (23, "Telnet"),
-    (21, "FTP"),
-    (5900, "VNC"),
-    (3306, "MySQL"),
-    (5432, "PostgreSQL"),
-    (25, "SMTP"),
-    (53, "DNS"),
-    (161, "SNMP"),
-    (139, "NetBIOS"),
-    (135, "Windows RPC"),
-    (1433, "SQL Server"),
-    (6379, "Redis"),
-    (27017, "MongoDB"),
-    (9200, "Elasticsearch"),
-    (2375, "Docker"),
-    (5060, "SIP"),
-    (1900, "UPnP"),
-    (2049, "NFS"),
-    (631, "printing"),
-    (389, "LDAP"),
-    (110, "POP3"),
-    (143, "IMAP"),
-    (123, "NTP"),
-    (69, "TFTP"),
-    (8080, "HTTP proxy"),
-    (2323, "Telnet"),
-    (5555, "Android debugging"),
-];
 
 /// `5 addresses`; a list of 16 was probably cut, so there it is `16 or more`.
 fn several_addresses(n: usize, unknown: &str) -> String {

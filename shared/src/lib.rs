@@ -6,6 +6,7 @@
 //! | [`alert`] | the `Alert` signal: its types and its bounds |
 //! | [`severity`] | the five levels |
 //! | [`kind`] | the kinds of incident |
+//! | [`services`] | what people call ports |
 //! | [`text`] | how bytes from outside become text for people |
 //! | [`config`] | how a configuration file is read, and how its errors look |
 //! | `client` | the proxy of the collector (feature `client`) |
@@ -16,5 +17,6 @@ pub mod client;
 pub mod config;
 pub mod kind;
 pub mod names;
+pub mod services;
 pub mod severity;
 pub mod text;

@@ -8,7 +8,10 @@ use firebell_engine::{
     finding::{Finding, Kind, Phase, Signature, Source as Who, Tool},
     tick::Tick,
 };
-use firebell_shared::text::thousands;
+use firebell_shared::{
+    services,
+    text::{safe, thousands},
+};
 use serde::Serialize;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -19,6 +22,10 @@ use std::{
 
 /// Alerts of one report. A log that holds more than that is under a flood, and the first ones tell.
 const MAX_ALERTS: usize = 65_536;
+/// Bytes of a list of ports in a table.
+const MAX_PORTS: usize = 35;
+/// A list of ports up to this length, in bytes, has room for the names of its services.
+const NAMED_PORTS: usize = 11;
 /// Lines of a table in text.
 const SHOWN: usize = 20;
 
@@ -428,9 +435,8 @@ fn ports(ports: &Ports) -> String {
     for (name, list) in [("tcp", &ports.tcp), ("udp", &ports.udp)] {
         if !list.is_empty() {
             let gap = if text.is_empty() { "" } else { "  " };
-            let shown: String = list.chars().take(32).collect();
-            let cut = if shown.len() < list.len() { "…" } else { "" };
-            text.push_str(&format!("{gap}{name} {shown}{cut}"));
+            let shown = if list.len() <= NAMED_PORTS { services::told(list) } else { safe(list.as_bytes(), MAX_PORTS) };
+            text.push_str(&format!("{gap}{name} {shown}"));
         }
     }
     text

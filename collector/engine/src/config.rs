@@ -34,6 +34,8 @@ pub struct Config {
     pub incidents_per_minute: u32,
     /// Parameters of each detector.
     pub detect: Detect,
+    /// What people call ports, for the sentences: port and name. The engine knows none by itself.
+    pub services: &'static [(u16, &'static str)],
     /// Whom to leave alone, and whose incidents weigh more or less.
     pub lists: Lists,
 }
@@ -127,6 +129,7 @@ impl Default for Config {
             home: Vec::new(),
             incidents_per_minute: 8,
             detect: Detect::default(),
+            services: &[],
             lists: Lists::default(),
         }
     }

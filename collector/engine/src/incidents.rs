@@ -825,7 +825,7 @@ impl Incidents {
             mac: incident.mac.clone(),
             uid: incident.uid,
             delivery: Incident::delivery(incident.shown),
-            summary: words::summary(incident, signatures.first()),
+            summary: words::summary(incident, &self.config, signatures.first()),
             signatures,
             why,
             advice: words::advice(incident),

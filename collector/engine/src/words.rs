@@ -13,7 +13,7 @@ use crate::{
 use std::{fmt::Write as _, time::Duration};
 
 /// One sentence: what, how much, where, in what time, and what the firewall did. `known`: the best rule that fitted.
-pub(crate) fn summary(incident: &Incident, known: Option<&Signature>) -> String {
+pub(crate) fn summary(incident: &Incident, config: &Config, known: Option<&Signature>) -> String {
     let mut out = String::new();
     let kind = incident.kind();
     if matches!(incident.subject, Subject::Fold(_)) {
@@ -24,11 +24,11 @@ pub(crate) fn summary(incident: &Incident, known: Option<&Signature>) -> String 
     let _ = match kind {
         Kind::PortSweep | Kind::PingSweep => write!(out, "{} over {}", name(kind), plural(targets(incident), "address", "addresses")),
         Kind::ProtocolScan => write!(out, "protocol scan of {} on {whom}", plural(incident.contact_count(), "protocol", "protocols")),
-        Kind::Flood => write!(out, "flood of {} packets to {} on {whom}{}", incident.packets, port(incident), from(incident)),
+        Kind::Flood => write!(out, "flood of {} packets to {} on {whom}{}", incident.packets, port(incident, config), from(incident)),
         Kind::Backscatter => {
             write!(out, "{} answers to packets that somebody else sent in our name; this source is the victim", incident.packets)
         }
-        Kind::InsistentTries => write!(out, "{} connection attempts to {} on {whom}", incident.packets, port(incident)),
+        Kind::InsistentTries => write!(out, "{} connection attempts to {} on {whom}", incident.packets, port(incident, config)),
         Kind::DecoyScan => {
             write!(out, "scan of {things} on {whom} from {} addresses at once, of which at most one is real", incident.source_count)
         }
@@ -228,13 +228,17 @@ fn things(incident: &Incident) -> String {
     }
 }
 
-/// The one port that it is about.
-fn port(incident: &Incident) -> String {
-    match (incident.tcp.iter().next(), incident.udp.iter().next()) {
-        (Some(port), None) => format!("TCP port {port}"),
-        (None, Some(port)) => format!("UDP port {port}"),
-        (None, None) => "ICMP".to_owned(),
-        _ => "several ports".to_owned(),
+/// The one port that it is about, with what people call it.
+fn port(incident: &Incident, config: &Config) -> String {
+    let (layer, port) = match (incident.tcp.iter().next(), incident.udp.iter().next()) {
+        (Some(port), None) => ("TCP", port),
+        (None, Some(port)) => ("UDP", port),
+        (None, None) => return "ICMP".to_owned(),
+        _ => return "several ports".to_owned(),
+    };
+    match config.services.iter().find(|(known, _)| *known == port) {
+        Some((_, name)) => format!("{layer} port {port} ({name})"),
+        None => format!("{layer} port {port}"),
     }
 }
 

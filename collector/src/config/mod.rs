@@ -16,6 +16,7 @@ use firebell_engine::{
 };
 use firebell_shared::{
     config::{self, ConfigError, MAX_BYTES},
+    services::SERVICES,
     severity::Severity,
 };
 use rustix::fs::OFlags;
@@ -214,6 +215,7 @@ impl Config {
         let mut parameters = self.engine.parameters.clone();
         let default = is_vouched.then(|| Severity::NOTABLE.get());
         parameters.unverified_max_severity = parameters.unverified_max_severity.or(default);
+        parameters.services = SERVICES;
         parameters.lists.trusted.clone_from(&self.lists.trusted);
         parameters.lists.ignored.clone_from(&self.lists.ignored);
         parameters.lists.severities.clone_from(&self.lists.severities);
@@ -487,7 +489,7 @@ mod tests {
         fs::write(&second, "preset = \"honeynet\"\n[detect.flood]\nalarm = 31\n").unwrap();
         let config = load_files(vec![first, second], true).unwrap().config;
         let mut expected = Preset::Honeynet.config();
-        (expected.detect.sweep.targets, expected.detect.flood.alarm) = (9, 31);
+        (expected.detect.sweep.targets, expected.detect.flood.alarm, expected.services) = (9, 31, SERVICES);
         assert_eq!((config.preset, config.parameters(false)), (Preset::Honeynet, expected));
     }
 

@@ -4,7 +4,7 @@ use super::{Form, ask, json, lines};
 use crate::{Failure, times};
 use clap::Args;
 use firebell_engine::tick::Tick;
-use firebell_shared::{alert::Alert, names::MAX_ID};
+use firebell_shared::{alert::Alert, names::MAX_ID, services};
 use std::{fmt::Write as _, time::Duration};
 
 /// Shows one incident as it stands.
@@ -48,7 +48,7 @@ fn text(alert: &Alert) -> String {
         ("seen", format!("{} to {} UTC ({span})", times::plain(first), times::plain(last))),
         ("packets", format!("{}, {} distinct contacts", d.packets, d.contacts)),
         ("targets", d.targets.join(" ")),
-        ("ports", if d.ports.is_empty() { d.protocol.clone() } else { format!("{} {}", d.protocol, d.ports) }),
+        ("ports", if d.ports.is_empty() { d.protocol.clone() } else { format!("{} {}", d.protocol, services::told(&d.ports)) }),
         (
             "firewall",
             format!("{}{}", d.action.as_str(), if d.prefix.is_empty() { String::new() } else { format!(", prefix {}", d.prefix) }),
