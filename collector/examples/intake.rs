@@ -9,7 +9,7 @@ use firebell_collector::{
     accounts::Accounts,
     clock::Clock,
     config::Config,
-    intake::{self, AllNetns, Batch, Readers},
+    intake::{self, AllNetns, Batch, Positions, Readers},
     privilege,
     watch::{Recorded, Watch},
 };
@@ -70,7 +70,7 @@ fn main() -> Result<()> {
     let mut next = LINES;
     for (what, inputs, mut watch) in [("intake", alone, None), ("intake, parse and engine", judged, Some(&mut watch))] {
         let begun = (Instant::now(), processor());
-        let readers = intake::start(&token, inputs, &clock)?;
+        let readers = intake::start(&token, inputs, &clock, &Positions::new())?;
         // What the bursts of an earlier turn have written is read first.
         let bursts = (next - LINES) / BURST;
         let seen = runtime.block_on(until_last(&readers, watch.as_deref_mut(), &clock, 1 + bursts))?;

@@ -9,14 +9,15 @@ use firebell_collector::{
     config::{self, Loaded},
     health::Health,
     history::History,
-    intake::{self, AllNetns, Batch, Input, OpenError, Opened, Readers},
+    intake::{self, AllNetns, Batch, Input, MAX_INTAKES, OpenError, Opened, Positions, Readers},
     lists::Files,
     privilege::{self, DropError, Unprivileged},
     rules,
-    store::{self, Bounds, Desk, Found, Store},
+    store::{self, Bounds, Checkpoint, Desk, Found, Store},
     watch::{Recorded, Watch},
 };
 use firebell_engine::{replay::ReplayClock, tick::Tick};
+use firebell_shared::alert::Alert;
 use jiff::{Timestamp, tz::TimeZone};
 use std::{
     fmt::Write as _,
@@ -25,7 +26,7 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{debug, error, info, level_filters::LevelFilter, warn};
@@ -36,6 +37,10 @@ const EXIT_NOT_PERMITTED: u8 = 77;
 const EXIT_BAD_CONFIGURATION: u8 = 78;
 /// So many lines are looked at before others may run: about a tenth of a millisecond.
 const LINES_AT_ONCE: usize = 256;
+/// How far the lines are taken in is written so often at most, but with every alert.
+const CHECK_EVERY: Duration = Duration::from_secs(1);
+/// A disk that is busy with it is looked at again after this.
+const BUSY: Duration = Duration::from_millis(20);
 
 /// Reads the firewall log and tells what it means on the system bus.
 ///
@@ -207,7 +212,8 @@ async fn watch(token: Unprivileged, start: Start<'_>) -> anyhow::Result<()> {
     let clock = Arc::new(Clock::default());
     // A replay must say the same every time; live, nobody may know which sources share a place in the tables.
     let key = if is_replay { [0; 16] } else { key.try_into()? };
-    let readers = intake::start(&token, inputs, &clock)?;
+    let positions = found.as_ref().map_or_else(Positions::new, |found| found.positions.clone());
+    let readers = intake::start(&token, inputs, &clock, &positions)?;
     let names: Vec<_> = readers.intakes.iter().map(|intake| intake.name.as_str()).collect();
     let intakes = names.join(" ");
     info!(%intakes, %why, "reading");
@@ -232,13 +238,16 @@ async fn watch(token: Unprivileged, start: Start<'_>) -> anyhow::Result<()> {
         }
     };
     let serving = tokio::spawn(bus::serve(token, Arc::clone(&board), outbox, ready));
-    let reading = Loop { watch, board, store, questions, hangup, clock, readers, is_replay, health: None };
-    tokio::select! {
+    let place = Place { positions: readers.positions.clone(), is_written: false, written: None, is_current: false };
+    let mut reading = Loop { watch, board, store, questions, hangup, clock, readers, place, alerts: Vec::new(), is_replay, health: None };
+    let ended = tokio::select! {
         _ = term.recv() => Ok(()),
         _ = int.recv() => Ok(()),
         served = serving => served.context("the task that serves the bus")?.map_err(Into::into),
         never = reading.run() => match never {},
-    }
+    };
+    reading.end();
+    ended
 }
 
 /// Lines in, alerts out.
@@ -250,13 +259,28 @@ struct Loop {
     hangup: Signal,
     clock: Arc<Clock>,
     readers: Readers,
+    place: Place,
+    /// Those that are not handed to the store yet.
+    alerts: Vec<Arc<Alert>>,
     is_replay: bool,
     health: Option<Health>,
 }
 
+/// How far the lines are taken in.
+struct Place {
+    /// By number of the intake.
+    positions: Vec<Vec<u8>>,
+    /// Nothing was taken in since it was written.
+    is_written: bool,
+    /// When that was.
+    written: Option<Instant>,
+    /// Everything was read that was there before the start. Until then time is that of the lines.
+    is_current: bool,
+}
+
 impl Loop {
     /// Nothing in here sends or keeps half of something: it may be dropped at any await.
-    async fn run(mut self) -> std::convert::Infallible {
+    async fn run(&mut self) -> std::convert::Infallible {
         let (mut batch, mut is_reading) = (Batch::default(), true);
         loop {
             let wake = self.report();
@@ -264,6 +288,7 @@ impl Loop {
             tokio::select! {
                 more = handover.take(&mut batch), if is_reading => {
                     self.look(&batch).await;
+                    self.place.is_current |= batch.is_current();
                     if !more {
                         is_reading = false;
                         if self.is_replay {
@@ -272,7 +297,9 @@ impl Loop {
                     }
                 }
                 () = tokio::time::sleep(wake.unwrap_or_default()), if wake.is_some() => {
-                    self.watch.advance(self.clock.now());
+                    if self.place.is_current {
+                        self.watch.advance(self.clock.now());
+                    }
                 }
                 Some(question) = self.questions.recv() => self.answer(question),
                 _ = self.hangup.recv() => match self.watch.reload() {
@@ -300,31 +327,51 @@ impl Loop {
     async fn look(&mut self, batch: &Batch) {
         let now = self.clock.now();
         let (mut lines, mut count) = (batch.lines(), 0_usize);
+        // The last line of each intake that its position does not tell of yet.
+        let mut last = [None; MAX_INTAKES];
         while let Some(line) = lines.next() {
+            if let Some(last) = last.get_mut(usize::from(line.0)) {
+                *last = Some(count);
+            }
             self.watch.line(line, lines.clone(), now);
-            self.publish();
+            self.take_alerts();
             count += 1;
             if count.is_multiple_of(LINES_AT_ONCE) {
+                self.place.go_on(batch, &mut last);
+                self.publish();
                 tokio::task::yield_now().await;
             }
         }
+        self.place.go_on(batch, &mut last);
+        self.publish();
     }
 
-    fn publish(&mut self) {
+    fn take_alerts(&mut self) {
         while let Some(alert) = self.watch.next_alert() {
             debug!(id = alert.id, severity = %alert.severity, kind = alert.kind, phase = alert.details.phase.as_str(), "alert");
-            let alert = Arc::new(alert);
-            match &self.store {
-                Some(store) => store.tell(alert),
-                None => self.board.publish(alert),
+            self.alerts.push(Arc::new(alert));
+        }
+    }
+
+    /// Hands over what is to be told, with how far that goes.
+    fn publish(&mut self) {
+        self.take_alerts();
+        match &self.store {
+            Some(store) => {
+                let is_due = !self.alerts.is_empty() || (!self.place.is_written && self.place.left().is_zero());
+                let checkpoint = (is_due && store.may_check()).then(|| self.place.checkpoint(&self.readers));
+                if is_due {
+                    store.tell(self.alerts.drain(..), checkpoint);
+                }
             }
+            None => self.alerts.drain(..).for_each(|alert| self.board.publish(alert)),
         }
     }
 
     /// Publishes alerts, and health when it has changed. Gives the time until something is to be done without being told.
     fn report(&mut self) -> Option<Duration> {
         let now = self.clock.now();
-        self.watch.notice_losses(now);
+        self.watch.notice_losses(if self.place.is_current { now } else { self.watch.last() });
         self.publish();
         let relieve = self.store.as_ref().and_then(Store::relieve);
         let (health, recheck) = self.watch.health(now, self.store.as_ref().is_some_and(Store::is_failing));
@@ -332,7 +379,41 @@ impl Loop {
             self.board.set_health(health);
         }
         let until = |tick: Tick| tick.since(now).max(Duration::from_millis(1));
-        self.watch.deadline().into_iter().chain(recheck).map(until).chain(relieve).min()
+        let deadline = self.watch.deadline().filter(|_| self.place.is_current);
+        let check = (!self.place.is_written && self.store.is_some()).then(|| self.place.left().max(BUSY));
+        deadline.into_iter().chain(recheck).map(until).chain(relieve).chain(check).min()
+    }
+
+    /// The end in order: what was taken in so far is written, however late that is.
+    fn end(&mut self) {
+        self.take_alerts();
+        if let Some(store) = &self.store {
+            store.tell(self.alerts.drain(..), Some(self.place.checkpoint(&self.readers)));
+        }
+    }
+}
+
+impl Place {
+    /// The lines of `last` are taken in.
+    fn go_on(&mut self, batch: &Batch, last: &mut [Option<usize>; MAX_INTAKES]) {
+        for (place, line) in self.positions.iter_mut().zip(last) {
+            if let Some(position) = line.take().map(|line| batch.position(line)).filter(|position| !position.is_empty()) {
+                place.clear();
+                place.extend_from_slice(position);
+                self.is_written = false;
+            }
+        }
+    }
+
+    fn checkpoint(&mut self, readers: &Readers) -> Checkpoint {
+        (self.is_written, self.written) = (true, Some(Instant::now()));
+        let named = readers.intakes.iter().map(|info| info.name.clone()).zip(self.positions.iter().cloned());
+        Checkpoint { positions: named.filter(|(_, position)| !position.is_empty()).collect() }
+    }
+
+    /// The time until it may be written again.
+    fn left(&self) -> Duration {
+        self.written.map_or(Duration::ZERO, |written| CHECK_EVERY.saturating_sub(written.elapsed()))
     }
 }
 

@@ -218,6 +218,12 @@ impl Watch {
         }
     }
 
+    /// The moment of the last line.
+    #[must_use]
+    pub fn last(&self) -> Tick {
+        self.last
+    }
+
     /// Lets time pass. In a replay it does so only after the end.
     pub fn advance(&mut self, now: Tick) {
         if !self.is_replay {
@@ -372,7 +378,7 @@ mod tests {
     fn scan(watch: &mut Watch, time: impl Fn(u64) -> Time, line: impl Fn(u64) -> String) -> Vec<Alert> {
         let mut batch = Batch::default();
         for port in 1..=10 {
-            batch.push(0, time(port), line(port).as_bytes());
+            batch.push(0, time(port), line(port).as_bytes(), b"");
         }
         let mut lines = batch.lines();
         while let Some(next) = lines.next() {
@@ -464,7 +470,7 @@ mod tests {
         let mut watch = watch(&format!("[lists]\nreputation-files = [{list:?}]"), info(true, true), "0\n", false);
         let mut at = |secs: u64, port: u64| {
             let mut batch = Batch::default();
-            batch.push(0, Time::At(Tick::from_secs(secs)), kmsg(4, "DROP ")(port).as_bytes());
+            batch.push(0, Time::At(Tick::from_secs(secs)), kmsg(4, "DROP ")(port).as_bytes(), b"");
             watch.line(batch.lines().next().unwrap(), std::iter::empty(), Tick::from_secs(secs));
             std::iter::from_fn(|| watch.next_alert()).last().map(|alert| (alert.severity.get(), alert.details.why))
         };
@@ -492,7 +498,7 @@ mod tests {
         let mut at = |watch: &mut Watch, port: u64| {
             secs += 100;
             let mut batch = Batch::default();
-            batch.push(0, Time::At(Tick::from_secs(secs)), kmsg(4, "DROP ")(port).as_bytes());
+            batch.push(0, Time::At(Tick::from_secs(secs)), kmsg(4, "DROP ")(port).as_bytes(), b"");
             watch.line(batch.lines().next().unwrap(), std::iter::empty(), Tick::from_secs(secs));
             std::iter::from_fn(|| watch.next_alert()).last().map(|alert| alert.details.signatures)
         };
@@ -573,7 +579,7 @@ mod tests {
         let mut watch = watch("", info(true, true), "0\n", false);
         let mut batch = Batch::default();
         for time in [100, 5000, 50] {
-            batch.push(0, Time::At(Tick::from_secs(time)), kmsg(4, "DROP ")(time).as_bytes());
+            batch.push(0, Time::At(Tick::from_secs(time)), kmsg(4, "DROP ")(time).as_bytes(), b"");
         }
         let mut ticks = Vec::new();
         for line in batch.lines() {

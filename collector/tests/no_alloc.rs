@@ -30,13 +30,14 @@ fn lines() -> Batch {
             "4,{port},{port}000,-;DROP IN=eth0 OUT= MAC=52:54:00:00:00:0a:52:54:00:00:00:42:08:00 SRC=198.51.100.66 DST=198.51.100.10 LEN=44 \
              TOS=0x00 PREC=0x00 TTL=41 ID=7 PROTO=TCP SPT=40000 DPT={port} WINDOW=1024 RES=0x00 SYN URGP=0 "
         );
-        batch.push(0, time, line.as_bytes());
-        batch.push(0, time, b"6,1,1,-;usb 1-1: new high-speed USB device number 2");
-        batch.push(0, time, b"4,1,1,-;DROP IN=eth0 OUT= SRC=198.51.100.300 DST=198.51.100.10 LEN=44");
+        batch.push(0, time, line.as_bytes(), b"");
+        batch.push(0, time, b"6,1,1,-;usb 1-1: new high-speed USB device number 2", b"");
+        batch.push(0, time, b"4,1,1,-;DROP IN=eth0 OUT= SRC=198.51.100.300 DST=198.51.100.10 LEN=44", b"");
         batch.push(
             0,
             Time::Stamped,
             b"Nov 22 07:11:01 host kernel: DROP IN=eth0 OUT= SRC=203.0.113.7 DST=198.51.100.10 LEN=44 PROTO=UDP SPT=1 DPT=53 LEN=24",
+            b"",
         );
     }
     batch

@@ -142,6 +142,29 @@ fn after_kill_9_every_alert_is_there_with_its_id_and_new_ones_are_higher() -> Re
 }
 
 #[test]
+fn what_is_written_while_the_collector_is_down_is_read_at_the_next_start_over_a_rotation() -> Result<()> {
+    with_rigs("down for a while", || {
+        let stage = Stage::new()?;
+        let collector = stage.start(stage.command()?)?;
+        stage.scan("198.51.100.66", 20)?;
+        stage.wait_for("198.51.100.66")?;
+        let (status, said) = collector.stop()?;
+        ensure!(status.success(), "{said}");
+        stage.scan("198.51.100.67", 20)?;
+        fs::rename(stage.log(), stage.folder.path().join("kern.log.1"))?;
+        fs::write(stage.log(), "")?;
+        stage.scan("198.51.100.68", 20)?;
+        let _collector = stage.start(stage.command()?)?;
+        for source in ["198.51.100.67", "198.51.100.68"] {
+            stage.wait_for(source)?;
+        }
+        let lines = stage.ask(async |proxy| Ok(u64::try_from(&*proxy.status().await?["lines"])?))?;
+        ensure!(lines == 40, "{lines} lines were read again");
+        Ok(())
+    })
+}
+
+#[test]
 fn a_history_that_is_somebody_elses_is_refused_and_detection_goes_on() -> Result<()> {
     with_rigs("a history of somebody else", || {
         need_root()?;

@@ -3,11 +3,15 @@
 //! inotify says when to look. A file that became shorter is read from its beginning (logrotate's
 //! `copytruncate`); one that was renamed is read to its end, and left when a new file of its name has
 //! content (logrotate's `create`: the logging daemon writes to the old one until it is told).
+//!
+//! After a start the file of the position is looked for: under its own name, under another one in the same folder, or, when
+//! it was copied and cut, as the copy. The rest of it comes first, then what was rotated later, then the file itself.
 
 use super::{
     Counters, Time,
     handover::Batch,
     lines::{Lines, MAX_LINE},
+    position::{FilePlace, Head, MAX_HEAD, Place, Position},
 };
 use crate::{clock::Clock, config::From};
 use rustix::{
@@ -15,17 +19,23 @@ use rustix::{
     io::Errno,
 };
 use std::{
+    cmp::Reverse,
+    collections::VecDeque,
     fs::{self, File, Metadata, OpenOptions},
     io::{self, Read as _, Seek as _, SeekFrom},
     os::{
         fd::OwnedFd,
-        unix::fs::{MetadataExt as _, OpenOptionsExt as _},
+        unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _},
     },
     path::{Path, PathBuf},
 };
 
 /// A look hands over what it read when that takes so many bytes.
 const BATCH: usize = 64 << 10;
+/// So many names of a folder are looked at for a file that was rotated.
+const MAX_NAMES: usize = 10_000;
+/// Rotated files that are read behind the one of the position: logrotate keeps a week or a month of them.
+const MAX_LATER: usize = 64;
 
 /// Opens a log file.
 ///
@@ -42,8 +52,11 @@ pub struct Tail {
     path: PathBuf,
     events: OwnedFd,
     open: Option<Open>,
-    /// Bytes of the first look were written before we came: their own stamps say when.
+    /// Rotated files to be read before the one that has the name now.
+    later: VecDeque<Open>,
+    /// What was written before we came: its own stamps say when.
     is_backlog: bool,
+    position: Vec<u8>,
     buffer: Vec<u8>,
 }
 
@@ -52,7 +65,22 @@ struct Open {
     file: File,
     id: (u64, u64),
     offset: u64,
+    head: Head,
     lines: Lines,
+}
+
+/// The place of a file that did not exist.
+const NO_FILE: FilePlace = FilePlace { id: (0, 0), offset: 0, head: Head::NOTHING };
+
+/// What became of a position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resumed {
+    /// Reading goes on there.
+    There,
+    /// The file is gone, and what was not read of it; reading begins with the one that has its name now.
+    Gone,
+    /// It is no place in a file.
+    NoPlace,
 }
 
 /// What a look found.
@@ -73,14 +101,21 @@ impl Tail {
         let events = inotify::init(inotify::CreateFlags::NONBLOCK | inotify::CreateFlags::CLOEXEC)?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("/"));
         inotify::add_watch(&events, folder, inotify::WatchFlags::CREATE | inotify::WatchFlags::MOVED_TO | inotify::WatchFlags::ATTRIB)?;
-        let mut tail = Self { path: path.to_owned(), events, open: None, is_backlog: from == From::Start, buffer: vec![0; 16 << 10] };
+        let mut tail = Self {
+            path: path.to_owned(),
+            events,
+            open: None,
+            later: VecDeque::new(),
+            is_backlog: from == From::Start,
+            position: Vec::new(),
+            buffer: vec![0; 16 << 10],
+        };
         match open(path) {
             Ok(file) => {
                 let mut opened = tail.begin(file)?;
                 if from == From::End {
-                    opened.offset = opened.file.seek(SeekFrom::End(0))?;
-                    // The rest of a line that is being written now is no line.
-                    opened.lines = Lines::in_the_middle(opened.offset > 0 && !ends_with_newline(&opened.file, opened.offset));
+                    let end = opened.file.metadata()?.len();
+                    opened.go_to(end)?;
                 }
                 tail.open = Some(opened);
             }
@@ -88,6 +123,92 @@ impl Tail {
             Err(error) => return Err(error),
         }
         Ok(tail)
+    }
+
+    /// Goes on where an earlier start has stopped.
+    ///
+    /// # Errors
+    /// What the system says; then everything is as it was.
+    pub fn resume(&mut self, place: &Place<'_>) -> io::Result<Resumed> {
+        let Place::File(place) = place else { return Ok(Resumed::NoPlace) };
+        if let Some(open) = &mut self.open
+            && open.id == place.id
+            && is_there(&open.file, place)
+        {
+            open.go_to(place.offset)?;
+            self.is_backlog = true;
+            return Ok(Resumed::There);
+        }
+        if *place == NO_FILE {
+            self.is_backlog = true;
+            return self.open.as_mut().map_or(Ok(()), |open| open.go_to(0)).map(|()| Resumed::There);
+        }
+        let siblings = self.siblings(place.id)?;
+        // The file itself under another name, or a copy of it.
+        let by_id = siblings.iter().find(|file| file.id == place.id && is_there(&file.file, place));
+        let by_head = || {
+            let is_copy = |file: &&Sibling| file.is_rotated && !place.head.is_empty() && is_there(&file.file, place);
+            siblings.iter().filter(is_copy).max_by_key(|file| file.modified)
+        };
+        let found = by_id.or_else(by_head).map(|file| (file.id, file.modified));
+        self.is_backlog = true;
+        let Some((id, modified)) = found else {
+            // What is there now was written later.
+            if let Some(open) = &mut self.open {
+                open.go_to(0)?;
+            }
+            return Ok(Resumed::Gone);
+        };
+        let newer = |file: &Sibling| file.id == id || (file.is_rotated && file.modified >= modified);
+        let mut newer: Vec<Sibling> = siblings.into_iter().filter(newer).collect();
+        // Of the same moment, the higher number is older.
+        newer.sort_by_key(|file| (file.id != id, file.modified, Reverse((file.path.as_os_str().len(), file.path.clone()))));
+        newer.truncate(1 + MAX_LATER);
+        if let Some(first) = newer.first() {
+            // Whoever writes to it may not know yet that it was renamed.
+            inotify::add_watch(&self.events, &first.path, inotify::WatchFlags::MODIFY)?;
+        }
+        self.later = newer
+            .into_iter()
+            .map(|file| Open { file: file.file, id: file.id, offset: 0, head: Head::NOTHING, lines: Lines::default() })
+            .collect();
+        if let Some(mut first) = self.later.pop_front() {
+            first.go_to(place.offset)?;
+            self.open = Some(first);
+        }
+        Ok(Resumed::There)
+    }
+
+    /// Where it stands before it has read anything.
+    #[must_use]
+    pub fn place(&self) -> Place<'static> {
+        self.open.as_ref().map_or(Place::File(NO_FILE), Open::place)
+    }
+
+    /// The files in the folder that logrotate makes of this one, and the one of this `id`, as far as they can be read.
+    fn siblings(&self, wanted: (u64, u64)) -> io::Result<Vec<Sibling>> {
+        let (Some(folder), Some(name)) = (self.path.parent(), self.path.file_name()) else { return Ok(Vec::new()) };
+        let mut siblings = Vec::new();
+        let own = fs::metadata(&self.path).map(|metadata| id(&metadata)).ok();
+        for entry in fs::read_dir(folder)?.take(MAX_NAMES) {
+            let entry = entry?;
+            // `.1`, `-20251126`, `-20251126-1764130000`; what is packed is no text.
+            let is_rotated =
+                entry.file_name().as_encoded_bytes().strip_prefix(name.as_encoded_bytes()).is_some_and(|suffix| {
+                    !suffix.is_empty() && suffix.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-'))
+                });
+            // Of a link, that of the link.
+            let Ok(metadata) = entry.metadata() else { continue };
+            let id = id(&metadata);
+            if metadata.is_file()
+                && (is_rotated || id == wanted)
+                && Some(id) != own
+                && let Ok(file) = open(&entry.path())
+            {
+                siblings.push(Sibling { path: entry.path(), id, modified: (metadata.mtime(), metadata.mtime_nsec()), is_rotated, file });
+            }
+        }
+        Ok(siblings)
     }
 
     /// The descriptor that becomes readable when there may be something.
@@ -106,10 +227,20 @@ impl Tail {
     /// # Errors
     /// What the system says; looking again later may help.
     pub fn look(&mut self, intake: u8, batch: &mut Batch, counters: &Counters, clock: &Clock) -> io::Result<Looked> {
-        if self.read(intake, batch, counters, clock)? == Looked::Full {
-            return Ok(Looked::Full);
+        let looked = self.look_on(intake, batch, counters, clock)?;
+        self.is_backlog &= looked == Looked::Full;
+        Ok(looked)
+    }
+
+    fn look_on(&mut self, intake: u8, batch: &mut Batch, counters: &Counters, clock: &Clock) -> io::Result<Looked> {
+        loop {
+            if self.read(intake, batch, counters, clock)? == Looked::Full {
+                return Ok(Looked::Full);
+            }
+            let Some(next) = self.later.pop_front() else { break };
+            self.leave(intake, batch, counters, clock);
+            self.open = Some(next);
         }
-        self.is_backlog = false;
         let metadata = match fs::metadata(&self.path) {
             // Renamed, and nothing in its place yet: the old one may still grow.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -142,20 +273,29 @@ impl Tail {
         if self.read(intake, batch, counters, clock)? == Looked::Full {
             return Ok(Looked::Full);
         }
-        if let Some(mut old) = self.open.take() {
-            counters.add_rotation();
-            let now = clock.now();
-            counters.add_too_long(old.lines.finish(|line| batch.push(intake, Time::At(now), line)));
-        }
+        self.leave(intake, batch, counters, clock);
         self.open = Some(self.begin(file)?);
         counters.set_readable(true);
         self.read(intake, batch, counters, clock)
     }
 
+    /// The open file is read to its end. Its last line may have none.
+    fn leave(&mut self, intake: u8, batch: &mut Batch, counters: &Counters, clock: &Clock) {
+        let Some(mut old) = self.open.take() else { return };
+        counters.add_rotation();
+        let time = if self.is_backlog { Time::Stamped } else { Time::At(clock.now()) };
+        Position { lost: counters.lost(), place: old.place() }.write(&mut self.position);
+        let too_long = old.lines.finish(|line| {
+            counters.add_record();
+            batch.push(intake, time, line, &self.position);
+        });
+        counters.add_too_long(too_long);
+    }
+
     fn begin(&self, file: File) -> io::Result<Open> {
         self.watch()?;
         let id = id(&file.metadata()?);
-        Ok(Open { file, id, offset: 0, lines: Lines::default() })
+        Ok(Open { file, id, offset: 0, head: Head::NOTHING, lines: Lines::default() })
     }
 
     fn watch(&self) -> io::Result<()> {
@@ -183,19 +323,70 @@ impl Tail {
                     return Ok(Looked::AtEnd);
                 }
                 counters.add_truncation();
-                open.lines.forget();
-                open.offset = 0;
-                open.file.seek(SeekFrom::Start(0))?;
+                open.go_to(0)?;
                 continue;
             }
+            let bytes = self.buffer.get(..len).unwrap_or_default();
+            if open.offset < MAX_HEAD as u64 {
+                open.head.extend(bytes);
+            }
+            let (before, position) = (open.place_at(open.offset), &mut self.position);
             open.offset += len as u64;
-            let too_long = open.lines.feed(self.buffer.get(..len).unwrap_or_default(), |line| {
+            let too_long = open.lines.feed(bytes, |line, used| {
                 counters.add_record();
-                batch.push(intake, time, line);
+                let offset = before.offset + used as u64;
+                Position { lost: counters.lost(), place: Place::File(FilePlace { offset, ..before }) }.write(position);
+                batch.push(intake, time, line, position);
             });
             counters.add_too_long(too_long);
         }
     }
+}
+
+impl Open {
+    /// Goes on behind `offset` bytes.
+    fn go_to(&mut self, offset: u64) -> io::Result<()> {
+        self.offset = self.file.seek(SeekFrom::Start(offset))?;
+        self.head = head_of(&self.file, offset)?;
+        // The rest of a line whose beginning is not read is no line.
+        self.lines = Lines::in_the_middle(offset > 0 && !ends_with_newline(&self.file, offset));
+        Ok(())
+    }
+
+    fn place(&self) -> Place<'static> {
+        Place::File(self.place_at(self.offset))
+    }
+
+    fn place_at(&self, offset: u64) -> FilePlace {
+        FilePlace { id: self.id, offset, head: self.head }
+    }
+}
+
+/// Another file in the folder.
+#[derive(Debug)]
+struct Sibling {
+    path: PathBuf,
+    id: (u64, u64),
+    modified: (i64, i64),
+    /// Its name is one that logrotate gives.
+    is_rotated: bool,
+    file: File,
+}
+
+/// Does the file reach to the place, and begin as the one of the place did?
+fn is_there(file: &File, place: &FilePlace) -> bool {
+    file.metadata().is_ok_and(|metadata| metadata.len() >= place.offset)
+        && head_of(file, place.head.len() as u64).is_ok_and(|head| head == place.head)
+}
+
+/// The head of a file of which `offset` bytes were read.
+fn head_of(file: &File, offset: u64) -> io::Result<Head> {
+    let (mut head, mut bytes) = (Head::NOTHING, [0; MAX_HEAD]);
+    let len = usize::try_from(offset).unwrap_or(MAX_HEAD).min(MAX_HEAD);
+    let bytes = bytes.get_mut(..len).unwrap_or_default();
+    file.read_exact_at(bytes, 0)?;
+    head.extend(bytes);
+    Ok(head)
 }
 
 /// What makes it the same file under another name.
@@ -204,7 +395,6 @@ fn id(metadata: &Metadata) -> (u64, u64) {
 }
 
 fn ends_with_newline(file: &File, offset: u64) -> bool {
-    use std::os::unix::fs::FileExt as _;
     let mut last = [0];
     file.read_exact_at(&mut last, offset - 1).is_ok() && last == *b"\n"
 }
@@ -357,5 +547,104 @@ mod tests {
     fn what_is_no_regular_file_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         assert!(Tail::new(dir.path(), From::End).is_err());
+    }
+
+    /// The lines that a later start reads, which goes on behind line number `line` of this one's first look.
+    fn later(log: &Log, position: &[u8], expected: Resumed) -> (Vec<String>, u64) {
+        let mut tail = Tail::new(&log.path(), From::End).unwrap();
+        assert_eq!(tail.resume(&Position::read(position).unwrap().place).unwrap(), expected);
+        let (mut batch, counters) = (Batch::default(), Counters::default());
+        while tail.look(0, &mut batch, &counters, &Clock::default()).unwrap() == Looked::Full {}
+        assert!(batch.lines().all(|(_, time, _)| time == Time::Stamped));
+        for line in 0..batch.lines().count() {
+            assert!(Position::read(batch.position(line)).is_some());
+        }
+        (batch.lines().map(|(.., line)| String::from_utf8(line.to_vec()).unwrap()).collect(), counters.rotations())
+    }
+
+    /// The positions behind each line of a log that holds `text`.
+    fn positions(log: &mut Log) -> Vec<Vec<u8>> {
+        let mut batch = Batch::default();
+        while log.tail.look(0, &mut batch, &log.counters, &Clock::default()).unwrap() == Looked::Full {}
+        (0..batch.lines().count()).map(|line| batch.position(line).to_vec()).collect()
+    }
+
+    const THREE: &[u8] = b"1 one\n2 two\n3 three\n";
+
+    #[test]
+    fn a_later_start_reads_behind_the_position_of_any_line() {
+        let mut log = Log::new(Some(THREE), From::Start);
+        let positions = positions(&mut log);
+        log.append(b"4 four\nhalf");
+        let all = ["2 two", "3 three", "4 four"];
+        for (line, position) in positions.iter().enumerate() {
+            assert_eq!(later(&log, position, Resumed::There), (all[line..].iter().map(ToString::to_string).collect(), 0));
+        }
+        log.append(b" of five\n");
+        assert_eq!(later(&log, &positions[2], Resumed::There).0, ["4 four", "half of five"]);
+    }
+
+    #[test]
+    fn a_start_before_anything_was_read_is_followed_by_one_that_reads_what_came_between() {
+        for (text, more, expected) in
+            [(Some(THREE), &b"4 four\n"[..], "4 four"), (None, b"1 one\n", "1 one"), (Some(b"a half"), b"\n1 one\n", "1 one")]
+        {
+            let log = Log::new(text, From::End);
+            let mut position = Vec::new();
+            Position { lost: 0, place: log.tail.place() }.write(&mut position);
+            log.append(more);
+            assert_eq!(later(&log, &position, Resumed::There).0, [expected]);
+        }
+    }
+
+    #[test]
+    fn after_renames_the_rest_of_the_old_file_comes_first_then_those_between_then_the_new_one() {
+        let mut log = Log::new(Some(THREE), From::Start);
+        let positions = positions(&mut log);
+        let name = |number: u32| log.dir.path().join(format!("kern.log.{number}"));
+        let pause = || std::thread::sleep(std::time::Duration::from_millis(20));
+        fs::write(log.dir.path().join("kern.log.9"), b"0 older\n").unwrap();
+        pause();
+        log.append(b"4 four");
+        fs::rename(log.path(), name(1)).unwrap();
+        assert_eq!(later(&log, &positions[1], Resumed::There).0, ["3 three"], "nothing has its place yet, so that it may still grow");
+        pause();
+        fs::write(log.path(), b"").unwrap();
+        assert_eq!(later(&log, &positions[1], Resumed::There), (vec!["3 three".into()], 0));
+        log.append(b"5 five\n");
+        fs::write(log.dir.path().join("kern.log.2.gz"), b"packed\n").unwrap();
+        fs::write(log.dir.path().join("kern.log-filtered"), b"another\n").unwrap();
+        assert_eq!(later(&log, &positions[1], Resumed::There), (["3 three", "4 four", "5 five"].map(String::from).to_vec(), 1));
+        fs::rename(name(1), name(2)).unwrap();
+        fs::rename(log.path(), name(1)).unwrap();
+        pause();
+        log.append(b"6 six\n");
+        assert_eq!(later(&log, &positions[1], Resumed::There), (["3 three", "4 four", "5 five", "6 six"].map(String::from).to_vec(), 2));
+    }
+
+    #[test]
+    fn after_copytruncate_the_rest_is_in_the_copy_and_without_one_the_new_beginning_is_read() {
+        let mut log = Log::new(Some(THREE), From::Start);
+        let positions = positions(&mut log);
+        log.append(b"4 four\n");
+        let copy = log.dir.path().join("kern.log.1");
+        fs::copy(log.path(), &copy).unwrap();
+        fs::write(log.path(), b"").unwrap();
+        // Longer than where it was.
+        log.append(b"5 five\n6 six\n7 seven\n8 eight\n");
+        let new = ["5 five", "6 six", "7 seven", "8 eight"];
+        assert_eq!(later(&log, &positions[1], Resumed::There).0, [&["3 three", "4 four"][..], &new].concat());
+        fs::remove_file(copy).unwrap();
+        assert_eq!(later(&log, &positions[1], Resumed::Gone).0, new);
+    }
+
+    #[test]
+    fn a_file_that_took_the_number_of_the_old_one_is_another_one() {
+        let mut log = Log::new(Some(THREE), From::Start);
+        let positions = positions(&mut log);
+        fs::write(log.path(), b"8 eight\n9 nine, longer than where it was\n").unwrap();
+        assert_eq!(later(&log, &positions[0], Resumed::Gone).0, ["8 eight", "9 nine, longer than where it was"]);
+        let mut tail = Tail::new(&log.path(), From::End).unwrap();
+        assert_eq!(tail.resume(&Place::Since(5)).unwrap(), Resumed::NoPlace);
     }
 }

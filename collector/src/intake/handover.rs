@@ -29,6 +29,8 @@ pub enum Time {
 #[derive(Clone, Copy, Debug)]
 struct Line {
     end: usize,
+    /// Where its position ends, which lies behind its bytes.
+    position_end: usize,
     intake: u8,
     time: Time,
 }
@@ -41,13 +43,18 @@ pub type Numbered<'a> = (u8, Time, &'a [u8]);
 pub struct Batch {
     bytes: Vec<u8>,
     lines: Vec<Line>,
+    /// Every reader had read what was there before it began.
+    is_current: bool,
 }
 
 impl Batch {
-    /// Adds a line without its newline, from intake number `intake`.
-    pub fn push(&mut self, intake: u8, time: Time, line: &[u8]) {
+    /// Adds a line without its newline, from intake number `intake`, which stands at `position` behind it; empty where there
+    /// is no position to keep.
+    pub fn push(&mut self, intake: u8, time: Time, line: &[u8], position: &[u8]) {
         self.bytes.extend_from_slice(line);
-        self.lines.push(Line { end: self.bytes.len(), intake, time });
+        let end = self.bytes.len();
+        self.bytes.extend_from_slice(position);
+        self.lines.push(Line { end, position_end: self.bytes.len(), intake, time });
     }
 
     /// The lines, in the order in which they came.
@@ -55,9 +62,21 @@ impl Batch {
         let mut start = 0;
         self.lines.iter().filter_map(move |line| {
             let bytes = self.bytes.get(start..line.end);
-            start = line.end;
+            start = line.position_end;
             bytes.map(|bytes| (line.intake, line.time, bytes))
         })
+    }
+
+    /// Where its intake stands behind line number `line`.
+    #[must_use]
+    pub fn position(&self, line: usize) -> &[u8] {
+        self.lines.get(line).and_then(|line| self.bytes.get(line.end..line.position_end)).unwrap_or_default()
+    }
+
+    /// Are these, and those that come later, lines that were written while we read?
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        self.is_current
     }
 
     /// Has it no line?
@@ -87,7 +106,8 @@ impl Batch {
         } else {
             let shift = self.bytes.len();
             self.bytes.append(&mut other.bytes);
-            self.lines.extend(other.lines.drain(..).map(|line| Line { end: line.end + shift, ..line }));
+            let moved = |line: Line| Line { end: line.end + shift, position_end: line.position_end + shift, ..line };
+            self.lines.extend(other.lines.drain(..).map(moved));
         }
         other.clear();
     }
@@ -105,6 +125,8 @@ pub struct Handover {
 struct Waiting {
     batch: Batch,
     readers: usize,
+    /// Those that still read what was there before they began.
+    behind: usize,
     is_stopped: bool,
 }
 
@@ -133,6 +155,7 @@ impl Handover {
         batch.clear();
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         mem::swap(&mut waiting.batch, batch);
+        batch.is_current = waiting.behind == 0;
         self.has_room.notify_all();
         if waiting.readers == 0 {
             // Nobody else will say that this was the end.
@@ -146,9 +169,18 @@ impl Handover {
         self.has_some.notify_one();
     }
 
-    /// Counts one reader more.
+    /// Counts one reader more, which has to catch up.
     pub fn begin(&self) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).readers += 1;
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.readers += 1;
+        waiting.behind += 1;
+    }
+
+    /// A reader has handed over what was there before it began. Once for each.
+    pub fn catch_up(&self) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.behind = waiting.behind.saturating_sub(1);
+        self.has_some.notify_one();
     }
 
     /// Counts one reader less.
@@ -173,7 +205,7 @@ mod tests {
     fn batch(lines: &[&[u8]]) -> Batch {
         let mut batch = Batch::default();
         for (number, line) in (0..).zip(lines) {
-            batch.push(number, Time::Stamped, line);
+            batch.push(number, Time::Stamped, line, &[number; 3]);
         }
         batch
     }
@@ -184,6 +216,19 @@ mod tests {
         first.append(&mut batch(&[b"four"]));
         let lines: Vec<_> = first.lines().map(|(intake, _, line)| (intake, line.to_vec())).collect();
         assert_eq!(lines, [(0, b"one".to_vec()), (1, b"".to_vec()), (2, b"three".to_vec()), (0, b"four".to_vec())]);
+        assert_eq!((0..5).map(|line| first.position(line)).collect::<Vec<_>>(), [&[0; 3][..], &[1; 3], &[2; 3], &[0; 3], &[]]);
+    }
+
+    #[tokio::test]
+    async fn lines_are_current_once_every_reader_has_caught_up() {
+        let (handover, mut taken) = (Handover::default(), Batch::default());
+        handover.begin();
+        handover.begin();
+        for expected in [false, true] {
+            handover.catch_up();
+            assert!(handover.take(&mut taken).await);
+            assert_eq!(taken.is_current(), expected);
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::{
     export::{Broken, Entry, Export, Transport, number},
     handover::Batch,
     lines::MAX_LINE,
+    position::{self, Position, boot_id},
 };
 use crate::{
     clock::{Clock, uptime_micros},
@@ -59,6 +60,7 @@ pub struct Journal {
     stamps: Stamps,
     pause: Duration,
     line: Vec<u8>,
+    position: Vec<u8>,
     buffer: Vec<u8>,
 }
 
@@ -132,7 +134,23 @@ impl Journal {
     fn at(place: Place) -> Self {
         let stamps = Stamps { ours: boot_id(), last: None };
         let (program, file) = (PathBuf::new(), PathBuf::new());
-        Self { program, file, place, stamps, pause: PAUSE.0, line: Vec::new(), buffer: vec![0; 64 << 10] }
+        Self { program, file, place, stamps, pause: PAUSE.0, line: Vec::new(), position: Vec::new(), buffer: vec![0; 64 << 10] }
+    }
+
+    /// Goes on where an earlier start has stopped. False: that is no place in the journal.
+    pub fn resume(&mut self, place: &position::Place<'_>) -> bool {
+        self.place = match place {
+            position::Place::Journal { cursor, taken } => Place::After(cursor.to_vec(), *taken),
+            position::Place::Since(micros) => Place::Since(*micros),
+            _ => return false,
+        };
+        true
+    }
+
+    /// Where it stands before it has read anything; nothing where that is the beginning of this boot.
+    #[must_use]
+    pub fn place(&self) -> Option<position::Place<'_>> {
+        self.place.stored()
     }
 
     /// Starts the child where the last one stopped.
@@ -166,7 +184,7 @@ impl Journal {
     pub(super) fn look(&mut self, running: &mut Running, intake: u8, batch: &mut Batch, counters: &Counters, clock: &Clock) -> Looked {
         running.read_complaint();
         let (now, uptime) = (clock.now(), uptime_micros());
-        let Self { place, stamps, line, buffer, .. } = self;
+        let Self { place, stamps, line, position, buffer, .. } = self;
         while batch.size() < BATCH {
             let bytes = match running.stdout.read(buffer) {
                 Ok(len) if len > 0 => buffer.get(..len).unwrap_or_default(),
@@ -175,7 +193,14 @@ impl Journal {
                 Ok(_) | Err(_) => return Looked::Ended,
             };
             let read = running.export.feed(bytes, |entry| {
-                take(entry, place, line, counters, now, |line| batch.push(intake, Time::At(stamps.tick(entry, now, uptime)), line));
+                if !take(entry, place, line, counters, now) {
+                    return;
+                }
+                position.clear();
+                if let Some(place) = place.stored() {
+                    Position { lost: counters.lost(), place }.write(position);
+                }
+                batch.push(intake, Time::At(stamps.tick(entry, now, uptime)), line, position);
             });
             if read == Err(Broken) {
                 // Asked again, it would write the same: go on with what is written from now on.
@@ -239,29 +264,36 @@ impl Running {
     }
 }
 
-/// What becomes of a record: a line for `push`, a loss, or nothing. `place` moves behind it.
-fn take(entry: &Entry, place: &mut Place, line: &mut Vec<u8>, counters: &Counters, now: Tick, push: impl FnOnce(&[u8])) {
+/// What becomes of a record: a `line` (true), a loss, or nothing. `place` moves behind it.
+fn take(entry: &Entry, place: &mut Place, line: &mut Vec<u8>, counters: &Counters, now: Tick) -> bool {
     if entry.is_malformed {
         counters.add_malformed();
-        return;
+        return false;
     }
     place.set(entry);
     match entry.transport {
         Transport::Kernel => {
             counters.add_record();
-            if write_line(entry, line) {
-                push(line);
-            } else {
-                counters.add_too_long(1);
-            }
+            let fits = write_line(entry, line);
+            counters.add_too_long(u64::from(!fits));
+            return fits;
         }
         Transport::Driver if entry.message_id == Some(MISSED) => counters.add_lost(missed(&entry.message), now),
         // Not what was asked for.
         Transport::Driver | Transport::Other => counters.add_malformed(),
     }
+    false
 }
 
 impl Place {
+    fn stored(&self) -> Option<position::Place<'_>> {
+        match self {
+            Self::Boot => None,
+            Self::Since(micros) => Some(position::Place::Since(*micros)),
+            Self::After(cursor, taken) => position::is_cursor(cursor).then_some(position::Place::Journal { cursor, taken: *taken }),
+        }
+    }
+
     /// Behind `entry`, if it says where it is.
     fn set(&mut self, entry: &Entry) {
         let (false, Some(taken)) = (entry.cursor.is_empty(), entry.realtime) else { return };
@@ -368,12 +400,6 @@ impl Stamps {
     }
 }
 
-/// The id of this boot. journald writes it without dashes.
-fn boot_id() -> Option<u128> {
-    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-    u128::from_str_radix(&text.trim().replace('-', ""), 16).ok()
-}
-
 /// Who else may read a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Audience {
@@ -435,12 +461,10 @@ mod tests {
     }
 
     fn line(text: &str) -> Option<String> {
-        let (mut line, counters, mut pushed) = (Vec::new(), Counters::default(), None);
-        take(&entry(text), &mut Place::Boot, &mut line, &counters, Tick::from_secs(9), |line| {
-            pushed = Some(String::from_utf8(line.to_vec()).unwrap());
-        });
-        assert_eq!(counters.malformed(), u64::from(pushed.is_none()));
-        pushed
+        let (mut line, counters) = (Vec::new(), Counters::default());
+        let is_line = take(&entry(text), &mut Place::Boot, &mut line, &counters, Tick::from_secs(9));
+        assert_eq!(counters.malformed(), u64::from(!is_line));
+        is_line.then(|| String::from_utf8(line).unwrap())
     }
 
     #[test]
@@ -468,7 +492,7 @@ mod tests {
         let counters = Counters::default();
         for message in ["Missed 12 kernel messages", "Missed no kernel messages", "Missed 0 kernel messages"] {
             let entry = entry(&format!("_TRANSPORT=driver\nMESSAGE_ID={MISSED:032x}\nMESSAGE={message}"));
-            take(&entry, &mut Place::Boot, &mut Vec::new(), &counters, Tick::from_secs(9), |_| panic!("no line"));
+            assert!(!take(&entry, &mut Place::Boot, &mut Vec::new(), &counters, Tick::from_secs(9)));
         }
         assert_eq!((counters.lost(), counters.malformed(), counters.last_loss()), (14, 0, Some(Tick::from_secs(9))));
     }
@@ -564,6 +588,23 @@ mod tests {
         );
         let second = fake.run().0;
         assert!(second[0].contains("--after-cursor=s=1;i=5 ") && !second[0].contains("--since"), "{second:?}");
+    }
+
+    #[test]
+    fn a_later_start_goes_on_behind_the_position_of_a_line() {
+        let mut first = Fake::new(&format!("#!/bin/sh\n{RECORDS} x\n"));
+        let (mut batch, mut running) = (Batch::default(), first.journal.start().unwrap());
+        while first.journal.look(&mut running, 0, &mut batch, &first.counters, &Clock::default()) != Looked::Ended {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let position = Position::read(batch.position(0)).unwrap();
+        let mut later = Fake::new(&format!("#!/bin/sh\n{RECORDS} \"$*\"\n"));
+        assert!(later.journal.resume(&position.place));
+        assert!(later.run().0[0].contains("--after-cursor=s=1;i=5 "));
+        let before = later.journal.place().unwrap();
+        let mut last = Fake::new(&format!("#!/bin/sh\n{RECORDS} \"$*\"\n"));
+        assert!(last.journal.resume(&before) && !last.journal.resume(&position::Place::Kmsg { boot: 1, seq: 1 }));
+        assert_eq!(Journal::at(Place::Since(1_500_000)).place(), Some(position::Place::Since(1_500_000)));
     }
 
     #[test]

@@ -4,7 +4,11 @@
 //! `level,sequence,microseconds,flags;text`, then lines ` KEY=value`. The sequence number counts
 //! records, so a gap is a record that the ring overwrote before it was read.
 
-use super::{Counters, Time, handover::Batch};
+use super::{
+    Counters, Time,
+    handover::Batch,
+    position::{self, Position},
+};
 use crate::clock::{Clock, uptime_micros};
 use firebell_engine::tick::Tick;
 use rustix::{
@@ -19,6 +23,8 @@ pub const PATH: &str = "/dev/kmsg";
 const MAX_RECORD: usize = 8192;
 /// So many errors in a row without one record are no passing trouble.
 const MAX_ERRORS: u32 = 1000;
+/// More records than any ring holds: 32 bytes each (`PRB_AVGBITS` in Linux kernel/printk/printk.c) of at most 128 MiB.
+const MAX_RING: usize = 4 << 20;
 /// Records are handed over at the latest when they take so many bytes.
 const BATCH: usize = 64 << 10;
 
@@ -37,6 +43,9 @@ pub fn open(from_start: bool) -> io::Result<File> {
 pub struct Kmsg {
     file: File,
     place: Place,
+    /// The boot that this is; without it no position is kept.
+    boot_id: Option<u128>,
+    position: Vec<u8>,
     buffer: Vec<u8>,
 }
 
@@ -45,6 +54,8 @@ pub struct Kmsg {
 struct Place {
     /// Sequence number of the next record.
     next: Option<u64>,
+    /// Up to this one they were read by an earlier start.
+    known: Option<u64>,
     /// The moment that the kernel's stamps count from, microseconds since the Unix epoch.
     boot: u64,
 }
@@ -63,7 +74,45 @@ impl Kmsg {
     #[must_use]
     pub fn new(file: File, clock: &Clock) -> Self {
         let boot = clock.now().as_micros().saturating_sub(uptime_micros());
-        Self { file, place: Place { next: None, boot }, buffer: vec![0; MAX_RECORD] }
+        let place = Place { next: None, known: None, boot };
+        Self { file, place, boot_id: position::boot_id(), position: Vec::new(), buffer: vec![0; MAX_RECORD] }
+    }
+
+    /// Goes on where an earlier start has stopped: behind its last record, or, when the machine has booted since, with the
+    /// oldest record there is. False: that is no place in the kernel log.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn resume(&mut self, place: &position::Place<'_>) -> io::Result<bool> {
+        let position::Place::Kmsg { boot, seq } = *place else { return Ok(false) };
+        rustix::fs::seek(&self.file, SeekFrom::Start(0))?;
+        self.place.go_on(self.boot_id == Some(boot), seq);
+        Ok(true)
+    }
+
+    /// Finds out where the end is, for a file that was opened there: the numbers of records begin with it.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn find_end(&mut self) -> io::Result<()> {
+        rustix::fs::seek(&self.file, SeekFrom::Start(0))?;
+        // More than any ring holds, so that this ends while somebody writes.
+        for _ in 0..MAX_RING {
+            match rustix::io::read(&self.file, &mut self.buffer[..]) {
+                Ok(len) => drop(self.place.read(self.buffer.get(..len).unwrap_or_default(), Tick::ZERO, false)),
+                Err(Errno::PIPE | Errno::INVAL | Errno::INTR) => {}
+                Err(Errno::AGAIN) => break,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Where it stands before it has read anything, if that is known.
+    #[must_use]
+    pub fn place(&self) -> Option<position::Place<'static>> {
+        let seq = self.place.next?.checked_sub(1)?;
+        self.boot_id.map(|boot| position::Place::Kmsg { boot, seq })
     }
 
     /// The file, to wait for.
@@ -90,11 +139,15 @@ impl Kmsg {
                     if is_fresh {
                         now = clock.now();
                     }
-                    let (tick, lost) = self.place.read(line, now, is_fresh);
+                    let Some((tick, lost)) = self.place.read(line, now, is_fresh) else { continue };
                     is_fresh = false;
                     counters.add_lost(lost, now);
                     counters.add_record();
-                    batch.push(intake, Time::At(tick), line);
+                    self.position.clear();
+                    if let Some(place) = self.place() {
+                        Position { lost: counters.lost(), place }.write(&mut self.position);
+                    }
+                    batch.push(intake, Time::At(tick), line, &self.position);
                     continue;
                 }
                 Err(Errno::AGAIN) => return Ok(Drained::Empty),
@@ -119,20 +172,30 @@ impl Kmsg {
 }
 
 impl Place {
-    /// The time of a record, and how many were lost before it.
-    fn read(&mut self, line: &[u8], now: Tick, is_fresh: bool) -> (Tick, u64) {
+    /// Behind record number `seq` of this boot, or at the beginning of another one.
+    fn go_on(&mut self, is_same_boot: bool, seq: u64) {
+        self.known = is_same_boot.then_some(seq);
+        self.next = is_same_boot.then(|| seq.saturating_add(1));
+    }
+
+    /// The time of a record, and how many were lost before it; nothing for one that is known.
+    fn read(&mut self, line: &[u8], now: Tick, is_fresh: bool) -> Option<(Tick, u64)> {
         let mut fields = line.split(|byte| *byte == b',');
         let (seq, stamp) = (fields.nth(1).and_then(number), fields.next().and_then(number));
         let mut lost = 0;
         if let Some(seq) = seq {
+            if self.known.is_some_and(|known| seq <= known) {
+                return None;
+            }
+            self.known = None;
             lost = self.next.map_or(0, |next| seq.saturating_sub(next));
             self.next = Some(seq.saturating_add(1));
         }
-        let Some(stamp) = stamp else { return (now, lost) };
+        let Some(stamp) = stamp else { return Some((now, lost)) };
         if is_fresh {
             self.boot = now.as_micros().saturating_sub(stamp);
         }
-        (Tick::from_micros(self.boot.saturating_add(stamp)).min(now), lost)
+        Some((Tick::from_micros(self.boot.saturating_add(stamp)).min(now), lost))
     }
 }
 
@@ -147,32 +210,80 @@ mod tests {
 
     #[test]
     fn a_gap_in_the_numbers_is_loss_and_the_first_record_is_not() {
-        let mut place = Place { next: None, boot: 0 };
+        let mut place = Place { next: None, known: None, boot: 0 };
         let now = Tick::from_secs(100);
-        assert_eq!(place.read(b"4,700,5000000,-;x", now, false), (Tick::from_secs(5), 0));
-        assert_eq!(place.read(b"4,701,6000000,-;x", now, false).1, 0);
-        assert_eq!(place.read(b"4,705,6000000,-;x", now, false).1, 3);
-        assert_eq!(place.read(b"nonsense", now, false), (now, 0));
-        assert_eq!(place.read(b"4,706,6000000,-;x", now, false).1, 0);
+        assert_eq!(place.read(b"4,700,5000000,-;x", now, false), Some((Tick::from_secs(5), 0)));
+        assert_eq!(place.read(b"4,701,6000000,-;x", now, false).unwrap().1, 0);
+        assert_eq!(place.read(b"4,705,6000000,-;x", now, false).unwrap().1, 3);
+        assert_eq!(place.read(b"nonsense", now, false), Some((now, 0)));
+        assert_eq!(place.read(b"4,706,6000000,-;x", now, false).unwrap().1, 0);
     }
 
     #[test]
     fn a_backlog_keeps_its_spacing_and_no_record_is_from_the_future() {
-        let mut place = Place { next: None, boot: 1_000_000_000 };
+        let mut place = Place { next: None, known: None, boot: 1_000_000_000 };
         let now = Tick::from_secs(1100);
         let times: Vec<_> = [&b"6,1,10000000,-;a"[..], b"6,2,10500000,-;b", b"6,3,99000000000,-;c"]
             .iter()
-            .map(|line| place.read(line, now, false).0.as_micros())
+            .map(|line| place.read(line, now, false).unwrap().0.as_micros())
             .collect();
         assert_eq!(times, [1_010_000_000, 1_010_500_000, 1_100_000_000]);
     }
 
     #[test]
     fn a_fresh_record_corrects_the_drift_between_the_clocks() {
-        let mut place = Place { next: None, boot: 1_000_000_000 };
+        let mut place = Place { next: None, known: None, boot: 1_000_000_000 };
         let now = Tick::from_secs(1100);
         // The kernel's clock shows 90 s, ours 100 s since boot: its clock is behind.
-        assert_eq!(place.read(b"6,1,90000000,-;a", now, true).0, now);
-        assert_eq!(place.read(b"6,2,89000000,-;b", now, false).0, Tick::from_secs(1099));
+        assert_eq!(place.read(b"6,1,90000000,-;a", now, true).unwrap().0, now);
+        assert_eq!(place.read(b"6,2,89000000,-;b", now, false).unwrap().0, Tick::from_secs(1099));
+    }
+
+    #[test]
+    fn after_a_start_in_the_same_boot_known_records_are_left_out_and_a_gap_is_loss() {
+        let now = Tick::from_secs(100);
+        let mut place = Place { next: None, known: None, boot: 0 };
+        place.go_on(true, 701);
+        assert_eq!(place.read(b"4,700,5000000,-;x", now, false), None);
+        assert_eq!(place.read(b"4,701,5000000,-;x", now, false), None);
+        assert_eq!(place.read(b"4,702,5000000,-;x", now, false), Some((Tick::from_secs(5), 0)));
+        let mut place = Place { next: None, known: None, boot: 0 };
+        place.go_on(true, 701);
+        assert_eq!(place.read(b"4,710,5000000,-;x", now, false).unwrap().1, 8, "the ring has gone on");
+    }
+
+    #[test]
+    fn after_another_boot_all_records_of_the_ring_are_new_and_none_is_loss() {
+        let mut place = Place { next: None, known: None, boot: 0 };
+        place.go_on(false, 701);
+        assert_eq!(place.read(b"4,30,5000000,-;x", Tick::from_secs(100), false), Some((Tick::from_secs(5), 0)));
+    }
+
+    #[test]
+    fn the_kernel_s_log_goes_on_behind_the_position_and_not_at_that_of_another_boot() {
+        // Without the right to read it there is nothing to see.
+        let Ok(file) = open(false) else { return };
+        let clock = Clock::default();
+        let mut kmsg = Kmsg::new(file, &clock);
+        kmsg.find_end().unwrap();
+        let Some(position::Place::Kmsg { boot, seq }) = kmsg.place() else { return };
+        let count = |place: &position::Place<'_>| {
+            let mut kmsg = Kmsg::new(open(false).unwrap(), &clock);
+            assert!(kmsg.resume(place).unwrap());
+            let (mut batch, mut count, counters) = (Batch::default(), 0, Counters::default());
+            loop {
+                let drained = kmsg.drain(0, &mut batch, &counters, &clock, false).unwrap();
+                count += batch.lines().count() as u64 + counters.lost();
+                batch.clear();
+                if drained == Drained::Empty {
+                    return count;
+                }
+            }
+        };
+        let back = seq.min(20);
+        assert!(count(&position::Place::Kmsg { boot, seq: seq - back }) >= back);
+        assert!(count(&position::Place::Kmsg { boot: !boot, seq }) > 0);
+        let mut kmsg = Kmsg::new(open(false).unwrap(), &clock);
+        assert!(!kmsg.resume(&position::Place::Since(1)).unwrap());
     }
 }

@@ -20,9 +20,9 @@ impl Lines {
         Self { partial: Vec::new(), is_skipping: is_inside }
     }
 
-    /// Takes the next bytes and gives `each` every line that they complete, without the newline. Lines
-    /// longer than [`MAX_LINE`] are left out; the result is how many those were.
-    pub fn feed(&mut self, bytes: &[u8], mut each: impl FnMut(&[u8])) -> u64 {
+    /// Takes the next bytes and gives `each` every line that they complete, without the newline, and how many of `bytes` are
+    /// behind it or in it. Lines longer than [`MAX_LINE`] are left out; the result is how many those were.
+    pub fn feed(&mut self, bytes: &[u8], mut each: impl FnMut(&[u8], usize)) -> u64 {
         let (mut rest, mut too_long) = (bytes, 0);
         while let Some(at) = memchr::memchr(b'\n', rest) {
             let (line, after) = rest.split_at(at);
@@ -30,10 +30,10 @@ impl Lines {
             if self.is_skipping || self.partial.len() + line.len() > MAX_LINE {
                 too_long += 1;
             } else if self.partial.is_empty() {
-                each(line);
+                each(line, bytes.len() - rest.len());
             } else {
                 self.partial.extend_from_slice(line);
-                each(&self.partial);
+                each(&self.partial, bytes.len() - rest.len());
             }
             self.forget();
         }
@@ -70,7 +70,7 @@ mod tests {
     fn cut(chunks: &[&[u8]]) -> (Vec<Vec<u8>>, u64) {
         let (mut lines, mut out, mut too_long) = (Lines::default(), Vec::new(), 0);
         for chunk in chunks {
-            too_long += lines.feed(chunk, |line| out.push(line.to_vec()));
+            too_long += lines.feed(chunk, |line, _| out.push(line.to_vec()));
         }
         too_long += lines.finish(|line| out.push(line.to_vec()));
         (out, too_long)
@@ -80,10 +80,10 @@ mod tests {
     fn a_line_is_held_until_its_newline_comes() {
         let mut lines = Lines::default();
         let mut seen = 0;
-        lines.feed(b"IN=eth0 SRC=", |_| seen += 1);
+        lines.feed(b"IN=eth0 SRC=", |_, _| seen += 1);
         assert_eq!(seen, 0);
-        lines.feed(b"198.51.100.66\n", |line| {
-            assert_eq!(line, b"IN=eth0 SRC=198.51.100.66");
+        lines.feed(b"198.51.100.66\nD", |line, used| {
+            assert_eq!((line, used), (&b"IN=eth0 SRC=198.51.100.66"[..], 14));
             seen += 1;
         });
         assert_eq!(seen, 1);
@@ -105,11 +105,11 @@ mod tests {
         assert_eq!(cut(&[&long, b"\n"]), (vec![long.clone()], 0));
         let mut lines = Lines::default();
         for _ in 0..1000 {
-            assert_eq!(lines.feed(&long, |_| panic!("no line has ended")), 0);
+            assert_eq!(lines.feed(&long, |_, _| panic!("no line has ended")), 0);
             assert!(lines.partial.len() <= MAX_LINE);
         }
         let mut out = Vec::new();
-        assert_eq!(lines.feed(b"\nnext\n", |line| out.push(line.to_vec())), 1);
+        assert_eq!(lines.feed(b"\nnext\n", |line, _| out.push(line.to_vec())), 1);
         assert_eq!(out, [b"next"]);
         assert_eq!(cut(&[&long, b"y"]), (vec![], 1));
     }

@@ -11,20 +11,20 @@ pub mod handover;
 pub mod journal;
 pub mod kmsg;
 pub mod lines;
+pub mod position;
 
 pub use handover::{Batch, Handover, Numbered, Time};
+pub use position::MAX_POSITION;
 
-use crate::{
-    clock::Clock,
-    config::{self, Source},
-    privilege::Unprivileged,
-};
+use crate::{clock::Clock, config, privilege::Unprivileged};
 use firebell_engine::tick::Tick;
+use position::{Place, Position};
 use rustix::{
     event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll},
     io::Errno,
 };
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
     io::{self, Read as _},
     os::{
@@ -55,7 +55,7 @@ pub struct Input {
 
 #[derive(Debug)]
 enum What {
-    Kmsg(File),
+    Kmsg(File, config::From),
     File(file::Tail),
     Journal(journal::Journal),
     Stream(File),
@@ -157,6 +157,11 @@ impl Counters {
         self.too_long.fetch_add(count, Relaxed);
     }
 
+    /// An earlier start has counted these.
+    fn go_on(&self, lost: u64) {
+        self.lost.store(lost, Relaxed);
+    }
+
     fn set_readable(&self, is_readable: bool) -> bool {
         self.is_readable.swap(is_readable, Relaxed) != is_readable
     }
@@ -208,10 +213,10 @@ impl OpenError {
 pub fn open(config: &config::Intake) -> Result<Opened, OpenError> {
     let wanted = |why: &str| format!("[intake] source = \"{why}\"");
     match config.source {
-        Source::Kmsg => Ok(Opened { inputs: vec![open_kmsg(config)?], why: wanted("kmsg") }),
-        Source::Journal => Ok(Opened { inputs: vec![open_journal(config)?], why: wanted("journal") }),
-        Source::File => Ok(Opened { inputs: open_files(config)?, why: wanted("file") }),
-        Source::Auto => open_best(config),
+        config::Source::Kmsg => Ok(Opened { inputs: vec![open_kmsg(config)?], why: wanted("kmsg") }),
+        config::Source::Journal => Ok(Opened { inputs: vec![open_journal(config)?], why: wanted("journal") }),
+        config::Source::File => Ok(Opened { inputs: open_files(config)?, why: wanted("file") }),
+        config::Source::Auto => open_best(config),
     }
 }
 
@@ -254,7 +259,7 @@ fn open_kmsg(config: &config::Intake) -> Result<Input, OpenError> {
     let file = kmsg::open(config.from == config::From::Start).map_err(|error| OpenError::new(Path::new(kmsg::PATH), error))?;
     let info = Info { name: kmsg::PATH.into(), vouches: true, is_kmsg: true, group: None, counters: Counters::default() };
     info.counters.set_readable(true);
-    Ok(Input { info: Arc::new(info), what: What::Kmsg(file) })
+    Ok(Input { info: Arc::new(info), what: What::Kmsg(file, config.from) })
 }
 
 fn open_files(config: &config::Intake) -> Result<Vec<Input>, OpenError> {
@@ -320,6 +325,8 @@ pub struct Readers {
     pub handover: Arc<Handover>,
     /// The intakes, by the number that comes with a line.
     pub intakes: Vec<Arc<Info>>,
+    /// Where each of them began; empty where there is no position to keep.
+    pub positions: Vec<Vec<u8>>,
     stop: Arc<OwnedFd>,
 }
 
@@ -331,13 +338,20 @@ impl Drop for Readers {
     }
 }
 
-/// Starts one thread for each input. Only with the token: what they read is hostile.
+/// A line names its intake by a number of this size.
+pub const MAX_INTAKES: usize = 256;
+
+/// Where intakes stand, by their names.
+pub type Positions = BTreeMap<String, Vec<u8>>;
+
+/// Starts one thread for each input, at its position where it has one. Only with the token: what they read is hostile.
 ///
 /// # Errors
 /// When the system gives no thread or descriptor.
-pub fn start(_: &Unprivileged, inputs: Vec<Input>, clock: &Arc<Clock>) -> io::Result<Readers> {
+pub fn start(_: &Unprivileged, inputs: Vec<Input>, clock: &Arc<Clock>, positions: &Positions) -> io::Result<Readers> {
     let stop = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
-    let mut readers = Readers { handover: Arc::default(), intakes: Vec::new(), stop };
+    let mut readers = Readers { handover: Arc::default(), intakes: Vec::new(), positions: Vec::new(), stop };
+    let mut ready = Vec::new();
     for (number, input) in (0_u8..).zip(inputs) {
         readers.intakes.push(Arc::clone(&input.info));
         let reader = Reader {
@@ -346,11 +360,92 @@ pub fn start(_: &Unprivileged, inputs: Vec<Input>, clock: &Arc<Clock>) -> io::Re
             handover: Arc::clone(&readers.handover),
             stop: Arc::clone(&readers.stop),
             clock: Arc::clone(clock),
+            is_behind: true,
         };
+        let source = Source::begin(input.what, &reader.info, clock, positions.get(&reader.info.name));
+        readers.positions.push(source.position(&reader.info.counters));
         readers.handover.begin();
-        thread::Builder::new().name(format!("intake-{number}")).stack_size(128 << 10).spawn(move || reader.run(input.what))?;
+        ready.push((reader, source));
+    }
+    for (reader, source) in ready {
+        let name = format!("intake-{}", reader.number);
+        thread::Builder::new().name(name).stack_size(128 << 10).spawn(move || reader.run(source))?;
     }
     Ok(readers)
+}
+
+/// An input at the place where reading begins.
+enum Source {
+    Kmsg(kmsg::Kmsg),
+    File(file::Tail),
+    Journal(journal::Journal),
+    Stream(File),
+}
+
+impl Source {
+    /// Goes to `position`; without one, or where that is lost, it begins as `[intake] from` says.
+    fn begin(what: What, info: &Info, clock: &Clock, position: Option<&Vec<u8>>) -> Self {
+        let stored = position.map(|bytes| Position::read(bytes));
+        let place = stored.flatten().map(|position| position.place);
+        let mut is_lost = stored == Some(None);
+        let source = match what {
+            What::Stream(file) => Self::Stream(file),
+            What::Journal(mut journal) => {
+                is_lost |= place.is_some_and(|place| !journal.resume(&place));
+                Self::Journal(journal)
+            }
+            What::File(mut tail) => {
+                match place.map(|place| tail.resume(&place)) {
+                    None | Some(Ok(file::Resumed::There)) => {}
+                    Some(Ok(file::Resumed::NoPlace)) => is_lost = true,
+                    Some(Ok(file::Resumed::Gone)) => {
+                        tracing::warn!(intake = %info.name, "the file that was read last is gone; what it had more is not read, and the one that is there is read from its beginning");
+                    }
+                    Some(Err(error)) => {
+                        tracing::warn!(intake = %info.name, %error, "looking for the file that was read last");
+                        is_lost = true;
+                    }
+                }
+                Self::File(tail)
+            }
+            What::Kmsg(file, from) => {
+                let mut kmsg = kmsg::Kmsg::new(file, clock);
+                let resumed = place.map_or(Ok(false), |place| kmsg.resume(&place));
+                is_lost |= place.is_some() && !matches!(resumed, Ok(true));
+                let found = match resumed {
+                    Ok(true) => Ok(()),
+                    _ if from == config::From::Start => Ok(()),
+                    Ok(false) | Err(_) => kmsg.find_end(),
+                };
+                if let Err(error) = found {
+                    tracing::warn!(intake = %info.name, %error, "looking for the end of the kernel log");
+                }
+                Self::Kmsg(kmsg)
+            }
+        };
+        if is_lost {
+            tracing::warn!(intake = %info.name, "the position that was kept is none of this intake; it begins as [intake] from says");
+        }
+        if let Some(position) = stored.flatten() {
+            info.counters.go_on(position.lost);
+        }
+        source
+    }
+
+    /// Where it stands, in the stored form.
+    fn position(&self, counters: &Counters) -> Vec<u8> {
+        let place: Option<Place<'_>> = match self {
+            Self::Kmsg(kmsg) => kmsg.place(),
+            Self::File(tail) => Some(tail.place()),
+            Self::Journal(journal) => journal.place(),
+            Self::Stream(_) => None,
+        };
+        let mut bytes = Vec::new();
+        if let Some(place) = place {
+            Position { lost: counters.lost(), place }.write(&mut bytes);
+        }
+        bytes
+    }
 }
 
 struct Reader {
@@ -359,16 +454,19 @@ struct Reader {
     handover: Arc<Handover>,
     stop: Arc<OwnedFd>,
     clock: Arc<Clock>,
+    /// What was there before it began is not all handed over yet.
+    is_behind: bool,
 }
 
 impl Reader {
-    fn run(self, what: What) {
-        let (result, is_endless) = match what {
-            What::Kmsg(file) => (self.kmsg(file), true),
-            What::File(tail) => (self.follow(tail), true),
-            What::Journal(journal) => (self.journal(journal), true),
-            What::Stream(file) => (self.stream(file), false),
+    fn run(mut self, source: Source) {
+        let (result, is_endless) = match source {
+            Source::Kmsg(kmsg) => (self.kmsg(kmsg), true),
+            Source::File(tail) => (self.follow(tail), true),
+            Source::Journal(journal) => (self.journal(journal), true),
+            Source::Stream(file) => (self.stream(file), false),
         };
+        self.catch_up();
         if let Err(error) = result {
             tracing::error!(intake = %self.info.name, %error, "reading has ended");
         }
@@ -379,8 +477,13 @@ impl Reader {
         self.handover.end();
     }
 
-    fn kmsg(&self, file: File) -> io::Result<()> {
-        let mut kmsg = kmsg::Kmsg::new(file, &self.clock);
+    fn catch_up(&mut self) {
+        if std::mem::take(&mut self.is_behind) {
+            self.handover.catch_up();
+        }
+    }
+
+    fn kmsg(&mut self, mut kmsg: kmsg::Kmsg) -> io::Result<()> {
         let (mut batch, mut is_fresh) = (Batch::default(), false);
         loop {
             let drained = kmsg.drain(self.number, &mut batch, &self.info.counters, &self.clock, is_fresh)?;
@@ -388,15 +491,19 @@ impl Reader {
                 return Ok(());
             }
             is_fresh = drained == kmsg::Drained::Empty;
+            if is_fresh {
+                self.catch_up();
+            }
             if is_fresh && !self.wait(kmsg.file())? {
                 return Ok(());
             }
         }
     }
 
-    fn follow(&self, mut tail: file::Tail) -> io::Result<()> {
+    fn follow(&mut self, mut tail: file::Tail) -> io::Result<()> {
         let mut batch = Batch::default();
-        let counters = &self.info.counters;
+        let info = Arc::clone(&self.info);
+        let counters = &info.counters;
         loop {
             tail.clear_events();
             loop {
@@ -422,13 +529,14 @@ impl Reader {
                     }
                 }
             }
+            self.catch_up();
             if !self.wait(tail.events())? {
                 return Ok(());
             }
         }
     }
 
-    fn journal(&self, mut journal: journal::Journal) -> io::Result<()> {
+    fn journal(&mut self, mut journal: journal::Journal) -> io::Result<()> {
         let (mut batch, mut is_told) = (Batch::default(), false);
         loop {
             let (why, pause) = match journal.start() {
@@ -438,6 +546,7 @@ impl Reader {
                 },
                 Err(error) => (error.to_string(), journal.pause(Duration::ZERO)),
             };
+            self.catch_up();
             if self.info.counters.set_readable(false) {
                 self.handover.wake();
             }
@@ -454,13 +563,14 @@ impl Reader {
 
     /// Reads one child to its end: why it ended, and how long to wait. `None`: it is time to stop.
     fn child(
-        &self,
+        &mut self,
         journal: &mut journal::Journal,
         mut running: journal::Running,
         batch: &mut Batch,
         is_told: &mut bool,
     ) -> io::Result<Option<(String, Duration)>> {
-        let counters = &self.info.counters;
+        let info = Arc::clone(&self.info);
+        let counters = &info.counters;
         loop {
             let looked = journal.look(&mut running, self.number, batch, counters, &self.clock);
             if !batch.is_empty() && !self.handover.put(batch) {
@@ -477,6 +587,10 @@ impl Reader {
                 journal::Looked::Ended => return Ok(Some(journal.ended(running))),
                 journal::Looked::Full => {}
                 journal::Looked::Empty => {
+                    // A child that has said nothing yet may still be looking for its place.
+                    if unsettled.is_zero() {
+                        self.catch_up();
+                    }
                     let (stdout, stderr) = running.pipes();
                     if !self.wait_for(&[stdout.as_fd(), stderr.as_fd()], (!unsettled.is_zero()).then_some(unsettled))? {
                         return Ok(None);
@@ -497,11 +611,12 @@ impl Reader {
                 Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => continue,
                 len => len?,
             };
-            let push = |line: &[u8]| {
+            let mut push = |line: &[u8]| {
                 counters.add_record();
-                batch.push(self.number, Time::Stamped, line);
+                batch.push(self.number, Time::Stamped, line, &[]);
             };
-            let too_long = if len == 0 { lines.finish(push) } else { lines.feed(buffer.get(..len).unwrap_or_default(), push) };
+            let too_long =
+                if len == 0 { lines.finish(push) } else { lines.feed(buffer.get(..len).unwrap_or_default(), |line, _| push(line)) };
             counters.add_too_long(too_long);
             if (!batch.is_empty() && !self.handover.put(&mut batch)) || len == 0 {
                 return Ok(());

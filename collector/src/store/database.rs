@@ -1,7 +1,10 @@
 //! The file `history.db`: one row for each incident, and what numbers come next.
 
 use super::folder;
-use crate::history::{Filter, PAGE_BYTES, Page, size};
+use crate::{
+    history::{Filter, PAGE_BYTES, Page, size},
+    intake::{MAX_INTAKES, MAX_POSITION, Positions},
+};
 use firebell_shared::{alert::Alert, severity::Severity};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, Row, config::DbConfig, params};
 use std::{
@@ -29,7 +32,8 @@ const LEAP: (u64, u64) = (1000, 1_000_000);
 /// as it is.
 ///
 /// Numbers are those of the bus; `details` is JSON with the names of the bus.
-const SCHEMA: [&str; 1] = ["
+const SCHEMA: [&str; 2] = [
+    "
     CREATE TABLE state (
         one INTEGER PRIMARY KEY CHECK (one = 1),
         history_id TEXT NOT NULL,
@@ -49,7 +53,14 @@ const SCHEMA: [&str; 1] = ["
         details TEXT NOT NULL
     ) STRICT;
     CREATE INDEX alerts_by_time ON alerts (time);
-"];
+",
+    "
+    CREATE TABLE positions (
+        intake TEXT PRIMARY KEY,
+        position BLOB NOT NULL
+    ) STRICT;
+",
+];
 
 /// Why the history cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -104,6 +115,13 @@ impl Numbers {
     pub fn new(history_id: String) -> Self {
         Self { history_id, last_id: 0, last_seq: 0 }
     }
+}
+
+/// How far the lines of the log are taken in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Where the intakes stand.
+    pub positions: Positions,
 }
 
 /// What was in the way of the file and is now beside it.
@@ -219,12 +237,24 @@ impl Database {
         self.rows
     }
 
-    /// Writes alerts in one transaction: when this is `Ok` they are on the disk. Of an incident the highest revision stays,
-    /// whatever the order.
+    /// Where the intakes stood; those that are in use, at most [`MAX_INTAKES`].
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn positions(&self) -> Result<Positions, StoreError> {
+        // What is longer is none of ours, and not worth its memory.
+        let sql = "SELECT intake, substr(position, 1, ?1) FROM positions LIMIT ?2";
+        let mut select = self.connection.prepare(sql)?;
+        let rows = select.query_map([MAX_POSITION + 1, MAX_INTAKES].map(signed), |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Writes alerts and, with them, what they rest on in one transaction: when this is `Ok` they are on the disk. Of an incident
+    /// the highest revision stays, whatever the order.
     ///
     /// # Errors
     /// [`StoreError`]; then nothing is written.
-    pub fn commit<'a>(&mut self, alerts: impl Iterator<Item = &'a Arc<Alert>>) -> Result<(), StoreError> {
+    pub fn commit<'a>(&mut self, alerts: impl Iterator<Item = &'a Arc<Alert>>, checkpoint: Option<&Checkpoint>) -> Result<(), StoreError> {
         let transaction = self.connection.transaction()?;
         let (mut last_id, mut last_seq, mut rows) = (self.numbers.last_id, self.numbers.last_seq, self.rows);
         {
@@ -244,6 +274,14 @@ impl Database {
             }
         }
         transaction.execute("UPDATE state SET last_id = ?1, last_seq = ?2", [signed(last_id), signed(last_seq)])?;
+        if let Some(Checkpoint { positions }) = checkpoint {
+            // Those of intakes that are not read any more would lead far back when they are read again.
+            transaction.execute("DELETE FROM positions", [])?;
+            let mut put = transaction.prepare("INSERT INTO positions (intake, position) VALUES (?1, ?2)")?;
+            for (intake, position) in positions {
+                put.execute(params![intake, position])?;
+            }
+        }
         transaction.commit()?;
         self.rows = rows;
         (self.numbers.last_id, self.numbers.last_seq) = (last_id, last_seq);

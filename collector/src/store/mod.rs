@@ -7,11 +7,12 @@
 mod database;
 pub mod folder;
 
-pub use database::{Aside, Database, FILE, Numbers, StoreError};
+pub use database::{Aside, Checkpoint, Database, FILE, Numbers, StoreError};
 
 use crate::{
     bus::Value,
     history::{Filter, Page},
+    intake::Positions,
 };
 use firebell_shared::alert::Alert;
 use std::{
@@ -60,6 +61,8 @@ pub struct Found {
     pub newest: Vec<Arc<Alert>>,
     /// There are older ones.
     pub has_older: bool,
+    /// Where the intakes stood.
+    pub positions: Positions,
     folder: PathBuf,
     bounds: Bounds,
     database: Option<Database>,
@@ -75,8 +78,8 @@ impl Found {
             let (mut database, aside) = Database::open(folder, &fresh, false)?;
             say_aside(&aside);
             while database.prune(age_limit(bounds.max_age), bounds.max_alerts)? {}
-            let newest = database.newest(IN_MEMORY)?;
-            Ok((database, newest))
+            let (newest, positions) = (database.newest(IN_MEMORY)?, database.positions()?);
+            Ok((database, newest, positions))
         };
         let opened = open().or_else(|error: StoreError| {
             if !error.is_damage() {
@@ -87,14 +90,14 @@ impl Found {
         });
         let (folder, mut numbers) = (folder.to_owned(), fresh);
         match opened {
-            Ok((database, newest)) => {
+            Ok((database, newest, positions)) => {
                 numbers.clone_from(database.numbers());
                 let has_older = database.rows() > newest.len();
-                Self { numbers, newest, has_older, folder, bounds, database: Some(database) }
+                Self { numbers, newest, has_older, positions, folder, bounds, database: Some(database) }
             }
             Err(error) => {
                 say_failing(&folder, &error);
-                Self { numbers, newest: Vec::new(), has_older: false, folder, bounds, database: None }
+                Self { numbers, newest: Vec::new(), has_older: false, positions: Positions::new(), folder, bounds, database: None }
             }
         }
     }
@@ -131,6 +134,10 @@ struct Inbox {
     since: Option<Instant>,
     /// Incidents that were told and could not be written, at most [`MAX_LATE`].
     late: BTreeMap<u64, Arc<Alert>>,
+    /// How far the alerts above and everything before them go, if that is to be written.
+    checkpoint: Option<Checkpoint>,
+    /// One is being written.
+    is_checking: bool,
     questions: VecDeque<Question>,
     /// Nothing is written at the moment: alerts are told at once.
     is_failing: bool,
@@ -252,19 +259,32 @@ impl Store {
         Ok(Self { desk: Arc::clone(desk), thread: Some(thread) })
     }
 
-    /// Writes an alert and tells it then. Never waits.
-    pub fn tell(&self, alert: Arc<Alert>) {
+    /// Writes alerts and tells them then. The `checkpoint`, which goes as far as they do, is written with them, or with the next
+    /// ones. Never waits.
+    pub fn tell(&self, alerts: impl IntoIterator<Item = Arc<Alert>>, checkpoint: Option<Checkpoint>) {
         let mut inbox = self.desk.lock();
-        if inbox.is_failing {
-            self.desk.tell_unwritten(&mut inbox, alert);
-            return;
+        for alert in alerts {
+            if inbox.is_failing {
+                self.desk.tell_unwritten(&mut inbox, alert);
+                continue;
+            }
+            inbox.since.get_or_insert_with(Instant::now);
+            inbox.waiting.push(alert);
+            if inbox.waiting.len() > MAX_WAITING {
+                self.desk.give_up_waiting(&mut inbox);
+            }
         }
-        inbox.since.get_or_insert_with(Instant::now);
-        inbox.waiting.push(alert);
-        if inbox.waiting.len() > MAX_WAITING {
-            self.desk.give_up_waiting(&mut inbox);
+        if checkpoint.is_some() {
+            inbox.checkpoint = checkpoint;
         }
         self.desk.changed.notify_one();
+    }
+
+    /// Is the last checkpoint on the disk, so that there may be another one?
+    #[must_use]
+    pub fn may_check(&self) -> bool {
+        let inbox = self.desk.lock();
+        inbox.checkpoint.is_none() && !inbox.is_checking
     }
 
     /// Tells what has waited for the disk too long. Gives the time until this has to be called again.
@@ -359,7 +379,7 @@ impl Writer {
         loop {
             let now = Instant::now();
             let until = self.retry.into_iter().chain([self.prune]).min().unwrap_or(now);
-            let is_late = inbox.is_failing && self.retry.is_none();
+            let is_late = (inbox.is_failing || inbox.checkpoint.is_some()) && self.retry.is_none();
             if !inbox.waiting.is_empty() || !inbox.questions.is_empty() || inbox.has_ended || is_late || until <= now {
                 let waiting = mem::take(&mut inbox.waiting);
                 inbox.writing.extend(waiting);
@@ -371,16 +391,25 @@ impl Writer {
 
     /// Writes what is to be written, and tells what waited for it.
     fn write(&mut self, is_last: bool) {
-        let (writing, late, is_failing) = {
-            let inbox = self.desk.lock();
-            (inbox.writing.clone(), inbox.late.values().cloned().collect::<Vec<_>>(), inbox.is_failing)
-        };
         let is_due = is_last || self.retry.is_none_or(|retry| retry <= Instant::now());
-        if !(is_due && is_failing || !writing.is_empty()) {
+        let (writing, late, is_failing, checkpoint) = {
+            let mut inbox = self.desk.lock();
+            // Those that came since go with the checkpoint that came with them.
+            let waiting = mem::take(&mut inbox.waiting);
+            inbox.writing.extend(waiting);
+            let checkpoint = if is_due { inbox.checkpoint.take() } else { None };
+            inbox.is_checking = checkpoint.is_some();
+            (inbox.writing.clone(), inbox.late.values().cloned().collect::<Vec<_>>(), inbox.is_failing, checkpoint)
+        };
+        if !(is_due && (is_failing || checkpoint.is_some()) || !writing.is_empty()) {
             return;
         }
-        let written = if is_due { Some(self.try_write(&late, &writing)) } else { None };
+        let written = if is_due { Some(self.try_write(&late, &writing, checkpoint.as_ref())) } else { None };
         let mut inbox = self.desk.lock();
+        inbox.is_checking = false;
+        if !matches!(written, Some(Ok(()))) {
+            inbox.checkpoint = inbox.checkpoint.take().or(checkpoint);
+        }
         match &written {
             Some(Ok(())) => {
                 inbox.counts.commits += 1;
@@ -422,7 +451,7 @@ impl Writer {
         }
     }
 
-    fn try_write(&mut self, late: &[Arc<Alert>], writing: &[Arc<Alert>]) -> Result<(), StoreError> {
+    fn try_write(&mut self, late: &[Arc<Alert>], writing: &[Arc<Alert>], checkpoint: Option<&Checkpoint>) -> Result<(), StoreError> {
         for alert in late.iter().chain(writing) {
             self.numbers.last_id = self.numbers.last_id.max(alert.id);
             self.numbers.last_seq = self.numbers.last_seq.max(alert.details.seq);
@@ -442,7 +471,7 @@ impl Writer {
                 self.database.insert(database)
             }
         };
-        let written = database.commit(late.iter().chain(writing));
+        let written = database.commit(late.iter().chain(writing), checkpoint);
         self.is_damaged = written.as_ref().is_err_and(StoreError::is_damage);
         written?;
         // More than the bound by a tenth: it is not waited for until tomorrow.

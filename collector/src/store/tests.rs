@@ -49,7 +49,7 @@ fn alerts_and_numbers_are_there_again_after_an_orderly_end() {
     let dir = tempfile::tempdir().unwrap();
     let mut database = open(dir.path());
     let alerts = [alert(1, 1), alert(2, 2), alert(1, 3)];
-    database.commit(alerts.iter()).unwrap();
+    database.commit(alerts.iter(), None).unwrap();
     database.close().unwrap();
     assert_eq!(names(dir.path()), [FILE], "no log is left beside it");
 
@@ -64,7 +64,7 @@ fn alerts_and_numbers_are_there_again_after_an_orderly_end() {
 fn after_another_end_numbers_leap_so_that_none_is_given_twice() {
     let dir = tempfile::tempdir().unwrap();
     let mut database = open(dir.path());
-    database.commit([alert(5, 50)].iter()).unwrap();
+    database.commit([alert(5, 50)].iter(), None).unwrap();
     drop(database);
     let database = open(dir.path());
     assert_eq!(*database.numbers(), Numbers { history_id: "a".into(), last_id: 1005, last_seq: 1_000_050 });
@@ -75,8 +75,8 @@ fn after_another_end_numbers_leap_so_that_none_is_given_twice() {
 fn an_older_revision_does_not_take_the_place_of_a_newer_one() {
     let dir = tempfile::tempdir().unwrap();
     let mut database = open(dir.path());
-    database.commit([alert(1, 7)].iter()).unwrap();
-    database.commit([alert(1, 3)].iter()).unwrap();
+    database.commit([alert(1, 7)].iter(), None).unwrap();
+    database.commit([alert(1, 3)].iter(), None).unwrap();
     assert_eq!((seqs(&database.newest(9).unwrap()), database.rows(), database.numbers().last_seq), (vec![7], 1, 7));
 }
 
@@ -91,7 +91,7 @@ fn old_alerts_are_read_page_by_page_and_a_filter_leaves_out_what_does_not_fit() 
             alert
         })
         .collect();
-    database.commit(alerts.iter()).unwrap();
+    database.commit(alerts.iter(), None).unwrap();
     let all = |filter: &Filter, limit: usize| {
         let (mut after, mut found, mut pages) = (0, Vec::new(), 0);
         while after < 2400 {
@@ -115,7 +115,7 @@ fn what_is_too_old_or_too_much_is_forgotten_and_its_room_given_back() {
     let dir = tempfile::tempdir().unwrap();
     let mut database = open(dir.path());
     let alerts: Vec<_> = (1..=3000).map(|seq| alert(seq, seq)).collect();
-    database.commit(alerts.iter()).unwrap();
+    database.commit(alerts.iter(), None).unwrap();
     let pages = |database: &Database| -> i64 { database.connection().pragma_query_value(None, "page_count", |row| row.get(0)).unwrap() };
     let before = pages(&database);
     while database.prune(1_763_800_000_000_000 + 1001, 1000).unwrap() {}
@@ -134,7 +134,7 @@ fn a_damaged_file_is_moved_aside_and_a_new_history_begins() {
     let file = dir.path().join(FILE);
     let mut database = open(dir.path());
     let alerts: Vec<_> = (1..=200).map(|seq| alert(seq, seq)).collect();
-    database.commit(alerts.iter()).unwrap();
+    database.commit(alerts.iter(), None).unwrap();
     database.close().unwrap();
     let whole = fs::read(&file).unwrap();
 
@@ -162,7 +162,7 @@ fn a_damaged_file_is_moved_aside_and_a_new_history_begins() {
 fn a_row_that_is_not_ours_is_damage() {
     let dir = tempfile::tempdir().unwrap();
     let mut database = open(dir.path());
-    database.commit([alert(1, 1)].iter()).unwrap();
+    database.commit([alert(1, 1)].iter(), None).unwrap();
     database.connection().execute("UPDATE alerts SET severity = 77", []).unwrap();
     assert!(database.newest(9).unwrap_err().is_damage());
     database.close().unwrap();
@@ -175,7 +175,7 @@ fn a_row_that_is_not_ours_is_damage() {
 fn a_history_of_a_newer_version_is_moved_aside_as_it_is() {
     let dir = tempfile::tempdir().unwrap();
     let mut database = open(dir.path());
-    database.commit([alert(1, 1)].iter()).unwrap();
+    database.commit([alert(1, 1)].iter(), None).unwrap();
     database.close().unwrap();
     let newer = rusqlite::Connection::open(dir.path().join(FILE)).unwrap();
     newer.execute_batch("CREATE TABLE of_tomorrow (x); PRAGMA user_version = 99").unwrap();
@@ -213,7 +213,7 @@ fn an_alert_is_on_the_disk_when_it_is_told() {
     });
     let store = Store::start(&desk, found, || ()).unwrap();
     for seq in 1..=3 {
-        store.tell(alert(seq, seq));
+        store.tell([alert(seq, seq)], None);
         assert_eq!(hear_of.recv_timeout(Duration::from_secs(20)), Ok(usize::try_from(seq).unwrap()));
     }
     assert!(!store.is_failing());
@@ -226,12 +226,12 @@ fn without_a_folder_alerts_are_told_at_once_and_written_when_there_is_one() {
     let (store, told, numbers) = store(&folder);
     assert!(store.is_failing());
     for seq in 1..=3 {
-        store.tell(alert(seq, seq));
+        store.tell([alert(seq, seq)], None);
         assert_eq!(hear(&told), seq);
     }
     fs::create_dir(&folder).unwrap();
     wait_until(|| !store.is_failing());
-    store.tell(alert(4, 4));
+    store.tell([alert(4, 4)], None);
     assert_eq!(hear(&told), 4);
     drop(store);
     let database = open(&folder);
@@ -245,10 +245,10 @@ fn when_the_folder_is_taken_away_alerts_go_to_the_new_one() {
     let folder = dir.path().join("state");
     fs::create_dir(&folder).unwrap();
     let (store, told, numbers) = store(&folder);
-    store.tell(alert(1, 1));
+    store.tell([alert(1, 1)], None);
     assert_eq!(hear(&told), 1);
     fs::rename(&folder, dir.path().join("elsewhere")).unwrap();
-    store.tell(alert(2, 2));
+    store.tell([alert(2, 2)], None);
     assert_eq!(hear(&told), 2);
     assert!(store.is_failing());
     fs::create_dir(&folder).unwrap();
@@ -262,10 +262,10 @@ fn when_the_folder_is_taken_away_alerts_go_to_the_new_one() {
 fn a_history_that_cannot_be_opened_at_the_start_is_kept_beside_the_new_one() {
     let dir = tempfile::tempdir().unwrap();
     let mut database = open(dir.path());
-    database.commit([alert(1, 1)].iter()).unwrap();
+    database.commit([alert(1, 1)].iter(), None).unwrap();
     let (store, told, numbers) = store(dir.path());
     assert_eq!(numbers, fresh("b"), "it is in use");
-    store.tell(alert(1, 1));
+    store.tell([alert(1, 1)], None);
     assert_eq!(hear(&told), 1);
     database.close().unwrap();
     wait_until(|| !store.is_failing());
@@ -281,7 +281,7 @@ fn what_the_disk_does_not_take_in_time_is_told_in_order_and_kept_within_bounds()
     let desk = Desk::new(move |alert| told.send(alert.details.seq).unwrap());
     // Without the thread: a disk that hangs.
     let hanging = Store { desk: Arc::clone(&desk), thread: None };
-    hanging.tell(alert(1, 1));
+    hanging.tell([alert(1, 1)], None);
     assert!(hanging.relieve().is_some_and(|left| left <= PATIENCE));
     assert_eq!(hear_of.try_iter().count(), 0);
     desk.lock().since = Instant::now().checked_sub(PATIENCE);
@@ -290,9 +290,9 @@ fn what_the_disk_does_not_take_in_time_is_told_in_order_and_kept_within_bounds()
 
     desk.lock().is_failing = false;
     for seq in 2..=3000 {
-        hanging.tell(alert(seq, seq));
+        hanging.tell([alert(seq, seq)], None);
     }
-    hanging.tell(alert(3000, 3001));
+    hanging.tell([alert(3000, 3001)], None);
     assert_eq!(hear_of.try_iter().collect::<Vec<_>>(), (1..=3001).collect::<Vec<_>>());
     {
         let inbox = desk.lock();
@@ -324,7 +324,7 @@ fn a_full_disk_does_not_stop_the_telling() {
     let desk = Desk::new(move |alert| told.send(alert.details.seq).unwrap());
     let store = Store::start(&desk, found, || ()).unwrap();
     for seq in 1..=100 {
-        store.tell(alert(seq, seq));
+        store.tell([alert(seq, seq)], None);
         assert_eq!(hear(&hear_of), seq);
     }
     assert!(store.is_failing());
@@ -338,7 +338,7 @@ fn a_full_disk_does_not_stop_the_telling() {
 fn commit_until_killed(folder: &Path) {
     let (store, told, numbers) = store(folder);
     for n in 1_u64.. {
-        store.tell(alert(numbers.last_id + n, numbers.last_seq + n));
+        store.tell([alert(numbers.last_id + n, numbers.last_seq + n)], None);
         println!("told {} {}", numbers.last_id + n, hear(&told));
     }
 }
@@ -387,4 +387,54 @@ fn wait_until(wanted: impl Fn() -> bool) {
         assert!(Instant::now() < end, "it does not come true");
         thread::sleep(Duration::from_millis(20));
     }
+}
+
+fn checkpoint(positions: &[(&str, &[u8])]) -> Checkpoint {
+    Checkpoint { positions: positions.iter().map(|(intake, position)| ((*intake).to_owned(), position.to_vec())).collect() }
+}
+
+#[test]
+fn a_history_of_the_first_version_is_kept_and_takes_positions() {
+    let dir = tempfile::tempdir().unwrap();
+    // As the first version has made it.
+    let old = rusqlite::Connection::open(dir.path().join(FILE)).unwrap();
+    old.execute_batch(include_str!("version-1.sql")).unwrap();
+    drop(old);
+    let mut database = open(dir.path());
+    assert_eq!((database.numbers().last_id, seqs(&database.newest(9).unwrap())), (7, vec![12]));
+    assert_eq!(database.positions().unwrap(), Positions::new());
+    let both = checkpoint(&[("/dev/kmsg", b"x"), ("journal", b"y")]);
+    database.commit([alert(8, 13)].iter(), Some(&both)).unwrap();
+    database.close().unwrap();
+    let found = Found::open(dir.path(), BOUNDS, "b".into());
+    assert_eq!((found.positions, found.numbers.last_seq, found.newest.len()), (both.positions, 13, 2));
+}
+
+#[test]
+fn positions_are_those_of_the_last_checkpoint_and_no_longer_than_ours() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut database = open(dir.path());
+    database.commit([].iter(), Some(&checkpoint(&[("a", b"1"), ("b", b"2")]))).unwrap();
+    database.commit([alert(1, 1)].iter(), None).unwrap();
+    assert_eq!(database.positions().unwrap().len(), 2);
+    database.commit([].iter(), Some(&checkpoint(&[("b", &[7; 5000])]))).unwrap();
+    let positions = database.positions().unwrap();
+    assert_eq!((positions.len(), positions["b"].len()), (1, crate::intake::MAX_POSITION + 1));
+}
+
+#[test]
+fn a_checkpoint_that_cannot_be_written_waits_with_the_alerts_that_came_before_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("state");
+    let (store, told, _) = store(&folder);
+    let last = checkpoint(&[("a", b"2")]);
+    store.tell([alert(1, 1)], Some(checkpoint(&[("a", b"1")])));
+    store.tell([alert(2, 2)], Some(last.clone()));
+    assert_eq!((hear(&told), hear(&told)), (1, 2));
+    assert!(!store.may_check());
+    fs::create_dir(&folder).unwrap();
+    wait_until(|| store.may_check());
+    drop(store);
+    let database = open(&folder);
+    assert_eq!((seqs(&database.newest(9).unwrap()), database.positions().unwrap()), (vec![1, 2], last.positions));
 }
