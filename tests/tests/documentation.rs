@@ -68,6 +68,11 @@ fn every_make_target_and_analyze_command_of_the_readme_works() -> Result<()> {
             // Installs; `tests/rigs/packages` is what does that.
             ["apt-get", "install", "make"] => {}
             ["make", target] => drop(run(Command::new("make").arg("-n").arg(target).current_dir(repository()))?),
+            // Its status tells of this machine.
+            ["firebell", "doctor"] => {
+                let output = Command::new(built()?.join("firebell")).arg("doctor").output()?;
+                ensure!(output.status.code().is_some_and(|code| code < 2) && !output.stdout.is_empty(), "{words:?}: {output:?}");
+            }
             ["firebell", rest @ ..] => {
                 let said = run(Command::new(built()?.join("firebell")).args(rest).current_dir(repository()))?;
                 ensure!(!said.trim().is_empty(), "{words:?} says nothing");

@@ -2,11 +2,14 @@
 
 mod analyze;
 mod compare;
+mod doctor;
 mod explain;
+mod firewall;
 mod import_psad;
 mod input;
 mod live;
 mod packets;
+mod programs;
 mod report;
 mod rules;
 mod times;
@@ -26,7 +29,7 @@ const EXIT_BAD_CONFIGURATION: u8 = 78;
 
 /// Tells what the firewall log says.
 ///
-/// Exit status: 0 ok, 1 failed, 2 usage, 69 no collector, 77 not permitted, 78 bad configuration.
+/// Exit status: 0 ok, 1 failed or (doctor) something found, 2 usage, 69 no collector, 77 not permitted, 78 bad configuration.
 #[derive(Debug, Parser)]
 #[command(name = "firebell", version)]
 struct Arguments {
@@ -46,6 +49,8 @@ enum Command {
     Alerts(live::AlertsArguments),
     /// One incident of the running collector, with everything that is known of it.
     Show(live::ShowArguments),
+    /// Why nothing is seen, or not everything: looks at the firewall, the kernel, the bus and the desktop, and says what to do.
+    Doctor(doctor::Arguments),
     /// Looks after the rules by which known packets are told.
     #[command(subcommand)]
     Rules(rules::Command),
@@ -99,6 +104,7 @@ fn main() -> ExitCode {
         Command::Status(arguments) => live::status(&arguments),
         Command::Alerts(arguments) => live::alerts(&arguments),
         Command::Show(arguments) => live::show(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Rules(command) => rules::run(&command),
     };
     match result {

@@ -75,12 +75,20 @@ fn lines(out: &mut Vec<u8>, text: &str) {
 /// # Errors
 /// There is no collector on the bus, it does not serve this user, or it has no such thing.
 pub(crate) fn ask<T, F: Future<Output = zbus::Result<T>>>(question: impl FnOnce(CollectorProxy<'static>) -> F) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(anyhow::Error::from)?;
-    let answer = runtime.block_on(async {
-        let connection = zbus::connection::Builder::system().method_timeout(PATIENCE).build().await?;
-        question(CollectorProxy::new(&connection).await?).await
-    });
-    answer.map_err(|error| Failure::from_bus(&error))
+    at_bus(zbus::connection::Builder::system(), async |connection| question(CollectorProxy::new(connection).await?).await)
+        .map_err(|error| Failure::from_bus(&error))
+}
+
+/// Asks on a bus of one's own choice, and waits.
+///
+/// # Errors
+/// There is no such bus, or it or who is asked answers with an error.
+pub(crate) fn at_bus<T>(
+    bus: zbus::connection::Builder<'_>,
+    question: impl AsyncFnOnce(&zbus::Connection) -> zbus::Result<T>,
+) -> zbus::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async { question(&bus.method_timeout(PATIENCE).build().await?).await })
 }
 
 /// One document. Writing into memory does not fail.

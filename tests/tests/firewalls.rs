@@ -1,0 +1,148 @@
+//! `firebell doctor` against real firewalls, each in a network namespace of its own.
+
+use anyhow::{Context, Result, ensure};
+use firebell_tests::{
+    program::{built, run},
+    rig::with_rigs,
+};
+use serde_json::Value;
+use std::{
+    process::Command,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+/// A network namespace with one interface, `eth0`; dropping it removes it.
+struct Namespace {
+    name: String,
+}
+
+impl Namespace {
+    fn new() -> Result<Self> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("fbfw-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        run(Command::new("ip").args(["netns", "add", &name]))?;
+        let namespace = Self { name };
+        namespace.sh("ip link set lo up; ip link add eth0 type veth peer name peer0; ip link set eth0 up")?;
+        Ok(namespace)
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.name, program]);
+        command
+    }
+
+    fn sh(&self, script: &str) -> Result<String> {
+        run(self.command("sh").args(["-e", "-c", script]))
+    }
+
+    /// What doctor finds with this id.
+    fn doctor(&self, id: &str) -> Result<Vec<Value>> {
+        // Its status tells of the bus too, which is not there.
+        let firebell = built()?.join("firebell");
+        let output = self.command(firebell.to_str().context("a path in UTF-8")?).args(["doctor", "-o", "json"]).output()?;
+        let document: Value =
+            serde_json::from_slice(&output.stdout).with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
+        let findings = document["findings"].as_array().context("no findings")?;
+        Ok(findings.iter().filter(|finding| finding["id"] == id).cloned().collect())
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        let _ = run(Command::new("ip").args(["netns", "del", &self.name]));
+    }
+}
+
+const NFT_POLICY: &str = "nft -f - <<'E'
+table inet filter {
+  chain input {
+    type filter hook input priority filter; policy drop;
+    iif lo accept
+    ct state vmap { established : accept, related : accept, invalid : drop }
+    tcp dport { 22, 80-90 } accept
+    meta l4proto { icmp, ipv6-icmp } accept
+  }
+}
+E";
+const NFT_LAST_RULE: &str = "nft -f - <<'E'
+table ip strict {
+  chain refuse { counter reject with icmp admin-prohibited; }
+  chain in { type filter hook input priority 0; ct state established,related accept; iifname \"lo\" accept; tcp dport 22 accept; jump refuse; }
+}
+table ip6 strict {
+  chain in { type filter hook input priority 0; policy drop; ct state established,related accept; icmpv6 type { echo-request, nd-neighbor-solicit } accept; }
+}
+E";
+
+/// The usual rules, for IPv4 and IPv6, in the words of these two programs.
+fn iptables(kind: &str) -> String {
+    ["iptables", "ip6tables"]
+        .map(|program| {
+            format!(
+                "{program}-{kind} -A INPUT -i lo -j ACCEPT
+                 {program}-{kind} -A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+                 {program}-{kind} -A INPUT -m conntrack --ctstate INVALID -j DROP
+                 {program}-{kind} -N refuse
+                 {program}-{kind} -A INPUT -p tcp -m multiport --dports 22,80:90 -j ACCEPT
+                 {program}-{kind} -A INPUT -j refuse
+                 {program}-{kind} -A refuse -j REJECT\n"
+            )
+        })
+        .concat()
+}
+
+fn all() -> [(&'static str, String); 4] {
+    [
+        ("nftables with a policy", NFT_POLICY.to_owned()),
+        ("nftables with a last rule", NFT_LAST_RULE.to_owned()),
+        ("iptables over nftables", iptables("nft")),
+        ("iptables with the old tables", iptables("legacy")),
+    ]
+}
+
+#[test]
+fn doctor_tells_which_rules_refuse_in_silence_and_its_remedies_work() -> Result<()> {
+    with_rigs("firewalls of doctor", || {
+        for (name, rules) in all() {
+            let namespace = Namespace::new()?;
+            namespace.sh(&rules).context(name)?;
+            let before = namespace.doctor("firewall-silent")?;
+            ensure!(before.iter().any(|finding| finding["severity"] == "problem"), "{name}: {before:#?}");
+            // Each remedy changes where the next one belongs, so ask again after each.
+            for _ in 0..8 {
+                let findings = namespace.doctor("firewall-silent")?;
+                let Some(finding) = findings.first() else { break };
+                let remedy = finding["remedy"].as_str().and_then(|remedy| remedy.strip_prefix("firebell setup, or: "));
+                namespace.sh(remedy.with_context(|| format!("{name}: {finding:#?}"))?)?;
+            }
+            let after = namespace.doctor("firewall-silent")?;
+            ensure!(after.is_empty(), "{name}: {after:#?}");
+            let seen = namespace.doctor("firewall-logs")?;
+            ensure!(!seen.is_empty(), "{name}");
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn doctor_tells_of_a_machine_without_rules_and_of_lines_that_nobody_will_see() -> Result<()> {
+    with_rigs("odd firewalls of doctor", || {
+        let namespace = Namespace::new()?;
+        ensure!(namespace.doctor("firewall-open")?.len() == 1);
+        namespace.sh(NFT_POLICY)?;
+        namespace.sh("nft add rule inet filter input limit rate 3/minute burst 10 packets log prefix '\"sshd[1]: \"'")?;
+        ensure!(namespace.doctor("firewall-limited")?.len() == 1);
+        ensure!(namespace.doctor("log-prefix")?.len() == 1);
+        ensure!(namespace.doctor("log-flags")?.len() == 1);
+        namespace.sh("nft flush ruleset")?;
+        namespace.sh(NFT_POLICY)?;
+        namespace.sh("nft add rule inet filter input log group 3")?;
+        ensure!(namespace.doctor("firewall-elsewhere")?.len() == 1 && namespace.doctor("log-group")?.len() == 1);
+        // Names and prefixes of a rule set are somebody's bytes.
+        namespace.sh("printf 'table inet t { chain c { log prefix \"a\\033[2Jb\"; }; }' | nft -f -")?;
+        let said = namespace.doctor("log-flags")?;
+        ensure!(said.len() == 1 && !said[0]["what"].as_str().unwrap_or_default().contains('\u{1b}'), "{said:#?}");
+        Ok(())
+    })
+}
