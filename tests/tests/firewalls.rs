@@ -43,7 +43,7 @@ impl Namespace {
         let output = self.command(firebell.to_str().context("a path in UTF-8")?).args(["doctor", "-o", "json"]).output()?;
         let document: Value =
             serde_json::from_slice(&output.stdout).with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
-        let findings = document["findings"].as_array().context("no findings")?;
+        let findings = document.get("findings").and_then(Value::as_array).context("no findings")?;
         Ok(findings.iter().filter(|finding| finding["id"] == id).cloned().collect())
     }
 }
