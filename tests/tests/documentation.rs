@@ -68,9 +68,14 @@ fn every_make_target_and_analyze_command_of_the_readme_works() -> Result<()> {
             // Installs; `tests/rigs/packages` is what does that.
             ["apt-get", "install", "make"] => {}
             ["make", target] => drop(run(Command::new("make").arg("-n").arg(target).current_dir(repository()))?),
-            // Its status tells of this machine.
-            ["firebell", "doctor"] => {
-                let output = Command::new(built()?.join("firebell")).arg("doctor").output()?;
+            // Their status tells of this machine, and of who asks.
+            ["firebell", "doctor"] | ["firebell", "setup", "--print"] => {
+                let output = Command::new(built()?.join("firebell")).args(words.get(1..).unwrap_or_default()).output()?;
+                if words.last().is_some_and(|word| word == "--print") {
+                    let is_root = run(Command::new("id").arg("-u"))?.trim() == "0";
+                    ensure!(output.status.code() == Some(if is_root { 0 } else { 77 }), "{words:?}: {output:?}");
+                    continue;
+                }
                 ensure!(output.status.code().is_some_and(|code| code < 2) && !output.stdout.is_empty(), "{words:?}: {output:?}");
             }
             ["firebell", rest @ ..] => {

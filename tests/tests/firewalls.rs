@@ -1,4 +1,4 @@
-//! `firebell doctor` against real firewalls, each in a network namespace of its own.
+//! `firebell doctor` and `firebell setup` against real firewalls, each in a network namespace of its own.
 
 use anyhow::{Context, Result, ensure};
 use firebell_tests::{
@@ -34,6 +34,18 @@ impl Namespace {
 
     fn sh(&self, script: &str) -> Result<String> {
         run(self.command("sh").args(["-e", "-c", script]))
+    }
+
+    /// Runs `firebell setup`; gives what it says.
+    fn setup(&self, arguments: &[&str]) -> Result<String> {
+        let firebell = built()?.join("firebell");
+        run(self.command(firebell.to_str().context("a path in UTF-8")?).arg("setup").args(arguments))
+    }
+
+    /// Every rule that is loaded, in the words of all programs, without counters and times.
+    fn rules(&self) -> Result<String> {
+        self.sh("nft list ruleset; for save in iptables-nft-save ip6tables-nft-save iptables-legacy-save ip6tables-legacy-save; do
+             $save | sed -e '/^#/d' -e 's/\\[[0-9]*:[0-9]*\\]//'; done")
     }
 
     /// What doctor finds with this id.
@@ -143,6 +155,66 @@ fn doctor_tells_of_a_machine_without_rules_and_of_lines_that_nobody_will_see() -
         namespace.sh("printf 'table inet t { chain c { log prefix \"a\\033[2Jb\"; }; }' | nft -f -")?;
         let said = namespace.doctor("log-flags")?;
         ensure!(said.len() == 1 && !said[0]["what"].as_str().unwrap_or_default().contains('\u{1b}'), "{said:#?}");
+        Ok(())
+    })
+}
+
+#[test]
+fn setup_makes_every_firewall_log_does_nothing_twice_and_undo_gives_the_former_rules_to_the_byte() -> Result<()> {
+    with_rigs("firewalls of setup", || {
+        for (name, rules) in all().into_iter().chain([("no rules at all", "true".to_owned())]) {
+            let namespace = Namespace::new()?;
+            // Legacy programs show their tables once somebody has asked for them.
+            namespace.sh(&rules).context(name)?;
+            let before = namespace.rules()?;
+
+            let shown = namespace.setup(&["--print"]).context(name)?;
+            ensure!(shown.contains("firebell") && namespace.rules()? == before, "{name}: --print changes the rules: {shown}");
+            ensure!(namespace.setup(&[]).is_err() && namespace.rules()? == before, "{name}: nobody was asked");
+
+            namespace.setup(&["--yes"]).context(name)?;
+            let after = namespace.rules()?;
+            ensure!(after.contains("firebell ") && after != before, "{name}: {after}");
+            for id in ["firewall-silent", "firewall-open", "firewall-limited"] {
+                let left = namespace.doctor(id)?;
+                ensure!(
+                    left.iter().all(|finding| finding["severity"] == "note" || finding["severity"] == "ok"),
+                    "{name}: {left:#?}\n{after}"
+                );
+            }
+            let again = namespace.setup(&["--yes"]).context(name)?;
+            ensure!(again.contains("nothing to do") && namespace.rules()? == after, "{name}: {again}");
+
+            namespace.setup(&["--undo", "--yes"]).context(name)?;
+            let undone = namespace.rules()?;
+            ensure!(undone == before, "{name}:\n{undone}\nbefore:\n{before}");
+            ensure!(namespace.setup(&["--undo", "--yes"])?.contains("nothing of setup's"), "{name}");
+        }
+        Ok(())
+    })
+}
+
+/// In the words of a rule set: the conditions of what refuses are the conditions of what logs.
+#[test]
+fn setup_logs_what_a_rule_refuses_and_nothing_else() -> Result<()> {
+    with_rigs("conditions of setup", || {
+        let namespace = Namespace::new()?;
+        namespace.sh("nft -f - <<'E'
+table inet t {
+  chain in {
+    type filter hook input priority 0; policy accept;
+    iifname != \"lo\" ip saddr != 10.0.0.0/8 tcp dport < 1024 counter drop comment \"mine\"
+    meta l4proto udp reject
+  }
+}
+E")?;
+        namespace.setup(&["--yes"])?;
+        let rules = namespace.rules()?;
+        let line = |text: &str| rules.lines().find(|line| line.contains(text)).map(str::trim).unwrap_or_default().to_owned();
+        let logged = line("firebell DROP \"");
+        ensure!(logged.starts_with("iifname != \"lo\" ip saddr != 10.0.0.0/8 tcp dport < 1024 ") && !logged.contains("ip6"), "{rules}");
+        let rejected = line("firebell REJECT full");
+        ensure!(rejected.starts_with("meta l4proto udp ") || rejected.starts_with("meta l4proto 17 "), "{rules}");
         Ok(())
     })
 }

@@ -12,6 +12,7 @@ mod packets;
 mod programs;
 mod report;
 mod rules;
+mod setup;
 mod times;
 
 use clap::{Parser, Subcommand};
@@ -51,6 +52,8 @@ enum Command {
     Show(live::ShowArguments),
     /// Why nothing is seen, or not everything: looks at the firewall, the kernel, the bus and the desktop, and says what to do.
     Doctor(doctor::Arguments),
+    /// Lets the firewall log what it refuses, and takes that away again (root).
+    Setup(setup::Arguments),
     /// Looks after the rules by which known packets are told.
     #[command(subcommand)]
     Rules(rules::Command),
@@ -105,6 +108,7 @@ fn main() -> ExitCode {
         Command::Alerts(arguments) => live::alerts(&arguments),
         Command::Show(arguments) => live::show(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Setup(arguments) => setup::run(&arguments),
         Command::Rules(command) => rules::run(&command),
     };
     match result {

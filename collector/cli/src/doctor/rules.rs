@@ -6,7 +6,7 @@ use crate::{
         Backend, Place,
         gather::{self, Gathered},
         manager,
-        walk::{self, End, Fate, Kind, Probe, Sight},
+        walk::{self, End, Kind, Probe, Sight},
     },
     live::at_bus,
 };
@@ -52,7 +52,7 @@ pub(super) fn check(gathered: &Gathered, findings: &mut Vec<Finding>) {
     let firewall = &gathered.firewall;
     let is_partly_seen = !gathered.unseen.is_empty();
     let ifaces = gather::outer_interfaces();
-    let fates = input(firewall, &ifaces);
+    let fates = walk::strangers(firewall, &ifaces);
     let manager = Manager::find(firewall);
     let mut refused: BTreeMap<(Sight, Place), Group> = BTreeMap::new();
     let (mut open, mut queued, mut lost) = (Group::default(), Group::default(), Group::default());
@@ -95,22 +95,6 @@ pub(super) fn check(gathered: &Gathered, findings: &mut Vec<Finding>) {
         findings.push(Finding::unseen("firewalld", error, AS_ROOT));
     }
     forward(firewall, &ifaces, &manager, findings);
-}
-
-/// What becomes of each kind of packet, of each version of IP, on each outer interface.
-fn input<'a>(firewall: &'a crate::firewall::Firewall, ifaces: &'a [String]) -> Vec<(Probe<'a>, Fate<'a>)> {
-    let versions: &[bool] = if gather::has_v6() { &[false, true] } else { &[false] };
-    let mut fates = Vec::new();
-    for iface in ifaces {
-        for is_v6 in versions {
-            for kind in Kind::ALL {
-                let probe = Probe { kind, is_v6: *is_v6, iface, out_iface: None };
-                let fate = walk::follow(firewall, &probe);
-                fates.push((probe, fate));
-            }
-        }
-    }
-    fates
 }
 
 fn refusal(sight: Sight, place: &Place, group: &Group, manager: &Manager, hook: &str) -> Finding {

@@ -127,6 +127,22 @@ pub(crate) fn follow<'a>(firewall: &'a Firewall, probe: &Probe<'_>) -> Fate<'a> 
     walk.fate
 }
 
+/// What becomes of each kind of packet that is sent to this machine, of each version of IP in use, on each of these interfaces.
+pub(crate) fn strangers<'a>(firewall: &'a Firewall, ifaces: &'a [String]) -> Vec<(Probe<'a>, Fate<'a>)> {
+    let versions: &[bool] = if super::gather::has_v6() { &[false, true] } else { &[false] };
+    let mut fates = Vec::new();
+    for iface in ifaces {
+        for is_v6 in versions {
+            for kind in Kind::ALL {
+                let probe = Probe { kind, is_v6: *is_v6, iface, out_iface: None };
+                let fate = follow(firewall, &probe);
+                fates.push((probe, fate));
+            }
+        }
+    }
+    fates
+}
+
 /// The kernel allows 16 (`NFT_JUMP_STACK_SIZE`).
 const MAX_DEPTH: usize = 32;
 /// More rules than any packet meets.
