@@ -1,12 +1,13 @@
 //! Addresses: who is near, who is one source, and which are our own.
 
 use crate::{hash::Hasher, origin::Origin};
+use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// One source, as the tables know it: an IPv4 address or an IPv6 /64, by who vouches for it.
 ///
 /// A host has 2^64 addresses in its /64 and may change them with every packet (RFC 8981), so the /64 is the source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Key {
     bits: u64,
     is_v6: bool,
@@ -84,7 +85,7 @@ const fn upper_half(address: Ipv6Addr) -> u64 {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Home {
     configured: Vec<(IpAddr, u8)>,
-    links: Vec<u64>,
+    pub(crate) links: Vec<u64>,
 }
 
 /// So many /64 are learned; a desktop has a few.
@@ -93,6 +94,12 @@ const MAX_LINKS: usize = 64;
 impl Home {
     pub(crate) fn new(configured: &[(IpAddr, u8)]) -> Self {
         Self { configured: configured.to_vec(), links: Vec::with_capacity(MAX_LINKS) }
+    }
+
+    /// Goes on with what was learned before; false: nobody can have learned that.
+    pub(crate) fn restore(&mut self, links: &[u64]) -> bool {
+        self.links.extend_from_slice(links.get(..MAX_LINKS).unwrap_or(links));
+        links.len() <= MAX_LINKS
     }
 
     /// A unicast packet for this host names one of its addresses. Its /64 is on-link.

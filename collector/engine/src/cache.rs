@@ -1,6 +1,8 @@
 //! A small memory of fixed size, for what several packets have to do with each other.
 
 use crate::tick::Tick;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// Entries that may stand in for one another: one is replaced when a newcomer needs its place.
 const WAYS: usize = 4;
@@ -57,6 +59,53 @@ impl<V: Clone> Cache<V> {
             }
         }
         value.get_or_insert_with(make)
+    }
+}
+
+/// What a memory holds, without its empty places.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(bound(serialize = "V: Serialize", deserialize = "V: Deserialize<'de>"))]
+pub(crate) struct State<'c, V: Clone> {
+    buckets: u64,
+    replaced: u64,
+    /// Place, hash, last use and value.
+    entries: Vec<(u32, u64, Tick, Cow<'c, V>)>,
+}
+
+impl<V: Clone> Cache<V> {
+    pub(crate) fn state(&self) -> State<'_, V> {
+        let places = self.hashes.iter().flatten().zip(self.used.iter().flatten()).zip(&self.values);
+        let entries = (0..)
+            .zip(places)
+            .filter_map(|(place, ((hash, used), value))| value.as_ref().map(|value| (place, *hash, *used, Cow::Borrowed(value))))
+            .collect();
+        State { buckets: self.hashes.len() as u64, replaced: self.replaced, entries }
+    }
+
+    /// Takes what another memory of this size has held, if every value `is_sound`.
+    pub(crate) fn restore(&mut self, state: State<'_, V>, is_sound: impl Fn(&V) -> bool) -> Result<(), &'static str> {
+        if state.buckets != self.hashes.len() as u64 {
+            return Err("a memory has another size");
+        }
+        self.replaced = state.replaced;
+        for (place, hash, used, value) in state.entries {
+            let place = place as usize;
+            let (bucket, way) = (place / WAYS, place % WAYS);
+            #[allow(clippy::cast_possible_truncation, reason = "as where it is looked for")]
+            let is_in_place = hash as usize & (self.hashes.len() - 1) == bucket;
+            let (Some(known), Some(last), Some(slot)) = (
+                self.hashes.get_mut(bucket).and_then(|hashes| hashes.get_mut(way)),
+                self.used.get_mut(bucket).and_then(|used| used.get_mut(way)),
+                self.values.get_mut(place),
+            ) else {
+                return Err("a memory has a place that it cannot have");
+            };
+            if hash == 0 || !is_in_place || slot.is_some() || !is_sound(&value) {
+                return Err("a memory holds what it cannot hold");
+            }
+            (*known, *last, *slot) = (hash, used, Some(value.into_owned()));
+        }
+        Ok(())
     }
 }
 

@@ -10,6 +10,7 @@ use crate::{
     finding::Action,
     packet::{Header, Packet, TcpFlags},
 };
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 /// The classes, in the order in which they are tried.
@@ -100,14 +101,14 @@ impl Probe {
 }
 
 /// What kind of contact a probe makes, beside its destination.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) struct Service {
     pub(crate) layer: Layer,
     /// Destination port, ICMP type, or protocol number.
     pub(crate) number: u16,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) enum Layer {
     Tcp,
     Udp,

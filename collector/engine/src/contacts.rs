@@ -9,10 +9,11 @@ use crate::{
     tick::Tick,
 };
 use hashbrown::HashTable;
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 /// One contact in six bytes: the place, and the minute it was first made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Contact {
     /// Destination, as [`Targets`] numbers it (12 bits), whether it was asked with illegal flags (1 bit), and layer (2 bits).
     side: u16,
@@ -156,6 +157,16 @@ impl Targets {
         }
     }
 
+    /// The addresses by their numbers.
+    pub(crate) fn known(&self) -> &[IpAddr] {
+        &self.known
+    }
+
+    /// Numbers these addresses as they were; false: those cannot have been numbered so.
+    pub(crate) fn restore(&mut self, known: &[IpAddr]) -> bool {
+        known.len() <= usize::from(MAX_TARGETS) && (0..).zip(known).all(|(number, address)| self.find_or_add(*address).0 == number)
+    }
+
     /// The address behind a number, if it has one of its own.
     pub(crate) fn address(&self, id: TargetId) -> Option<IpAddr> {
         self.known.get(usize::from(id.0)).copied()
@@ -163,7 +174,7 @@ impl Targets {
 }
 
 /// What a source is remembered to have asked in the last day.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Recent {
     ring: [Contact; Self::EXACT],
     len: u8,
@@ -184,6 +195,11 @@ impl Recent {
 
     pub(crate) const fn len(&self) -> usize {
         self.len as usize
+    }
+
+    /// Is it one that pushing makes?
+    pub(crate) const fn is_sound(&self) -> bool {
+        self.len <= Self::EXACT_U8 && self.next < Self::EXACT_U8 && (self.len == Self::EXACT_U8 || self.len == self.next)
     }
 
     /// The same contact among these, if it is current. There may be an older one of yesterday.
@@ -207,8 +223,9 @@ impl Recent {
 }
 
 /// Distinct things that are only counted, by hash: exact for the first few, and within 3 % up to 10,000. 512 bytes.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Crowd {
+    #[serde(with = "crate::snapshot::many")]
     words: [u64; Self::BITS as usize / 64],
     free: u32,
     /// Times [`ONE`].
@@ -220,6 +237,11 @@ impl Crowd {
 
     pub(crate) fn new() -> Self {
         Self { words: [0; Self::BITS as usize / 64], free: Self::BITS, count: 0 }
+    }
+
+    /// Is it one that noting makes?
+    pub(crate) fn is_sound(&self) -> bool {
+        self.words.iter().map(|word| word.count_zeros()).sum::<u32>() == self.free
     }
 
     /// How many there are.
@@ -251,7 +273,7 @@ const BITS: u32 = 1 << 16;
 /// How many there were is estimated as they come: a bit that is set for the first time stands for
 /// `BITS / free bits` of them (Ting, "Streamed approximate counting of distinct elements", KDD 2014: the
 /// martingale form of linear counting), in 24.8 fixed point.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Bitmap {
     words: Box<[u64]>,
     free: u32,
@@ -260,6 +282,11 @@ pub(crate) struct Bitmap {
 impl Bitmap {
     pub(crate) fn new() -> Self {
         Self { words: vec![0; BITS as usize / 64].into_boxed_slice(), free: BITS }
+    }
+
+    /// Is it one that marking makes?
+    pub(crate) fn is_sound(&self) -> bool {
+        self.words.len() == BITS as usize / 64 && self.words.iter().map(|word| word.count_zeros()).sum::<u32>() == self.free
     }
 
     pub(crate) fn clear(&mut self) {

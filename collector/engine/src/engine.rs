@@ -37,7 +37,10 @@ mod known;
 
 mod explain;
 
+mod snapshot;
+
 pub use explain::{Explanation, IncidentReadings, Standing};
+pub use snapshot::{MAX_SNAPSHOT, RestoreError};
 
 pub use crate::{
     config::Config,
@@ -73,6 +76,8 @@ pub struct Engine {
     background: Background,
     incidents: Incidents,
     hasher: Hasher,
+    /// Of the hasher.
+    key: [u8; 16],
     classes: [u64; Class::ALL.len()],
     trusted: u64,
     ignored: u64,
@@ -191,6 +196,7 @@ impl Engine {
             background: Background::default(),
             incidents: Incidents::new(config, limits, hasher),
             hasher,
+            key,
             classes: [0; Class::ALL.len()],
             trusted: 0,
             ignored: 0,
@@ -334,6 +340,9 @@ impl Engine {
     pub fn check_invariants(&self) -> Result<(), String> {
         self.far.check_invariants()?;
         self.near.check_invariants()?;
+        self.far.check_values(self.now)?;
+        self.near.check_values(self.now)?;
+        self.incidents.check_values(self.now)?;
         self.incidents.check_invariants()
     }
 

@@ -1,5 +1,6 @@
 //! Keyed hashing: addresses come from the wire, and whoever knows the hash can choose those that collide.
 
+use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
 use std::hash::Hasher as _;
 
@@ -42,7 +43,7 @@ impl Hasher {
 }
 
 /// Numbers that nobody outside can foresee, the same ones in every replay (SplitMix64; Steele, Lea, Flood, OOPSLA 2014).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Random(u64);
 
 impl Random {

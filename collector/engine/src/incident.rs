@@ -12,8 +12,10 @@ use crate::{
     ports::PortSet,
     score::Weight,
     signature::{Found, Matched},
+    snapshot::Name,
     tick::Tick,
 };
+use serde::{Deserialize, Serialize};
 use std::{net::IpAddr, time::Duration};
 
 /// Lists in a finding have at most so many entries, as on the bus.
@@ -60,7 +62,7 @@ impl Dossier {
 }
 
 /// Whom an incident is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Who {
     /// One source.
     One(IpAddr),
@@ -73,7 +75,7 @@ pub(crate) enum Who {
 }
 
 /// By what an incident is found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Subject {
     /// A source that it is about, alone or with others.
     Source(Key),
@@ -88,7 +90,7 @@ pub(crate) enum Subject {
 }
 
 /// One incident.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Incident {
     pub(crate) id: u64,
     pub(crate) subject: Subject,
@@ -106,6 +108,7 @@ pub(crate) struct Incident {
     /// How bad it is said to be: see `Incidents::settle`.
     pub(crate) shown: u8,
     /// What the lists say of its sources.
+    #[serde(skip)]
     pub(crate) standing: Standing,
     pub(crate) detector: Detector,
     pub(crate) is_near: bool,
@@ -135,7 +138,8 @@ pub(crate) struct Incident {
     /// Rules that fitted.
     pub(crate) known: Matched,
     /// The operating system that the sender's TCP looks like.
-    pub(crate) system: Option<&'static str>,
+    #[serde(deserialize_with = "crate::snapshot::system")]
+    pub(crate) system: Option<Name>,
     /// Records that were lost, where it is about the log.
     pub(crate) lost: u64,
     protocol: u8,
@@ -154,14 +158,14 @@ pub(crate) struct Incident {
 }
 
 /// Numbers of an incident.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Steady {
     pub(crate) contacts: u32,
     pub(crate) breadth: u32,
 }
 
 /// The state that was told last.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Told {
     pub(crate) at: Tick,
     pub(crate) severity: u8,
@@ -222,6 +226,18 @@ impl Incident {
             due: NEVER,
             steady_below: None,
         }
+    }
+
+    /// Is it one that packets make?
+    pub(crate) fn is_sound(&self) -> bool {
+        let texts = self.interface.len() <= 16 && self.prefix.len() <= 128 && self.mac.len() <= 64;
+        let lists = self.targets.len() <= MAX_ENTRIES && self.sources.len() <= MAX_ENTRIES && self.known.is_sound();
+        texts && lists && self.tcp.is_sound() && self.udp.is_sound() && self.crowd.as_ref().is_none_or(|crowd| crowd.is_sound())
+    }
+
+    /// The last of the moments that it remembers.
+    pub(crate) fn latest(&self) -> Tick {
+        self.first.max(self.last).max(self.told.at)
     }
 
     /// Distinct contacts: exact while one source asks one destination, estimated beyond.

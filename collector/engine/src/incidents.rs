@@ -36,6 +36,10 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// A slow scan, or a source that comes back again and again, is over after a day of quiet.
 const SLOW_CLOSE: Duration = Duration::from_secs(86_400);
 
+mod state;
+
+pub(crate) use state::State;
+
 /// Counters of the incidents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct IncidentStatus {
@@ -393,8 +397,8 @@ impl Incidents {
             }
             if !(1..=5).contains(&incident.severity)
                 || !(1..=5).contains(&incident.shown)
-                || incident.targets.len() > 16
                 || incident.members.len() > MAX_MEMBERS
+                || !incident.is_sound()
             {
                 return fail("a value is out of its range");
             }

@@ -31,5 +31,6 @@ mod incidents;
 mod lists;
 mod ports;
 mod score;
+mod snapshot;
 mod table;
 mod words;

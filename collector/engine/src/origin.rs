@@ -1,9 +1,10 @@
 //! Who vouches for a record.
 
 use crate::packet::Packet;
+use serde::{Deserialize, Serialize};
 
 /// Says whether the kernel vouches for a record. Travels with it into the alert.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Origin {
     /// Any user may have written it.
     Unverified,

@@ -1,9 +1,10 @@
 //! The ports an incident has touched, exactly, and as people write them.
 
+use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
 /// A set of ports: 8 KiB once it holds one.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct PortSet {
     words: Option<Box<[u64]>>,
     count: u32,
@@ -22,6 +23,13 @@ impl PortSet {
     pub(crate) fn contains(&self, port: u16) -> bool {
         let word = self.words.as_deref().and_then(|words| words.get(usize::from(port / 64)));
         word.is_some_and(|word| word >> (port % 64) & 1 != 0)
+    }
+
+    /// Is it one that inserting makes?
+    pub(crate) fn is_sound(&self) -> bool {
+        let words = self.words.as_deref();
+        words.is_none_or(|words| words.len() == 1024)
+            && words.unwrap_or_default().iter().map(|word| word.count_ones()).sum::<u32>() == self.count
     }
 
     pub(crate) fn len(&self) -> u32 {

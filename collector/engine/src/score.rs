@@ -1,6 +1,7 @@
 //! Suspicion in fixed point, so that every processor comes to the same verdict.
 
 use crate::tick::Tick;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Steps in one half-life. Decay happens in whole steps; what is left of a step stays for the next time,
@@ -26,7 +27,7 @@ const DECAY: [u32; STEPS as usize] = {
 };
 
 /// A weight or threshold: natural logarithm units in 16.16 fixed point.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Weight(pub(crate) u32);
 
 impl Weight {
@@ -76,7 +77,7 @@ impl HalfLife {
 }
 
 /// Suspicion of one source, decaying by halves.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Score {
     value: u32,
     step: u32,

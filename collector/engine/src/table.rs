@@ -20,13 +20,14 @@ use crate::{
     tick::Tick,
 };
 use hashbrown::HashTable;
+use serde::{Deserialize, Serialize};
 use std::{
     mem,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
 /// What is remembered of every source.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Brief {
     /// Its key, in parts that leave no gaps.
     bits: u64,
@@ -61,7 +62,7 @@ impl Brief {
 }
 
 /// A source with one contact.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Fresh {
     brief: Brief,
     contact: Contact,
@@ -70,7 +71,7 @@ struct Fresh {
 }
 
 /// A source with two contacts and more.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Kept {
     pub(crate) brief: Brief,
     /// Distinct contacts, destination services and destinations in the current day, times [`ONE`].
@@ -156,6 +157,10 @@ pub struct TableStatus {
     /// Contact memories that were taken from one source for another.
     pub bitmaps_reused: u64,
 }
+
+mod state;
+
+pub(crate) use state::State;
 
 #[derive(Debug)]
 pub(crate) struct Table {

@@ -1,11 +1,12 @@
 //! Time as a value.
 
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// A moment in event time, in microseconds on a line that the caller chooses (firebell uses
 /// microseconds since the Unix epoch, both live and in replay). Never negative, never an error:
 /// arithmetic stops at the ends of the line.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Tick(u64);
 
 impl Tick {

@@ -6,12 +6,13 @@
 //! It misses what one day differs from another in, such as weekends.
 
 use crate::{class::Class, tick::Tick};
+use serde::{Deserialize, Serialize};
 
 const DAY_SECS: u64 = 86_400;
 const CLASSES: usize = Class::ALL.len();
 
 /// Today, and a usual day.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Background {
     /// Number of the day since the Unix epoch, UTC.
     day: u64,

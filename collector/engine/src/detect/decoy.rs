@@ -8,6 +8,7 @@
 
 use super::Reading;
 use crate::{address::Key, cache::Cache, packet::Packet, parameters, tick::Tick};
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 /// Pairs of destination and source port that are watched.
@@ -20,11 +21,11 @@ pub(crate) const SOURCES: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Decoys {
     pub(crate) limits: parameters::Decoys,
-    pairs: Cache<Pair>,
+    pub(crate) pairs: Cache<Pair>,
 }
 
-#[derive(Clone, Debug)]
-struct Pair {
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Pair {
     /// What the probes are told apart by: ID and destination port; 0 for none. Most packets are found to be new by these alone.
     marks: [u32; PROBES],
     probes: [Option<Seen>; PROBES],
@@ -35,7 +36,7 @@ struct Pair {
 }
 
 /// A probe, and who sent it first.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Seen {
     tick: Tick,
     source: (Key, IpAddr),
@@ -115,6 +116,11 @@ impl Decoys {
 }
 
 impl Pair {
+    /// Is it one that noting makes?
+    pub(crate) const fn is_sound(&self) -> bool {
+        self.next < PROBES
+    }
+
     fn new(tick: Tick) -> Self {
         Self { marks: [0; PROBES], probes: [None; PROBES], next: 0, sources: [None; SOURCES], agreed: 0, last: tick }
     }

@@ -14,6 +14,7 @@
 
 use super::Reading;
 use crate::{address::Key, cache::Cache, parameters, score::thousandths, tick::Tick};
+use serde::{Deserialize, Serialize};
 use std::{net::IpAddr, time::Duration};
 
 /// Addresses of ours that are watched.
@@ -27,7 +28,7 @@ const LEARNED: Duration = Duration::from_secs(86_400);
 pub(crate) struct Distributed {
     pub(crate) limits: parameters::Distributed,
     parts: Parts,
-    targets: Cache<Window>,
+    pub(crate) targets: Cache<Window>,
 }
 
 /// The parts among the parameters, in thousandths.
@@ -45,8 +46,8 @@ fn is_part(some: u32, all: u32, thousandths: u64) -> bool {
 }
 
 /// What one of our addresses was asked in ten minutes.
-#[derive(Clone, Debug)]
-struct Window {
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Window {
     since: Tick,
     ports: Box<[u64]>,
     distinct: u32,
@@ -70,7 +71,7 @@ struct Window {
 }
 
 /// A majority, and about how often it came (the vote of Boyer and Moore, and a count).
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Commonest {
     value: u64,
     votes: u32,
@@ -109,6 +110,12 @@ impl Window {
             windows: 0,
             is_alarmed: false,
         }
+    }
+
+    /// Is it one that noting makes?
+    pub(crate) fn is_sound(&self) -> bool {
+        let sources = self.sources.len();
+        self.ports.len() == 1024 && sources <= SOURCES && self.marks.len() == sources && self.asked.len() == sources
     }
 
     fn start_anew(&mut self, now: Tick, within: Duration) {

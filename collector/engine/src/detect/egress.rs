@@ -14,20 +14,21 @@ use crate::{
     parameters,
     tick::Tick,
 };
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 #[derive(Debug)]
 pub(crate) struct Egress {
     pub(crate) limits: parameters::Egress,
     /// Distinct destinations by worm port.
-    ports: Vec<Marks>,
+    pub(crate) ports: Vec<Marks>,
     /// Distinct ports by destination.
-    destinations: Cache<Marks>,
+    pub(crate) destinations: Cache<Marks>,
 }
 
 /// Distinct things in a window, by hash: 64 marks tell ten or fifteen apart well enough.
-#[derive(Clone, Copy, Debug, Default)]
-struct Marks {
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Marks {
     since: Tick,
     marks: u64,
 }

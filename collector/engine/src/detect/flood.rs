@@ -9,6 +9,7 @@
 
 use super::Reading;
 use crate::{cache::Cache, parameters::Flood, tick::Tick};
+use serde::{Deserialize, Serialize};
 
 /// Pairs of destination and service that are watched.
 const ENTRIES: usize = 1024;
@@ -17,7 +18,7 @@ const ENTRIES: usize = 1024;
 pub(crate) struct Floods {
     limits: Limits,
     pub(crate) severity: u8,
-    rates: Cache<Rate>,
+    pub(crate) rates: Cache<Rate>,
 }
 
 /// Parameters, in packets and seconds.
@@ -33,8 +34,8 @@ struct Limits {
 }
 
 /// The rate of packets to one service.
-#[derive(Clone, Copy, Debug)]
-struct Rate {
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Rate {
     second: u64,
     in_second: u64,
     /// Mean, packets a second, times 1024.

@@ -3,6 +3,7 @@
 //! Each looks at what is remembered of a source and says how bad it is, or nothing. The worst verdict counts.
 
 use crate::{class::Class, config::Config, contacts::ONE, finding::Kind, parameters, score::Weight, table::Kept};
+use serde::{Deserialize, Serialize};
 
 pub(crate) mod background;
 pub(crate) mod decoy;
@@ -89,7 +90,7 @@ impl Reading {
 }
 
 /// Who spoke. Ordered: among equal severities the later one names the reason.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Detector {
     /// None of ours: the administrator waits for this source.
     Listed,

@@ -18,6 +18,7 @@ use crate::{
     parameters::{Backscatter, ReplyScan},
     tick::Tick,
 };
+use serde::{Deserialize, Serialize};
 
 /// Contacts that are remembered of one (source, source port).
 const MANY: usize = 40;
@@ -34,23 +35,31 @@ const ENTRIES: usize = 1024;
 pub(crate) struct Replies {
     scan: ReplyScan,
     pub(crate) backscatter: Backscatter,
-    late: Cache<Late>,
-    answers: Cache<Answers>,
+    pub(crate) late: Cache<Late>,
+    pub(crate) answers: Cache<Answers>,
 }
 
 /// The contacts of one (source, source port) in the last minute.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Late {
+    #[serde(with = "crate::snapshot::many")]
     seen: [(Contact, Tick, bool); MANY],
     len: usize,
     /// It was found out; what it sends counts until then.
     until: Tick,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Answers {
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Answers {
     since: Tick,
     count: u32,
+}
+
+impl Late {
+    /// Is it one that noting makes?
+    pub(crate) const fn is_sound(&self) -> bool {
+        self.len <= MANY
+    }
 }
 
 /// What a late reply turns out to be.

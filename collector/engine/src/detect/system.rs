@@ -23,6 +23,9 @@ const STAMPS: u8 = 8;
 /// More options than any of these has.
 const MAX: usize = 10;
 
+/// Every system that is told.
+pub(crate) const NAMES: [&str; 4] = ["Linux", "Windows", "macOS", "FreeBSD"];
+
 /// The system whose TCP writes such a SYN.
 pub(crate) fn guess(packet: &Packet<'_>) -> Option<&'static str> {
     let header = &packet.header;

@@ -18,15 +18,18 @@
 use crate::{
     class::{Layer, Probe, Service},
     packet::{Header, Packet, TcpFlags},
+    snapshot::Name,
     tick::Tick,
 };
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 /// A tool, and how sure that is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "crate::snapshot::NamedTool")]
 pub struct Tool {
     /// Its name, lowercase.
-    pub name: &'static str,
+    pub name: Name,
     /// Sure; else it only looks like it.
     pub is_sure: bool,
 }
@@ -41,7 +44,7 @@ pub(crate) enum Sure {
 }
 
 /// The marks of tools on the packets of one source, in 24 bytes.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Marks {
     /// Two bits each for the tools of [`SEEN_TWICE`]: seen once, seen twice.
     seen: u16,
@@ -55,7 +58,7 @@ pub(crate) struct Marks {
 }
 
 /// TTLs of the last ten seconds.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Ttl {
     /// Second, modulo 18 hours.
     since: u16,
@@ -68,7 +71,7 @@ struct Ttl {
 }
 
 /// Tools that are named once their mark was seen twice, the surest first; the number is the place in [`Marks::seen`].
-const SEEN_TWICE: [(u16, &str); 6] =
+pub(crate) const SEEN_TWICE: [(u16, &str); 6] =
     [(OS, "nmap"), (MASSCAN, "masscan"), (ZMAP, "zmap"), (MIRAI, "mirai"), (HPING, "hping3"), (SAME_SEQ, "nmap")];
 const OS: u16 = 0;
 const MASSCAN: u16 = 1;

@@ -8,6 +8,7 @@
 
 use super::{Detector, Reading, Verdict};
 use crate::{cache::Cache, parameters::InsistentTries, ports::PortSet, tick::Tick};
+use serde::{Deserialize, Serialize};
 
 /// Triples of source, destination and service that are watched.
 const ENTRIES: usize = 4096;
@@ -16,11 +17,11 @@ const ENTRIES: usize = 4096;
 pub(crate) struct Tries {
     limits: InsistentTries,
     listed: PortSet,
-    tries: Cache<Count>,
+    pub(crate) tries: Cache<Count>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Count {
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Count {
     /// The last attempts, as 16 bits of a hash.
     recent: [u16; 32],
     next: u8,

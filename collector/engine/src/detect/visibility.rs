@@ -10,10 +10,11 @@
 
 use super::Reading;
 use crate::{parameters, tick::Tick};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Prefixes that are watched: a firewall has few rules that log.
-const PREFIXES: usize = 8;
+pub(crate) const PREFIXES: usize = 8;
 
 #[derive(Debug)]
 pub(crate) struct Visibility {
@@ -21,13 +22,13 @@ pub(crate) struct Visibility {
     /// Of the limits, in microseconds.
     period: u64,
     slack: u64,
-    rates: [Rate; PREFIXES],
+    pub(crate) rates: [Rate; PREFIXES],
     /// Where the last line's prefix is: most often the next one's too.
     at: usize,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Rate {
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Rate {
     prefix: u64,
     last: Tick,
     /// The line that the clock is set by.

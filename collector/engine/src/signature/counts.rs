@@ -2,11 +2,12 @@
 
 use super::rule::{Count, Distinct, Per};
 use crate::{cache::Cache, hash::Hasher, packet::Packet, tick::Tick};
+use serde::{Deserialize, Serialize};
 
 /// Counters of all counting rules. As many as the memory holds; the one that was not used for longest makes room.
 #[derive(Debug)]
 pub(crate) struct Counts {
-    counters: Cache<Counter>,
+    pub(super) counters: Cache<Counter>,
 }
 
 /// Counters that are kept: 2.2 MiB, taken only where a rule counts.
@@ -15,8 +16,8 @@ const COUNTERS: usize = 8_192;
 const CELLS: usize = Count::MAX_DISTINCT as usize;
 
 /// One rule and one of whom it counts for.
-#[derive(Clone, Debug, Default)]
-struct Counter {
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Counter {
     /// In use, from the front.
     used: u8,
     /// Of different values: hash of the value and second it was last seen, the latest last.
@@ -65,6 +66,11 @@ impl Counts {
 }
 
 impl Counter {
+    /// Is it one that noting makes?
+    pub(super) fn is_sound(&self) -> bool {
+        usize::from(self.used) <= CELLS
+    }
+
     /// Notes a value; how many different ones there were in the time.
     fn add_value(&mut self, value: u32, count: &Count, now: Tick) -> usize {
         let used = usize::from(self.used);

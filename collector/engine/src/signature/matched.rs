@@ -1,16 +1,17 @@
 //! What has been recognised: in one packet, and in an incident so far.
 
 use super::rule::Confidence;
+use serde::{Deserialize, Serialize};
 
 /// A rule by its number, or a rule of the firewall that a prefix names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Known {
     Rule(u32),
     Sid(u32),
 }
 
 /// A rule that fits a packet, and how much that means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Hit {
     pub(crate) known: Known,
     pub(crate) severity: u8,
@@ -79,7 +80,7 @@ impl Found {
 }
 
 /// What an incident is known for: the best few rules, each with the packets that fitted it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Matched(Vec<(Hit, u64)>);
 
 /// Rules that one incident remembers.
@@ -88,6 +89,11 @@ const MAX_RULES: usize = 8;
 impl Matched {
     pub(crate) fn hits(&self) -> &[(Hit, u64)] {
         &self.0
+    }
+
+    /// Is it one that noting makes?
+    pub(crate) fn is_sound(&self) -> bool {
+        self.0.len() <= MAX_RULES
     }
 
     /// Takes what a packet is known for.

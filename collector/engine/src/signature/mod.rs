@@ -3,6 +3,7 @@
 //! [`rule`] is what a rule says, [`compile`] makes rules quick, [`matching`] is one packet against one rule, [`counts`] those
 //! that count. What fits goes to the incident of its source ([`Matched`]).
 
+pub(crate) use self::state::State;
 pub(crate) use self::{
     compile::Prefixes,
     matched::{Found, Hit, Known, Matched},
@@ -24,6 +25,7 @@ use crate::{
     hash::Hasher,
     tick::Tick,
 };
+use serde::{Deserialize, Serialize};
 
 mod compile;
 mod counts;
@@ -31,6 +33,7 @@ mod matched;
 mod matching;
 mod pattern;
 mod rule;
+mod state;
 mod techniques;
 
 /// The rules in force, and what they have found.
@@ -47,7 +50,7 @@ pub(crate) struct Signatures {
 }
 
 /// What one rule has found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuleHits {
     /// Packets since the start; a reload keeps them for rules of the same id.
     pub packets: u64,
