@@ -102,6 +102,11 @@ impl Home {
         links.len() <= MAX_LINKS
     }
 
+    /// Takes other configured networks; what is on-link stays known.
+    pub(crate) fn adopt(&mut self, configured: &[(IpAddr, u8)]) {
+        self.configured = configured.to_vec();
+    }
+
     /// A unicast packet for this host names one of its addresses. Its /64 is on-link.
     pub(crate) fn learn(&mut self, destination: IpAddr) {
         if let IpAddr::V6(address) = destination

@@ -33,9 +33,9 @@ use crate::{
 };
 use std::net::IpAddr;
 
-mod known;
-
+mod adopt;
 mod explain;
+mod known;
 
 mod snapshot;
 

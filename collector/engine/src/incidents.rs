@@ -144,6 +144,23 @@ impl Incidents {
     /// Takes new lists of addresses; open incidents that are worse by them are told with the next [`Incidents::advance`].
     pub(crate) fn replace_lists(&mut self, reputation: &[Network], scanners: Vec<Scanner>, now: Tick) {
         self.grades.replace(reputation, scanners);
+        self.weigh_again(now);
+    }
+
+    /// Takes other parameters and lists; open incidents follow as with new lists.
+    pub(crate) fn adopt(&mut self, mut config: Config, limits: Limits, now: Tick) {
+        self.grades.adopt(mem::take(&mut config.lists));
+        (self.config, self.limits) = (config, limits);
+        self.weigh_again(now);
+        // Who waits for a time that has another length now is looked at soon.
+        for incident in self.all.iter_mut().filter(|incident| incident.is_open) {
+            incident.due = incident.due.min(now.after(self.config.settle));
+            self.earliest = self.earliest.min(incident.due);
+        }
+    }
+
+    /// What goes by lists and parameters is not as it was.
+    fn weigh_again(&mut self, now: Tick) {
         for incident in self.all.iter_mut().filter(|incident| incident.is_open) {
             incident.steady_below = None;
             settle(incident, &self.grades, &self.config);

@@ -111,6 +111,12 @@ impl Grades {
         grades
     }
 
+    /// Takes everything anew.
+    pub(crate) fn adopt(&mut self, lists: config::Lists) {
+        let edition = self.edition.wrapping_add(1);
+        *self = Self { edition, ..Self::new(lists) };
+    }
+
     /// Takes new lists of addresses for the old ones.
     pub(crate) fn replace(&mut self, reputation: &[Network], mut scanners: Vec<config::Scanner>) {
         scanners.truncate(usize::from(u16::MAX));

@@ -99,6 +99,11 @@ impl Score {
         Weight(((u64::from(self.value) * u64::from(factor)).div_ceil(1 << 32) >> halves) as u32)
     }
 
+    /// Goes on in steps of another length: what is left at `old` is what there is at `new`.
+    pub(crate) fn restep(&mut self, old: u32, new: u32) {
+        *self = Self { value: self.at(old).0, step: new };
+    }
+
     /// Decays to `step` and adds `weight`.
     pub(crate) fn add(&mut self, step: u32, weight: Weight) {
         let now = self.at(step);

@@ -319,6 +319,11 @@ impl Table {
         }
     }
 
+    /// Every source, to be changed.
+    pub(crate) fn briefs_mut(&mut self) -> impl Iterator<Item = &mut Brief> {
+        self.fresh.iter_mut().map(|fresh| &mut fresh.brief).chain(self.kept.iter_mut().map(|kept| &mut kept.brief))
+    }
+
     /// Every source, in no order that means anything.
     pub(crate) fn briefs(&self) -> impl Iterator<Item = SourceView<'_>> {
         let fresh = self.fresh.iter().map(|fresh| SourceView {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test that cannot go on fails")]
 
 use firebell_engine::{
+    config::{Level, SeverityRule},
     engine::{Config, Engine},
     finding::{Delivery, Finding, Kind},
     origin::Origin,
@@ -23,7 +24,10 @@ type Log = Vec<(u64, String)>;
 
 /// Everything that is said of a log, to its end.
 fn said(config: Config, log: &Log) -> Vec<Finding> {
-    let mut engine = Engine::new(config, [7; 16]);
+    said_by(Engine::new(config, [7; 16]), log)
+}
+
+fn said_by(mut engine: Engine, log: &Log) -> Vec<Finding> {
     for (millis, line) in log {
         engine.observe(&parse(line.as_bytes()).unwrap(), Origin::Kernel, Tick::from_micros((1_795_331_400_000 + millis) * 1000));
     }
@@ -373,7 +377,11 @@ fn every_parameter_changes_what_is_said() {
         for (name, tweak) in tweaks {
             let mut tweaked = config.clone();
             tweak(&mut tweaked.detect);
-            assert!(said(tweaked, &log) != plain, "{detector}.{name} does nothing; {plain:?}");
+            let other = said(tweaked.clone(), &log);
+            assert!(other != plain, "{detector}.{name} does nothing; {plain:?}");
+            let mut engine = Engine::new(config.clone(), [7; 16]);
+            engine.adopt(tweaked);
+            assert_eq!(said_by(engine, &log), other, "{detector}.{name} is not adopted by an engine that runs");
             assert!(seen.insert(format!("{detector}.{name}")), "{detector}.{name} twice");
         }
     }
@@ -389,6 +397,66 @@ fn every_parameter_changes_what_is_said() {
         }
     }
     assert_eq!(seen, all);
+}
+
+/// Everything that is said of a log while `config` is adopted before each line with the number in `at`.
+fn said_adopting(first: Config, config: &Config, at: &[usize], log: &Log) -> Vec<Finding> {
+    let mut engine = Engine::new(first, [7; 16]);
+    let mut said = Vec::new();
+    for (n, (millis, line)) in log.iter().enumerate() {
+        if at.contains(&n) {
+            engine.adopt(config.clone());
+            engine.check_invariants().unwrap();
+        }
+        engine.observe(&parse(line.as_bytes()).unwrap(), Origin::Kernel, Tick::from_micros((1_795_331_400_000 + millis) * 1000));
+        said.extend(std::iter::from_fn(|| engine.next_finding()));
+    }
+    engine.close_all();
+    said.extend(std::iter::from_fn(|| engine.next_finding()));
+    said
+}
+
+#[test]
+fn to_adopt_what_is_in_force_already_changes_nothing() {
+    for Case { detector, base, log, .. } in scans().into_iter().chain(others()) {
+        let mut config = Config::default();
+        base(&mut config.detect);
+        let always: Vec<usize> = (0..log.len()).collect();
+        // Who is looked at again may be told a packet earlier, and that is all.
+        let timeless = |said: Vec<Finding>| said.into_iter().map(|finding| Finding { at: Tick::ZERO, ..finding }).collect::<Vec<_>>();
+        assert_eq!(timeless(said_adopting(config.clone(), &config, &always, &log)), timeless(said(config, &log)), "{detector}");
+    }
+}
+
+#[test]
+fn what_was_counted_before_counts_by_the_new_parameters() {
+    let log = syns(FAR, 400, 6);
+    assert_eq!(said(Config::default(), &log), []);
+    let mut stricter = Config::default();
+    // Another length of a half-life must neither forget the suspicion nor keep it from fading.
+    (stricter.detect.fast_scan.threshold, stricter.detect.fast_scan.half_life) = (7.0, seconds(60));
+    let found = said_adopting(Config::default(), &stricter, &[5], &log);
+    assert_eq!(found.first().map(|finding| (finding.kind, finding.packets, finding.contacts)), Some((Kind::SynScan, 6, 6)), "{found:?}");
+    let late: Log = log.iter().enumerate().map(|(n, (millis, line))| (millis + if n == 5 { 600_000 } else { 0 }, line.clone())).collect();
+    assert_eq!(said_adopting(Config::default(), &stricter, &[4], &late), [], "ten half-lives later");
+    stricter.detect.fast_scan.half_life = seconds(86_400);
+    assert_eq!(said_adopting(Config::default(), &stricter, &[4], &late).len(), 2, "ten minutes are nothing to a day");
+}
+
+#[test]
+fn an_incident_that_is_open_follows_new_parameters_as_the_same_incident() {
+    let mut lists = Config::default();
+    lists.lists.severities =
+        vec![SeverityRule { source: (FAR.parse().unwrap(), 32), protocol: None, ports: Vec::new(), level: Level::Fixed(5) }];
+    let mut log = syns(FAR, 400, 10);
+    log.push((60_000, tcp(FAR, US, 40_000, 99, "SYN ")));
+    let found = said_adopting(Config::default(), &lists, &[10], &log);
+    let told: Vec<_> = found.iter().map(|finding| (finding.id, finding.severity)).collect();
+    assert!(told.starts_with(&[(1, 3)]) && told.contains(&(1, 5)), "{told:?}");
+    let mut trusting = Config::default();
+    trusting.lists.trusted = vec![(FAR.parse().unwrap(), 32)];
+    let found = said_adopting(Config::default(), &trusting, &[10], &log);
+    assert!(found.iter().all(|finding| finding.packets <= 10 && finding.id == 1), "{found:?}");
 }
 
 fn preset(preset: Preset, log: &Log) -> Option<(Kind, u8, Delivery)> {

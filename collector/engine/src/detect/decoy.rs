@@ -51,6 +51,11 @@ impl Decoys {
         Self { limits, pairs: Cache::new(ENTRIES) }
     }
 
+    /// Goes by other parameters; what was counted stays.
+    pub(crate) fn adopt(&mut self, limits: parameters::Decoys) {
+        self.limits = limits;
+    }
+
     /// Probes that several sources sent alike, beside how many are decoys. `hash` as in [`Self::note`].
     pub(crate) fn reading(&self, hash: u64) -> Option<Reading> {
         let pair = self.pairs.peek(hash).filter(|_| self.limits.enabled)?;

@@ -152,16 +152,27 @@ pub(crate) enum Shared<'a> {
     OneMore,
 }
 
-impl Distributed {
-    pub(crate) fn new(limits: parameters::Distributed) -> Self {
+impl Parts {
+    fn new(limits: &parameters::Distributed) -> Self {
         let part = |part| u64::from(thousandths(part));
-        let parts = Parts {
+        Self {
             distinct: part(limits.distinct_part),
             largest: part(limits.largest_part),
             alike: part(limits.alike_part),
             in_step: part(limits.in_step_part),
-        };
-        Self { limits, parts, targets: Cache::new(ENTRIES) }
+        }
+    }
+}
+
+impl Distributed {
+    pub(crate) fn new(limits: parameters::Distributed) -> Self {
+        Self { parts: Parts::new(&limits), limits, targets: Cache::new(ENTRIES) }
+    }
+
+    /// Goes by other parameters; what is usual stays known.
+    pub(crate) fn adopt(&mut self, limits: parameters::Distributed) {
+        self.parts = Parts::new(&limits);
+        self.limits = limits;
     }
 
     /// Ports of one address that all sources asked, beside how many are unusual. `hash` as in [`Self::note`].

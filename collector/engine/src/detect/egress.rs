@@ -55,6 +55,13 @@ impl Egress {
         Self { limits, ports, destinations: Cache::new(256) }
     }
 
+    /// Goes by other parameters; what was counted of ports that stay stays.
+    pub(crate) fn adopt(&mut self, limits: parameters::Egress) {
+        let known = |port| self.limits.worm_ports.iter().position(|known| known == port).and_then(|n| self.ports.get(n));
+        self.ports = limits.worm_ports.iter().map(|port| known(port).copied().unwrap_or_default()).collect();
+        self.limits = limits;
+    }
+
     /// Destinations and ports of our own refused packets, beside how many are a scan. `destination` as in [`Self::note`].
     pub(crate) fn readings(&self, port: u16, destination: u64) -> Vec<Reading> {
         let Self { limits, ports, destinations } = self;

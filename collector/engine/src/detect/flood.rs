@@ -58,17 +58,27 @@ pub(crate) struct Alarm {
     pub(crate) is_single: bool,
 }
 
-impl Floods {
-    pub(crate) fn new(parameters: &Flood) -> Self {
-        let limits = Limits {
+impl Limits {
+    fn new(parameters: &Flood) -> Self {
+        Self {
             is_enabled: parameters.enabled,
             smallest_k: parameters.allowance,
             alarm: parameters.alarm,
             busy: parameters.busy,
             learn: parameters.learn.as_secs().max(1),
             calm: parameters.calm.as_secs(),
-        };
-        Self { limits, severity: parameters.severity, rates: Cache::new(ENTRIES) }
+        }
+    }
+}
+
+impl Floods {
+    pub(crate) fn new(parameters: &Flood) -> Self {
+        Self { limits: Limits::new(parameters), severity: parameters.severity, rates: Cache::new(ENTRIES) }
+    }
+
+    /// Goes by other parameters; what is usual stays known.
+    pub(crate) fn adopt(&mut self, parameters: &Flood) {
+        (self.limits, self.severity) = (Limits::new(parameters), parameters.severity);
     }
 
     /// Packets above the usual rate of one service, in allowances, beside how many are a flood. `hash` as in [`Self::note`].

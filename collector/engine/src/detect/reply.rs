@@ -77,6 +77,11 @@ impl Replies {
         Self { scan, backscatter, late: Cache::new(ENTRIES), answers: Cache::new(ENTRIES) }
     }
 
+    /// Goes by other parameters; what was counted stays.
+    pub(crate) fn adopt(&mut self, scan: ReplyScan, backscatter: Backscatter) {
+        (self.scan, self.backscatter) = (scan, backscatter);
+    }
+
     /// A late reply. `is_plain`: see [`is_plain`]. `hash` is of source and source port.
     pub(crate) fn late_reply(&mut self, hash: u64, contact: Contact, is_plain: bool, tick: Tick) -> Reply {
         if !self.scan.enabled {

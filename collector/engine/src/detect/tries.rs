@@ -33,11 +33,13 @@ pub(crate) struct Count {
 
 impl Tries {
     pub(crate) fn new(limits: InsistentTries) -> Self {
-        let mut listed = PortSet::default();
-        if limits.enabled {
-            limits.ports.iter().cloned().flatten().for_each(|port| listed.insert(port));
-        }
-        Self { limits, listed, tries: Cache::new(ENTRIES) }
+        Self { listed: listed(&limits), limits, tries: Cache::new(ENTRIES) }
+    }
+
+    /// Goes by other parameters; what was counted stays.
+    pub(crate) fn adopt(&mut self, limits: InsistentTries) {
+        self.listed = listed(&limits);
+        self.limits = limits;
     }
 
     /// Is this a service whose attempts are counted?
@@ -92,4 +94,12 @@ impl Tries {
         let is_insistent = count.fast >= self.limits.attempts || count.slow >= self.limits.slow_attempts;
         is_insistent.then_some(Verdict { severity: self.limits.severity, detector: Detector::InsistentTries })
     }
+}
+
+fn listed(limits: &InsistentTries) -> PortSet {
+    let mut listed = PortSet::default();
+    if limits.enabled {
+        limits.ports.iter().cloned().flatten().for_each(|port| listed.insert(port));
+    }
+    listed
 }

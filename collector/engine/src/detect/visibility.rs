@@ -54,6 +54,15 @@ impl Visibility {
         Self { limits, period, slack, rates: <[Rate; PREFIXES]>::default(), at: 0 }
     }
 
+    /// Goes by other parameters. Lines in step with another period mean nothing.
+    pub(crate) fn adopt(&mut self, limits: parameters::Visibility) {
+        if limits.period == self.limits.period && limits.slack == self.limits.slack {
+            self.limits = limits;
+        } else {
+            *self = Self::new(limits);
+        }
+    }
+
     /// Lines in step with a limit of the log, beside how many are one. `prefix` as in [`Self::note`].
     pub(crate) fn reading(&self, prefix: u64) -> Option<Reading> {
         let rate = self.rates.iter().find(|rate| rate.prefix == prefix).filter(|_| self.limits.enabled)?;
