@@ -74,6 +74,12 @@ impl History {
         history
     }
 
+    /// Keeps `max` incidents from here on.
+    pub fn bound(&mut self, max: usize) {
+        self.max = max;
+        self.make_room();
+    }
+
     /// Takes a revision, unless there is a newer one of its incident.
     pub fn put(&mut self, alert: Arc<Alert>) {
         let (id, seq) = (alert.id, alert.details.seq);
@@ -85,6 +91,10 @@ impl History {
             self.by_seq.remove(&old);
         }
         self.by_seq.insert(seq, alert);
+        self.make_room();
+    }
+
+    fn make_room(&mut self) {
         while self.by_seq.len() > self.max {
             if let Some((_, oldest)) = self.by_seq.pop_first() {
                 self.seq_of.remove(&oldest.id);

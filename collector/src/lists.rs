@@ -56,6 +56,13 @@ impl Files {
     /// Reads the files that the configuration names, for the first time.
     #[must_use]
     pub fn read(config: &Config) -> (Self, Vec<Complaint>) {
+        let mut files = Self::named(config);
+        let complaints = files.reread().1;
+        (files, complaints)
+    }
+
+    /// The files that the configuration names, not yet read.
+    fn named(config: &Config) -> Self {
         let mut files = Self { reputation: config.lists.reputation_files.iter().map(File::new).collect(), ..Self::default() };
         match &config.lists.scanner_files {
             Some(paths) => files.scanners = paths.iter().map(File::new).collect(),
@@ -67,6 +74,15 @@ impl Files {
                 content: scanners(Path::new("research-scanners.toml"), SHIPPED).unwrap_or_default(),
             }),
         }
+        files
+    }
+
+    /// Reads the files that another configuration names. Of those that it names as well, what was read stays in force.
+    #[must_use]
+    pub fn adopt(self, config: &Config) -> (Self, Vec<Complaint>) {
+        let mut files = Self::named(config);
+        keep(&mut files.reputation, self.reputation);
+        keep(&mut files.scanners, self.scanners);
         let complaints = files.reread().1;
         (files, complaints)
     }
@@ -113,6 +129,15 @@ impl Files {
                 .push(Complaint(format!("[lists] reputation-files hold more than {MAX_NETWORKS} networks; the last ones are left out")));
         }
         (is_changed, complaints)
+    }
+}
+
+/// Puts files that are known already in the places of those that are not yet read.
+fn keep<T>(files: &mut [File<T>], known: Vec<File<T>>) {
+    for known in known {
+        if let Some(file) = files.iter_mut().find(|file| file.path == known.path) {
+            *file = known;
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use firebell_collector::{
     accounts::{Accounts, User},
     bus::{self, Board, BusError, Question, Questions, Rights},
     clock::Clock,
-    config::{self, Loaded},
+    config::{self, Config, Loaded},
     health::Health,
     history::History,
     intake::{self, AllNetns, Batch, Input, MAX_INTAKES, OpenError, Opened, Positions, Readers},
@@ -44,7 +44,7 @@ const BUSY: Duration = Duration::from_millis(20);
 
 /// Reads the firewall log and tells what it means on the system bus.
 ///
-/// On SIGHUP it reads rule files and lists again. Exit status: 0 ended on request, 1 failed, 2 usage, 77 not permitted, 78 bad configuration.
+/// On SIGHUP it reads the configuration, rule files and lists again, and says what needs a restart. Exit status: 0 ended on request, 1 failed, 2 usage, 77 not permitted, 78 bad configuration.
 #[derive(Debug, Parser)]
 #[command(name = "firebelld", version)]
 struct Arguments {
@@ -111,10 +111,7 @@ fn exit_code(error: &anyhow::Error) -> ExitCode {
 
 /// Says what is in force, in a form that can be saved as a configuration file.
 fn check(loaded: &Loaded) -> anyhow::Result<()> {
-    let (_, unknown) = Rights::new(&loaded.config.bus, &Accounts::read()?, rustix::process::geteuid().as_raw());
-    for name in unknown {
-        warn!("[bus] viewers: there is no user or group {name}");
-    }
+    rights(&loaded.config, &Accounts::read()?);
     for complaint in Files::read(&loaded.config).1 {
         warn!("{complaint}");
     }
@@ -130,6 +127,22 @@ fn check(loaded: &Loaded) -> anyhow::Result<()> {
     }
     write!(text, "{}", loaded.config)?;
     io::stdout().write_all(text.as_bytes()).context("writing to the standard output")
+}
+
+/// Whom the configuration lets hear alerts. Names that nobody has are told.
+fn rights(config: &Config, accounts: &Accounts) -> Rights {
+    let (rights, unknown) = Rights::new(&config.bus, accounts, rustix::process::geteuid().as_raw());
+    for name in unknown {
+        warn!("[bus] viewers: there is no user or group {name}");
+    }
+    rights
+}
+
+/// The bounds of the history, and how much of it is in memory: everything where none of it `is_stored`.
+fn bounds(config: &Config, is_stored: bool) -> (Bounds, usize) {
+    let max_alerts = config.history.max_alerts.get();
+    let in_memory = if is_stored { max_alerts.min(store::IN_MEMORY) } else { max_alerts };
+    (Bounds { max_alerts, max_age: config.history.max_age }, in_memory)
 }
 
 /// Opens, gives up what it may, and only then reads, starts threads and speaks.
@@ -149,7 +162,17 @@ fn run(arguments: &Arguments, loaded: &Loaded) -> anyhow::Result<()> {
         make_state(&state, accounts.user(&arguments.user));
     }
     let token = drop_privileges(arguments, &accounts, &inputs)?;
-    let start = Start { loaded, accounts, inputs, why, all_netns, recorded, random, state: (!is_replay).then_some(state) };
+    let start = Start {
+        loaded,
+        file: arguments.config.clone(),
+        accounts,
+        inputs,
+        why,
+        all_netns,
+        recorded,
+        random,
+        state: (!is_replay).then_some(state),
+    };
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(watch(token, start))
 }
 
@@ -176,6 +199,8 @@ fn drop_privileges(arguments: &Arguments, accounts: &Accounts, inputs: &[Input])
 /// What the start has gathered.
 struct Start<'a> {
     loaded: &'a Loaded,
+    /// The only file of the configuration, where somebody named one.
+    file: Option<PathBuf>,
     accounts: Accounts,
     inputs: Vec<Input>,
     why: String,
@@ -187,25 +212,21 @@ struct Start<'a> {
 }
 
 async fn watch(token: Unprivileged, start: Start<'_>) -> anyhow::Result<()> {
-    let Start { loaded, accounts, inputs, why, all_netns, recorded, random, state } = start;
+    let Start { loaded, file, accounts, inputs, why, all_netns, recorded, random, state } = start;
     let (config, is_replay) = (&loaded.config, state.is_none());
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let hangup = signal(SignalKind::hangup())?;
-    let (rights, unknown) = Rights::new(&config.bus, &accounts, rustix::process::geteuid().as_raw());
-    for name in unknown {
-        warn!("[bus] viewers: there is no user or group {name}");
-    }
+    let rights = rights(config, &accounts);
     let (key, id) = random.split_at(16);
     let history_id = id.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
-    let max_alerts = config.history.max_alerts.get();
-    let found = state.map(|folder| Found::open(&folder, Bounds { max_alerts, max_age: config.history.max_age }, history_id.clone()));
+    let (bounds, in_memory) = bounds(config, !is_replay);
+    let found = state.map(|folder| Found::open(&folder, bounds, history_id.clone()));
     let (history, history_id) = match &found {
         Some(found) => {
-            let in_memory = max_alerts.min(store::IN_MEMORY);
             let history = History::resume(in_memory, found.newest.clone(), found.has_older, found.numbers.last_seq);
             (history, found.numbers.history_id.clone())
         }
-        None => (History::new(max_alerts), history_id),
+        None => (History::new(in_memory), history_id),
     };
     let (board, outbox, questions) = Board::new(history, rights, config.bus.broadcast, history_id);
 
@@ -239,7 +260,9 @@ async fn watch(token: Unprivileged, start: Start<'_>) -> anyhow::Result<()> {
     };
     let serving = tokio::spawn(bus::serve(token, Arc::clone(&board), outbox, ready));
     let place = Place { positions: readers.positions.clone(), is_written: false, written: None, is_current: false };
-    let mut reading = Loop { watch, board, store, questions, hangup, clock, readers, place, alerts: Vec::new(), is_replay, health: None };
+    let config = config.clone();
+    let mut reading =
+        Loop { config, file, watch, board, store, questions, hangup, clock, readers, place, alerts: Vec::new(), is_replay, health: None };
     let ended = tokio::select! {
         _ = term.recv() => Ok(()),
         _ = int.recv() => Ok(()),
@@ -252,6 +275,9 @@ async fn watch(token: Unprivileged, start: Start<'_>) -> anyhow::Result<()> {
 
 /// Lines in, alerts out.
 struct Loop {
+    /// What is in force.
+    config: Config,
+    file: Option<PathBuf>,
     watch: Watch,
     board: Arc<Board>,
     store: Option<Store>,
@@ -302,7 +328,7 @@ impl Loop {
                     }
                 }
                 Some(question) = self.questions.recv() => self.answer(question),
-                _ = self.hangup.recv() => match self.watch.reload() {
+                _ = self.hangup.recv() => match self.reload() {
                     Ok(in_force) => info!("reloaded: {in_force}"),
                     Err(problems) => warn!("nothing is reloaded: {problems}"),
                 },
@@ -320,8 +346,28 @@ impl Loop {
             }
             Question::RuleHits(answer) => drop(answer.send(self.watch.rule_hits())),
             Question::Explain(id, answer) => drop(answer.send(self.watch.explain(id))),
-            Question::Reload(answer) => drop(answer.send(self.watch.reload())),
+            Question::Reload(answer) => drop(answer.send(self.reload())),
         }
+    }
+
+    /// Reads everything again that somebody wrote for us. Nothing changes where any of it is wrong.
+    fn reload(&mut self) -> Result<String, String> {
+        let loaded = config::load(self.file.as_deref())
+            .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
+        let accounts = Accounts::read().map_err(|error| error.to_string())?;
+        let (config, waiting) = self.config.adopt(loaded.config);
+        let mut in_force = self.watch.reload(&config)?;
+        let (bounds, in_memory) = bounds(&config, self.store.is_some());
+        self.board.adopt(rights(&config, &accounts), config.bus.broadcast, in_memory);
+        if let Some(store) = &self.store {
+            store.bound(bounds);
+        }
+        self.config = config;
+        if !waiting.is_empty() {
+            in_force.push_str("; restart needed: ");
+            in_force.push_str(&waiting.join(", "));
+        }
+        Ok(in_force)
     }
 
     async fn look(&mut self, batch: &Batch) {

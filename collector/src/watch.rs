@@ -2,7 +2,7 @@
 
 use crate::{
     bus::Value,
-    config::{Config, Prefix, Signatures},
+    config::{Config, Prefix},
     convert,
     health::{self, Facts, Health},
     intake::{AllNetns, Info, Numbered, Time},
@@ -33,7 +33,6 @@ pub struct Watch {
     prefixes: Vec<Prefix>,
     vouched_prefixes: Vec<Prefix>,
     lists: Files,
-    signatures: Signatures,
     all_netns: AllNetns,
     recorded: Recorded,
     last: Tick,
@@ -108,7 +107,6 @@ impl Watch {
             prefixes: config.intake.prefixes.clone(),
             vouched_prefixes: config.intake.vouched_prefixes.clone(),
             lists,
-            signatures: config.signatures.clone(),
             all_netns,
             recorded,
             last: Tick::ZERO,
@@ -172,20 +170,28 @@ impl Watch {
         }
     }
 
-    /// Reads rule files and lists again, whenever they were changed. Says what is in force now.
+    /// Goes by `config` from here on, reading rule files and lists again. Says what is in force now.
     ///
     /// # Errors
-    /// What is wrong with a rule file: then all rules stay as they were.
-    pub fn reload(&mut self) -> Result<String, String> {
-        self.refresh_lists(self.last);
-        let Loaded { rules, problems } = Loaded::read(&self.signatures, None);
+    /// What is wrong with a rule file: then everything stays as it was.
+    pub fn reload(&mut self, config: &Config) -> Result<String, String> {
+        let Loaded { rules, problems } = Loaded::read(&config.signatures, None);
         if !problems.is_empty() {
             return Err(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
         }
-        let set = rules.set(&self.signatures);
+        let mut parameters = config.parameters(self.intakes.iter().any(|intake| intake.vouches));
+        let (lists, complaints) = std::mem::take(&mut self.lists).adopt(config);
+        tell(&complaints);
+        lists.fill(&mut parameters.lists);
+        self.lists = lists;
+        self.settle = parameters.settle;
+        self.prefixes.clone_from(&config.intake.prefixes);
+        self.vouched_prefixes.clone_from(&config.intake.vouched_prefixes);
+        self.engine.adopt(parameters);
+        let set = rules.set(&config.signatures);
         let in_force = set.rules().len();
         self.engine.replace_rules(set);
-        Ok(format!("{in_force} rules from {} files; firebell.toml is read at the start", rules.files().len()))
+        Ok(format!("{in_force} rules from {} files", rules.files().len()))
     }
 
     /// What each rule in force has found: id, packets, and when the last one came in microseconds since 1970, 0 for never.
@@ -493,7 +499,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
         write("a.toml", &rule(5));
-        let mut watch = watch(&format!("[signatures]\nshipped = false\nfolders = [{:?}]", dir.path()), info(true, true), "0\n", false);
+        let config = format!("[signatures]\nshipped = false\nfolders = [{:?}]", dir.path());
+        let mut watch = watch(&config, info(true, true), "0\n", false);
+        let config = Config::parse(Path::new("f.toml"), &config).unwrap();
         let mut secs = 1_763_800_000;
         let mut at = |watch: &mut Watch, port: u64| {
             secs += 100;
@@ -506,12 +514,12 @@ mod tests {
 
         write("a.toml", &rule(7));
         write("b.toml", &rule(6).replace("severity = 4", "severity = 9"));
-        let problems = watch.reload().unwrap_err();
+        let problems = watch.reload(&config).unwrap_err();
         assert!(problems.contains("b.toml:4:12: 9 is not a severity"), "{problems}");
         assert_eq!(watch.rule_hits().iter().map(|(id, packets, _)| (id.as_str(), *packets)).collect::<Vec<_>>(), [("port-5", 1)]);
 
         write("b.toml", &(rule(6) + &rule(5)));
-        assert!(watch.reload().unwrap().starts_with("3 rules from 2 files"));
+        assert!(watch.reload(&config).unwrap().starts_with("3 rules from 2 files"));
         at(&mut watch, 6);
         let hits = watch.rule_hits();
         assert_eq!(

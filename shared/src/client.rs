@@ -30,7 +30,7 @@ pub trait Collector {
     fn status(&self) -> zbus::Result<HashMap<String, OwnedVariant>>;
     /// The rules in force: id, packets that fitted, and when the last one did in microseconds since 1970 (0: never).
     fn rule_hits(&self) -> zbus::Result<Vec<(String, u64, u64)>>;
-    /// Reads rule files and lists again; says what is in force now.
+    /// Reads the configuration, rule files and lists again; says what is in force now.
     fn reload(&self) -> zbus::Result<String>;
     /// Sends an alert of kind `test` to the caller alone; gives its id.
     fn send_test(&self) -> zbus::Result<u64>;

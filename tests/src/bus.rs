@@ -98,6 +98,14 @@ impl Bus {
         start_collector(&self.address(), config, arguments, input)
     }
 
+    /// Starts the collector with the configuration in `file`, which its user must be able to read, and waits until it is ready.
+    ///
+    /// # Errors
+    /// When it does not become ready within ten seconds.
+    pub fn collector_reading(&self, file: &Path, arguments: &[&str], input: Stdio) -> Result<Program> {
+        start(&self.address(), collector_reading(file, arguments)?, input)
+    }
+
     /// Runs `dbus-send` for a call to the collector, as `user`.
     ///
     /// # Errors
@@ -112,8 +120,11 @@ impl Bus {
 /// # Errors
 /// When it does not become ready within ten seconds.
 pub fn start_collector(address: &str, config: &str, arguments: &[&str], input: Stdio) -> Result<Program> {
+    start(address, collector_command(config, arguments)?, input)
+}
+
+fn start(address: &str, mut command: Command, input: Stdio) -> Result<Program> {
     let folder = folder_for_all()?;
-    let mut command = collector_command(config, arguments)?;
     state_in(folder.path(), &mut command)?;
     let program = Program::start("firebelld", command.env("DBUS_SYSTEM_BUS_ADDRESS", address).stdin(input))?.keeping(folder);
     program.wait_for(Duration::from_secs(10), |line| line.text.contains("ready"))?;
@@ -151,6 +162,10 @@ pub fn collector_command(config: &str, arguments: &[&str]) -> Result<Command> {
     let folder = config_folder()?;
     let file = folder.join(format!("{:x}.toml", hash(config)));
     fs::write(&file, config)?;
+    collector_reading(&file, arguments)
+}
+
+fn collector_reading(file: &Path, arguments: &[&str]) -> Result<Command> {
     let mut command = Command::new(built()?.join("firebelld"));
     command.arg("--config").arg(file).args(["--user", &collector_user()?]).args(arguments).current_dir("/").stdin(Stdio::null());
     Ok(command)

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use firebell_shared::{alert::Alert, client::CollectorProxy, names};
 use firebell_tests::{
-    bus::{Bus, call, collector_user, is_root, need_root, scan_lines, start_collector, wait_until},
+    bus::{Bus, call, collector_user, folder_for_all, is_root, need_root, scan_lines, start_collector, wait_until},
     program::{Program, as_user, built, repository, run},
     rig::{Desktop, with_rigs},
 };
@@ -142,17 +142,69 @@ fn rules_are_reloaded_on_request_and_only_by_those_who_may() -> Result<()> {
             Command::new(built()?.join("firebell")).args(["rules", "stats"]).env("DBUS_SYSTEM_BUS_ADDRESS", bus.address()).output()?;
         let text = String::from_utf8_lossy(&stats.stdout);
         ensure!(stats.status.success() && text.contains("  mine\n") && text.contains("2 rules in force, 1 with packets"), "{stats:?}");
-        let hang_up = || run(Command::new("kill").arg("-HUP").arg(feed.collector.pid().to_string()));
         fs::write(&file, rule(4))?;
-        hang_up()?;
+        feed.hang_up()?;
         feed.collector.wait_for(SECONDS, |line| line.text.contains("reloaded: 1 rules from 1 files"))?;
         fs::write(&file, "[[rule]]")?;
-        hang_up()?;
+        feed.hang_up()?;
         feed.collector.wait_for(SECONDS, |line| line.text.contains("nothing is reloaded") && line.text.contains("mine.toml:1:1"))?;
         let stranger = bus.call(STRANGER, "Reload", &[])?;
         let said = String::from_utf8_lossy(&stranger.stderr);
         ensure!(!stranger.status.success() && said.contains("NotAuthorized"), "{said}");
         Ok(())
+    })
+}
+
+#[test]
+fn the_configuration_is_reloaded_as_a_whole_and_says_what_needs_a_restart() -> Result<()> {
+    with_rigs("reloading the configuration", || {
+        need_root()?;
+        let bus = Bus::up(true)?;
+        let mut feed =
+            Feed::new(&bus, "[signatures]\nshipped = false\n[detect.decoys]\nenabled = false\n[detect.distributed]\nenabled = false\n")?;
+        block_on(async {
+            let connection = connect(&bus).await?;
+            let proxy = CollectorProxy::new(&connection).await?;
+            let mut alerts = proxy.receive_alert().await?;
+            proxy.subscribe().await?;
+            feed.write(&scan_lines("DROP", "198.51.100.66", 8))?;
+            ensure!(next_alert(&mut alerts).await?.severity.get() == 3);
+            ensure!(!bus.call(STRANGER, "Status", &[])?.status.success());
+
+            // One mistake, and nothing of it counts.
+            feed.configure(&format!("[bus]\nviewers = [{STRANGER:?}]\n[detect.fast-scan]\nthreshold = true\n"))?;
+            let refused = proxy.reload().await;
+            ensure!(is_error(&refused, "InvalidArgument") && format!("{refused:?}").contains("firebell.toml:4:13"), "{refused:?}");
+            ensure!(!bus.call(STRANGER, "Status", &[])?.status.success());
+
+            // A source that is half seen is not forgotten, and the new parameters are those by which it is judged.
+            feed.write(&scan_lines("DROP", "198.51.100.67", 3))?;
+            until_counted(&proxy, "packets", 11).await?;
+            feed.configure(&format!(
+                "[signatures]\nshipped = false\n[detect.decoys]\nenabled = false\n[detect.distributed]\nenabled = false\n[bus]\nviewers = [{STRANGER:?}]\n[detect.fast-scan]\nthreshold = 4.0\n[history]\nmax-alerts = 1\n"
+            ))?;
+            let said = proxy.reload().await?;
+            ensure!(said == "0 rules from 0 files", "{said}");
+            feed.write(&scan_lines("DROP", "198.51.100.67", 4))?;
+            let alert = next_alert(&mut alerts).await?;
+            ensure!((alert.source.as_str(), alert.details.contacts, alert.id) == ("198.51.100.67", 4, 2), "{alert:?}");
+            ensure!(bus.call(STRANGER, "Status", &[])?.status.success(), "a viewer now");
+            let (list, _, _) = proxy.list_alerts(0, 10, HashMap::new()).await?;
+            ensure!(list.len() == 1, "the history has another bound: {list:?}");
+            Ok(())
+        })?;
+
+        feed.configure("[signatures]\nshipped = false\n[intake]\nsource = \"kmsg\"\n[engine]\nmax-sources = 5000\n[lists]\ntrusted = [\"198.51.100.68\"]\n")?;
+        feed.hang_up()?;
+        let waits = "0 rules from 0 files; restart needed: [intake] source, [engine] max-sources";
+        feed.collector.wait_for(SECONDS, |line| line.text.contains(waits))?;
+        ensure!(!bus.call(STRANGER, "Status", &[])?.status.success(), "a viewer no more");
+        feed.configure("[intake]\nsorce = \"kmsg\"\n")?;
+        feed.hang_up()?;
+        feed.collector.wait_for(SECONDS, |line| line.text.contains("nothing is reloaded") && line.text.contains("firebell.toml:2:1"))?;
+        feed.write(&scan_lines("DROP", "198.51.100.68", 8))?;
+        block_on(async { until_counted(&CollectorProxy::new(&connect(&bus).await?).await?, "packets_trusted", 8).await })
+            .context("the list of before is in force")
     })
 }
 
@@ -648,18 +700,30 @@ const MANY: &str = "[engine]\nincidents-per-minute = 1000\n[detect.roll-up]\nena
 struct Feed {
     collector: Program,
     pipe: fs::File,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Feed {
+    const CONFIG: &str = "firebell.toml";
+
     fn new(bus: &Bus, config: &str) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let path = folder.path().join("lines");
+        let folder = folder_for_all()?;
+        let (path, file) = (folder.path().join("lines"), folder.path().join(Self::CONFIG));
+        fs::write(&file, config)?;
         rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, rustix::fs::Mode::from_raw_mode(0o600), 0)?;
         // Open for both: no waiting for the other end.
         let pipe = fs::File::options().read(true).write(true).open(&path)?;
-        let collector = bus.collector(config, &["--replay", "-", "--vouch"], Stdio::from(fs::File::open(&path)?))?;
-        Ok(Self { collector, pipe, _folder: folder })
+        let collector = bus.collector_reading(&file, &["--replay", "-", "--vouch"], Stdio::from(fs::File::open(&path)?))?;
+        Ok(Self { collector, pipe, folder })
+    }
+
+    /// Writes another configuration, of which the collector does not know yet.
+    fn configure(&self, config: &str) -> Result<()> {
+        Ok(fs::write(self.folder.path().join(Self::CONFIG), config)?)
+    }
+
+    fn hang_up(&self) -> Result<()> {
+        run(Command::new("kill").arg("-HUP").arg(self.collector.pid().to_string())).map(drop)
     }
 
     fn write(&mut self, lines: &str) -> Result<()> {
@@ -673,6 +737,21 @@ async fn alert_of_a_scan(proxy: &CollectorProxy<'_>, feed: &mut Feed) -> Result<
     proxy.subscribe().await?;
     feed.write(&scan_lines("DROP", "198.51.100.66", 8))?;
     next_alert(&mut alerts).await
+}
+
+/// Waits until a counter of `Status()` is at `number`.
+async fn until_counted(proxy: &CollectorProxy<'_>, counter: &str, number: u64) -> Result<()> {
+    let counted = async {
+        loop {
+            let status = proxy.status().await?;
+            let count = status.get(counter).context("no such counter")?;
+            if u64::try_from(&**count)? == number {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(SECONDS, counted).await.with_context(|| format!("{counter} is never {number}"))?
 }
 
 fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {

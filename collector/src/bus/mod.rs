@@ -50,9 +50,7 @@ pub struct Board {
     state: Mutex<State>,
     outbox: mpsc::Sender<Out>,
     questions: mpsc::Sender<Question>,
-    rights: Rights,
     history_id: String,
-    broadcast: bool,
     /// Who has alerts that memory does not hold.
     past: OnceLock<Arc<Desk>>,
 }
@@ -60,6 +58,8 @@ pub struct Board {
 #[derive(Debug)]
 struct State {
     history: History,
+    rights: Rights,
+    broadcast: bool,
     health: Health,
     subscribers: Subscribers,
     callers: Callers,
@@ -103,7 +103,7 @@ pub enum Question {
     RuleHits(oneshot::Sender<Vec<(String, u64, u64)>>),
     /// What the detectors have counted of the source of an incident, if it is remembered.
     Explain(u64, oneshot::Sender<Option<IncidentReadings>>),
-    /// To read rule files and lists again: what is in force now, or what is wrong.
+    /// To read the configuration, rule files and lists again: what is in force now, or what is wrong.
     Reload(oneshot::Sender<Result<String, String>>),
 }
 
@@ -118,6 +118,8 @@ impl Board {
         let (questions, asked) = mpsc::channel(QUESTIONS);
         let state = State {
             history,
+            rights,
+            broadcast,
             health: Health::default(),
             subscribers: Subscribers::default(),
             callers: Callers::default(),
@@ -126,11 +128,15 @@ impl Board {
             suppressed: 0,
             tests: 0,
         };
-        (
-            Arc::new(Self { state: Mutex::new(state), outbox, questions, rights, history_id, broadcast, past: OnceLock::new() }),
-            Outbox(receiver),
-            asked,
-        )
+        (Arc::new(Self { state: Mutex::new(state), outbox, questions, history_id, past: OnceLock::new() }), Outbox(receiver), asked)
+    }
+
+    /// Serves whom `rights` let from here on, and keeps at most `max_alerts` incidents in memory. A subscription that somebody
+    /// has lasts until its owner leaves.
+    pub fn adopt(&self, rights: Rights, broadcast: bool, max_alerts: usize) {
+        let mut state = self.lock();
+        (state.rights, state.broadcast) = (rights, broadcast);
+        state.history.bound(max_alerts);
     }
 
     /// Remembers an alert and sends it to whom it concerns. Never waits.

@@ -177,7 +177,8 @@ impl Collector {
         self.ask(Question::RuleHits).await
     }
 
-    /// Reads rule files and lists again. A mistake in any rule file leaves all rules as they were, and is the error.
+    /// Reads the configuration, rule files and lists again; says what is in force now, and which keys need a restart. A mistake in
+    /// any of them leaves everything as it was, and is the error.
     #[zbus(out_args("in_force"))]
     async fn reload(&self, #[zbus(header)] header: Header<'_>, #[zbus(connection)] connection: &Connection) -> Result<String, Error> {
         let call = self.begin(&header, connection).await?;
@@ -285,7 +286,7 @@ impl Collector {
 
     /// Refuses those who may not hear alerts.
     async fn may_view(&self, call: &Call, header: &Header<'_>, connection: &Connection) -> Result<(), Error> {
-        if self.board.rights.allow(&call.who) {
+        if self.board.lock().rights.allow(&call.who) {
             return Ok(());
         }
         let refusal = "this user may not see firewall alerts";
@@ -298,7 +299,7 @@ impl Collector {
 
     /// Refuses those who may not change anything.
     async fn may_manage(&self, call: &Call, header: &Header<'_>, connection: &Connection) -> Result<(), Error> {
-        if self.board.rights.allow_managing(&call.who) {
+        if self.board.lock().rights.allow_managing(&call.who) {
             return Ok(());
         }
         match self.asks_polkit(call, header, connection, ACTION_MANAGE).await? {

@@ -87,7 +87,7 @@ fn hold(held: &mut Option<(Missed, tokio::time::Instant)>, more: Option<Missed>)
 /// To every subscriber that keeps up, or to everybody. With nobody to hear it the signal goes to
 /// ourselves, so that root's `busctl monitor` shows it all the same.
 async fn send_alert(board: &Arc<Board>, connection: &Connection, alert: &Alert) -> zbus::Result<()> {
-    if board.broadcast {
+    if board.lock().broadcast {
         return send(connection, alert_message(None, alert)).await;
     }
     let names = board.lock().subscribers.send(alert.details.seq);
@@ -96,12 +96,12 @@ async fn send_alert(board: &Arc<Board>, connection: &Connection, alert: &Alert) 
 }
 
 async fn send_suppressed(board: &Arc<Board>, connection: &Connection, missed: Missed) -> zbus::Result<()> {
-    let names = {
+    let (names, broadcast) = {
         let mut state = board.lock();
         state.suppressed += u64::from(missed.count);
-        state.subscribers.names()
+        (state.subscribers.names(), state.broadcast)
     };
-    if board.broadcast {
+    if broadcast {
         return send(connection, suppressed_message(None, missed)).await;
     }
     let names = or_ourselves(board, connection, names);

@@ -222,6 +222,33 @@ impl Config {
         parameters
     }
 
+    /// Takes `new` while running. First: what is in force then; second: the keys that say something else and count only from
+    /// the next start on, as they decide what was opened or made at the start.
+    #[must_use]
+    pub fn adopt(&self, new: Self) -> (Self, Vec<&'static str>) {
+        let (mut now, mut waiting) = (new, Vec::new());
+        let mut keep = |is_same: bool, key: &'static str| {
+            if !is_same {
+                waiting.push(key);
+            }
+        };
+        let (here, there) = (&self.intake, &mut now.intake);
+        keep(here.source == there.source, "[intake] source");
+        keep(here.files == there.files, "[intake] files");
+        keep(here.from == there.from, "[intake] from");
+        keep(here.journalctl == there.journalctl, "[intake] journalctl");
+        (there.source, there.from) = (here.source, here.from);
+        there.files.clone_from(&here.files);
+        there.journalctl.clone_from(&here.journalctl);
+        let (here, there) = (&self.engine.parameters, &mut now.engine.parameters);
+        keep(here.max_sources == there.max_sources, "[engine] max-sources");
+        keep(here.max_near_sources == there.max_near_sources, "[engine] max-near-sources");
+        (there.max_sources, there.max_near_sources) = (here.max_sources, here.max_near_sources);
+        keep(self.history.folder == now.history.folder, "[history] folder");
+        now.history.folder.clone_from(&self.history.folder);
+        (now, waiting)
+    }
+
     /// Keys that contradict each other. Only seen when all files are read.
     fn contradictions(&self) -> Vec<String> {
         let parameters = &self.engine.parameters;
@@ -491,6 +518,21 @@ mod tests {
         let mut expected = Preset::Honeynet.config();
         (expected.detect.sweep.targets, expected.detect.flood.alarm, expected.services) = (9, 31, SERVICES);
         assert_eq!((config.preset, config.parameters(false)), (Preset::Honeynet, expected));
+    }
+
+    #[test]
+    fn what_was_made_at_the_start_stays_until_the_next_one_and_is_named() {
+        let start = Config::parse(Path::new("f.toml"), "[intake]\nfrom = \"start\"\n[engine]\nmax-incidents = 9\n").unwrap();
+        let text = "[intake]\nsource = \"file\"\nfiles = [\"/a\"]\njournalctl = \"/j\"\nprefixes = [\"X\"]\n\
+                    [engine]\nmax-sources = 1\nmax-near-sources = 2\nmax-incidents = 3\n[history]\nfolder = \"/h\"\nmax-alerts = 4\n";
+        let new = Config::parse(Path::new("f.toml"), text).unwrap();
+        let (now, waiting) = start.adopt(new.clone());
+        let keys = ["[intake] source", "[intake] files", "[intake] from", "[intake] journalctl", "[engine] max-sources"];
+        assert_eq!(waiting, [keys.as_slice(), &["[engine] max-near-sources", "[history] folder"]].concat());
+        // What is kept back keeps back again, and everything else is new.
+        assert_eq!(now.adopt(new.clone()), (now.clone(), waiting));
+        assert_eq!((&now.intake.files, now.history.folder.is_none()), (&start.intake.files, true));
+        assert_eq!((&now.intake.prefixes, now.engine.parameters.max_incidents, now.history.max_alerts.get()), (&new.intake.prefixes, 3, 4));
     }
 
     #[test]

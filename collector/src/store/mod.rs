@@ -139,6 +139,8 @@ struct Inbox {
     /// One is being written.
     is_checking: bool,
     questions: VecDeque<Question>,
+    /// Other bounds than before.
+    bounds: Option<Bounds>,
     /// Nothing is written at the moment: alerts are told at once.
     is_failing: bool,
     has_ended: bool,
@@ -298,6 +300,12 @@ impl Store {
         Some(left)
     }
 
+    /// Keeps other bounds from here on.
+    pub fn bound(&self, bounds: Bounds) {
+        self.desk.lock().bounds = Some(bounds);
+        self.desk.changed.notify_one();
+    }
+
     /// Are alerts told that are not written?
     #[must_use]
     pub fn is_failing(&self) -> bool {
@@ -355,6 +363,9 @@ impl Writer {
     fn run(mut self) {
         loop {
             let (question, has_ended) = self.wait();
+            if let Some(bounds) = self.desk.lock().bounds.take() {
+                (self.bounds, self.prune) = (bounds, Instant::now());
+            }
             self.write(has_ended);
             if has_ended {
                 break;
@@ -380,7 +391,8 @@ impl Writer {
             let now = Instant::now();
             let until = self.retry.into_iter().chain([self.prune]).min().unwrap_or(now);
             let is_late = (inbox.is_failing || inbox.checkpoint.is_some()) && self.retry.is_none();
-            if !inbox.waiting.is_empty() || !inbox.questions.is_empty() || inbox.has_ended || is_late || until <= now {
+            let is_asked = !inbox.questions.is_empty() || inbox.bounds.is_some() || inbox.has_ended;
+            if !inbox.waiting.is_empty() || is_asked || is_late || until <= now {
                 let waiting = mem::take(&mut inbox.waiting);
                 inbox.writing.extend(waiting);
                 return (inbox.questions.pop_front(), inbox.has_ended);
