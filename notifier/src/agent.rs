@@ -2,7 +2,7 @@
 
 use crate::{
     backoff::Backoff,
-    collector::{self, News},
+    collector::{self, News, Word},
     ledger::{Command, Failure, Ledger, Rules},
     seen::Seen,
     server::{Server, Signal},
@@ -49,13 +49,13 @@ struct Agent {
 
 /// What woke us.
 enum Event {
-    News(Option<News>),
+    Word(Option<Word>),
     Signal(Option<Signal>),
     Deadline,
 }
 
 impl Agent {
-    async fn work(&mut self, news: &mut mpsc::Receiver<News>) -> anyhow::Result<()> {
+    async fn work(&mut self, news: &mut mpsc::Receiver<Word>) -> anyhow::Result<()> {
         loop {
             while let Some(command) = self.ledger.next(self.start.elapsed()) {
                 self.perform(command).await?;
@@ -63,14 +63,18 @@ impl Agent {
             let deadline = self.ledger.deadline().map(|at| self.start + at);
             // Only waiting happens in here: a call that is cancelled half-way would break the connection.
             let event = tokio::select! {
-                news = news.recv() => Event::News(news),
+                word = news.recv() => Event::Word(word),
                 signal = self.desktop.signal() => Event::Signal(signal),
                 () = sleep_until(deadline) => Event::Deadline,
             };
             match event {
-                Event::News(Some(news)) => self.take(&news).await?,
+                Event::Word(Some(Word::News(news))) => self.take(&news).await?,
+                Event::Word(Some(Word::Sight(sight))) => {
+                    debug!(?sight, "collector");
+                    self.ledger.see(sight, self.start.elapsed());
+                }
                 // It listens for as long as we do.
-                Event::News(None) => anyhow::bail!("the listener to the collector ended"),
+                Event::Word(None) => anyhow::bail!("the listener to the collector ended"),
                 Event::Signal(Some(signal)) => self.heed(signal),
                 Event::Signal(None) => {
                     self.ledger.server_gone();

@@ -52,7 +52,29 @@ pub(crate) struct Position {
     pub(crate) seq: u64,
 }
 
-/// What the session tells the agent.
+/// What the listener tells the agent.
+#[derive(Debug)]
+pub(crate) enum Word {
+    /// What happened.
+    News(News),
+    /// Whether we would hear of it.
+    Sight(Sight),
+}
+
+/// Is anything watching the firewall log?
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Sight {
+    /// The collector saw nothing for a while and sees again.
+    Back,
+    /// There is a collector that has nothing to complain of, or not yet: it takes it a minute to be sure that it is blind.
+    Fresh,
+    /// The collector has not been able to read any log for a minute, for this reason.
+    Blind(String),
+    /// There was a collector, and there is none.
+    Absent,
+}
+
+/// Alerts, and how far we are with them.
 #[derive(Debug)]
 pub(crate) struct News {
     /// Ids mean other incidents from here on.
@@ -68,8 +90,8 @@ pub(crate) struct News {
 /// Listens for as long as somebody wants the news.
 ///
 /// `start` is how far an earlier run has heard. Without it what goes on already is told, and what is over is not.
-pub(crate) async fn listen(news: mpsc::Sender<News>, start: Option<Position>) {
-    let mut listener = Listener { news, position: start, was_absent: false, is_listening: false, complaint: String::new() };
+pub(crate) async fn listen(news: mpsc::Sender<Word>, start: Option<Position>) {
+    let mut listener = Listener { news, position: start, was_absent: false, is_listening: false, sight: None, complaint: String::new() };
     let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(60));
     while !listener.news.is_closed() {
         let Err(error) = listener.session(&mut backoff).await;
@@ -77,17 +99,22 @@ pub(crate) async fn listen(news: mpsc::Sender<News>, start: Option<Position>) {
             Lost::Agent => return,
             Lost::Bus(error) => listener.complain(&format!("no connection to the system bus ({error}); trying again")),
         }
+        if listener.see(Sight::Absent).await.is_err() {
+            return;
+        }
         tokio::time::sleep(backoff.next_wait()).await;
     }
 }
 
 struct Listener {
-    news: mpsc::Sender<News>,
+    news: mpsc::Sender<Word>,
     position: Option<Position>,
     /// The collector came after us, so all that it says is news.
     was_absent: bool,
     /// Said so, and nothing has been wrong since.
     is_listening: bool,
+    /// What the agent knows; nothing before there was a collector.
+    sight: Option<Sight>,
     /// What was wrong last, so that it is said once.
     complaint: String,
 }
@@ -109,7 +136,7 @@ impl From<zbus::Error> for Lost {
 enum Signal {
     Alert(Box<Alert>),
     Suppressed,
-    /// A property changed; the one that matters is `HistoryId`.
+    /// A property changed: `HistoryId` or `Health`.
     Properties,
     Owner(bool),
     /// Signals were dropped for want of room.
@@ -137,6 +164,7 @@ impl Listener {
             if !is_there {
                 self.was_absent = true;
                 self.complain("the collector (firebelld) is not on the system bus; waiting for it");
+                self.see(Sight::Absent).await?;
                 match signals.recv().await? {
                     Signal::Owner(owner) => is_there = owner,
                     Signal::Lost => is_there = has_owner(&bus).await?,
@@ -166,6 +194,7 @@ impl Listener {
     async fn subscription(&mut self, proxy: &CollectorProxy<'_>, signals: &mut Pump) -> Result<Next, Lost> {
         let newest = proxy.subscribe().await?;
         let history = history_id(proxy).await?;
+        self.see(sight(proxy, Sight::Fresh).await?).await?;
         self.find_position(history, newest).await?;
         self.catch_up(proxy).await?;
         self.acknowledge(proxy).await;
@@ -198,6 +227,7 @@ impl Listener {
                     if self.position.as_ref().is_none_or(|position| position.history != history) {
                         return Ok(Next::Resync);
                     }
+                    self.see(sight(proxy, Sight::Back).await?).await?;
                 }
                 Some(Signal::Owner(is_there)) => return Ok(Next::Owner(is_there)),
                 Some(Signal::Lost) => return Ok(Next::Resync),
@@ -285,7 +315,16 @@ impl Listener {
     }
 
     async fn tell(&self, news: News) -> Result<(), Lost> {
-        self.news.send(news).await.map_err(|_| Lost::Agent)
+        self.news.send(Word::News(news)).await.map_err(|_| Lost::Agent)
+    }
+
+    /// Tells the agent whether anything watches, when that has changed. That there is none is worth a word only after there was one.
+    async fn see(&mut self, sight: Sight) -> Result<(), Lost> {
+        if self.sight.as_ref() == Some(&sight) || (self.sight.is_none() && sight == Sight::Absent) {
+            return Ok(());
+        }
+        self.sight = Some(sight.clone());
+        self.news.send(Word::Sight(sight)).await.map_err(|_| Lost::Agent)
     }
 
     /// Says what is wrong, once until something else is.
@@ -321,6 +360,12 @@ async fn wait_for_owner(signals: &mut Pump, wait: Duration) -> zbus::Result<Opti
 /// Names the history that the sequence numbers belong to.
 async fn history_id(proxy: &CollectorProxy<'_>) -> zbus::Result<String> {
     Ok(text::safe(proxy.history_id().await?.as_bytes(), 128))
+}
+
+/// How well the collector says it sees; `well` where it has nothing worse to say.
+async fn sight(proxy: &CollectorProxy<'_>, well: Sight) -> zbus::Result<Sight> {
+    let (state, reason) = proxy.health().await?;
+    Ok(if state == "blind" { Sight::Blind(text::safe(reason.as_bytes(), text::MAX_FIELD)) } else { well })
 }
 
 /// What an error of the collector means to the person who reads our log.

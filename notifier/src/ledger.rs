@@ -6,9 +6,13 @@
 //! - An update needs a reason: worse, over, grown tenfold, or quiet after a change. So 1,000 ports make at most three.
 //! - Six popups an hour (severity 5 excepted). The last of them gathers all further incidents, so nothing is
 //!   silent; the same happens with more than eight new sources in a minute, which are cheap to forge.
+//! - One popup more says that nobody watches: the collector is blind or gone for a minute. It goes when that is over.
 //! - Everything is bounded: incidents, budgets, retries.
 
-use crate::present::{self, Popup};
+use crate::{
+    collector::Sight,
+    present::{self, Popup},
+};
 use firebell_shared::{
     alert::{Alert, Delivery, Phase},
     severity::Severity,
@@ -36,6 +40,8 @@ const GROWTH: u64 = 10;
 const MAX_TRIES: u32 = 3;
 /// Time before the next try, times the number of tries.
 const RETRY: Duration = Duration::from_secs(30);
+/// A collector that begins anew says after a minute that it is blind, if it is; then it has had time enough.
+const FRESH: Duration = Duration::from_secs(75);
 /// Titles that the gathering popup shows.
 const SHOWN_TITLES: usize = 5;
 
@@ -57,6 +63,8 @@ pub(crate) enum Key {
     Incident(u64),
     /// Several that share a popup.
     Gathering,
+    /// Nobody watches the firewall log.
+    Sight,
 }
 
 /// What to do on the desktop.
@@ -104,6 +112,7 @@ pub(crate) struct Ledger {
     rules: Rules,
     incidents: HashMap<u64, Incident>,
     gathering: Option<Gathering>,
+    blindness: Option<Blindness>,
     /// When a popup was taken out of the budget, oldest first; at most `rules.per_hour` of the last hour.
     spent: VecDeque<Duration>,
     /// When a new single-source incident came, oldest first; at most [`MAX_NEWCOMERS`] + 1 of the last minute.
@@ -118,6 +127,16 @@ struct Incident {
     heard: Duration,
     /// `None`: it shares the gathering popup.
     slot: Option<Slot>,
+}
+
+/// Nobody watches the firewall log.
+#[derive(Debug)]
+struct Blindness {
+    slot: Slot,
+    /// Why; nothing where there is no collector at all.
+    reason: Option<String>,
+    /// When it is over, unless something else is heard before.
+    over: Option<Duration>,
 }
 
 /// Incidents that share a popup.
@@ -173,6 +192,7 @@ impl Ledger {
             rules,
             incidents: HashMap::new(),
             gathering: None,
+            blindness: None,
             spent: VecDeque::new(),
             newcomers: VecDeque::new(),
             closes: VecDeque::new(),
@@ -210,6 +230,47 @@ impl Ledger {
         self.incidents.insert(alert.id, Incident { alert: alert.clone(), heard: now, slot });
     }
 
+    /// Takes in whether anything watches the firewall log. Until it does there is one popup, whatever else happens meanwhile.
+    pub(crate) fn see(&mut self, sight: Sight, now: Duration) {
+        let reason = match sight {
+            Sight::Back => return self.end_blindness(),
+            Sight::Fresh => {
+                match &mut self.blindness {
+                    // It may be as blind as the one before it, and needs a minute to know.
+                    Some(blindness) if blindness.reason.is_some() => blindness.over = Some(now + FRESH),
+                    _ => self.end_blindness(),
+                }
+                return;
+            }
+            Sight::Blind(reason) => Some(reason),
+            Sight::Absent => None,
+        };
+        if let (None, Some(blindness)) = (&reason, &mut self.blindness)
+            && blindness.reason.is_some()
+        {
+            // Whoever was blind and is gone for a moment comes back as blind.
+            blindness.over = None;
+            return;
+        }
+        // A collector that is restarted is soon back; one that is blind has waited for a minute already.
+        let show_at = if reason.is_some() { now } else { now + MINUTE };
+        let blindness = self.blindness.get_or_insert_with(|| Blindness { slot: Slot::new(show_at), reason: reason.clone(), over: None });
+        let has_changed = blindness.reason != reason;
+        (blindness.reason, blindness.over) = (reason, None);
+        match blindness.slot.window {
+            Window::Shown(_) if has_changed => blindness.slot.change = Some(Change { since: now, is_urgent: true }),
+            Window::Unknown if has_changed => blindness.slot.window = Window::Wanted(Some(now)),
+            Window::Wanted(Some(at)) => blindness.slot.window = Window::Wanted(Some(at.min(show_at))),
+            _ => {}
+        }
+    }
+
+    fn end_blindness(&mut self) {
+        if let Some(Blindness { slot: Slot { window: Window::Shown(id), .. }, .. }) = self.blindness.take() {
+            self.closes.push_back(id);
+        }
+    }
+
     /// The ids of incidents start anew: none of ours is heard of again. What is on the screen stays there.
     pub(crate) fn start_anew(&mut self) {
         self.incidents.clear();
@@ -218,6 +279,9 @@ impl Ledger {
 
     /// What to do now. Each `Show` has to be answered by [`Self::shown`] or [`Self::failed`] before the next call.
     pub(crate) fn next(&mut self, now: Duration) -> Option<Command> {
+        if self.blindness.as_ref().and_then(|blindness| blindness.over).is_some_and(|over| over <= now) {
+            self.end_blindness();
+        }
         if let Some(id) = self.closes.pop_front() {
             return Some(Command::Close { id });
         }
@@ -232,6 +296,10 @@ impl Ledger {
                 let gathering = self.gathering.as_ref()?;
                 (&gathering.slot, gathering.popup(stay_from))
             }
+            Key::Sight => {
+                let blindness = self.blindness.as_ref()?;
+                (&blindness.slot, present::blindness(blindness.reason.as_deref()))
+            }
         };
         let replaces = if let Window::Shown(id) = slot.window { id } else { 0 };
         Some(Command::Show { key, replaces, popup })
@@ -239,7 +307,8 @@ impl Ledger {
 
     /// When to ask [`Self::next`] again though nothing happened. `None`: never.
     pub(crate) fn deadline(&self) -> Option<Duration> {
-        if self.closes.is_empty() { self.due().into_iter().map(|(_, at)| at).min() } else { Some(Duration::ZERO) }
+        let over = self.blindness.as_ref().and_then(|blindness| blindness.over);
+        if self.closes.is_empty() { self.due().into_iter().map(|(_, at)| at).chain(over).min() } else { Some(Duration::ZERO) }
     }
 
     /// The server shows the popup as `id`.
@@ -253,6 +322,7 @@ impl Ledger {
                 Some(gathering) => (gathering.worst, gathering.size()),
                 None => return,
             },
+            Key::Sight => (Severity::BACKGROUND, 1),
         };
         let Some(slot) = self.slot(key) else { return };
         let is_update = matches!(slot.window, Window::Shown(_));
@@ -278,6 +348,7 @@ impl Ledger {
         let severity = match key {
             Key::Incident(id) => self.incidents.get(&id).map(|incident| incident.alert.severity),
             Key::Gathering => self.gathering.as_ref().map(|gathering| gathering.worst),
+            Key::Sight => None,
         };
         let Some(slot) = self.slot(key) else { return };
         slot.tries += 1;
@@ -510,18 +581,22 @@ impl Ledger {
             .iter()
             .filter_map(|(&id, incident)| Some((Key::Incident(id), incident.slot.as_ref()?.due(size(&incident.alert))?)));
         let gathering = self.gathering.as_ref().and_then(|g| Some((Key::Gathering, g.slot.due(g.size())?)));
-        incidents.chain(gathering).collect()
+        let blindness = self.blindness.as_ref().and_then(|blindness| Some((Key::Sight, blindness.slot.due(1)?)));
+        incidents.chain(gathering).chain(blindness).collect()
     }
 
     fn slot(&mut self, key: Key) -> Option<&mut Slot> {
         match key {
             Key::Incident(id) => self.incidents.get_mut(&id)?.slot.as_mut(),
             Key::Gathering => self.gathering.as_mut().map(|gathering| &mut gathering.slot),
+            Key::Sight => self.blindness.as_mut().map(|blindness| &mut blindness.slot),
         }
     }
 
     fn slots(&mut self) -> impl Iterator<Item = &mut Slot> {
-        self.incidents.values_mut().filter_map(|incident| incident.slot.as_mut()).chain(self.gathering.as_mut().map(|g| &mut g.slot))
+        let incidents = self.incidents.values_mut().filter_map(|incident| incident.slot.as_mut());
+        let gathering = self.gathering.as_mut().map(|gathering| &mut gathering.slot);
+        incidents.chain(gathering).chain(self.blindness.as_mut().map(|blindness| &mut blindness.slot))
     }
 }
 
@@ -929,6 +1004,77 @@ mod tests {
         desk.settle();
         assert_eq!(desk.titles(), ["Port scan from 198.51.100.1 (ended)"]);
         assert!(desk.ledger.incidents.is_empty());
+    }
+
+    impl Desk {
+        fn hear(&mut self, sight: Sight) -> &mut Self {
+            self.ledger.see(sight, self.now);
+            self.settle()
+        }
+    }
+
+    const BLIND: &str = "Firebell cannot see the firewall log";
+    const ABSENT: &str = "Firebell is not watching";
+
+    fn blind() -> Sight {
+        Sight::Blind("no log can be read".into())
+    }
+
+    #[test]
+    fn blindness_is_one_quiet_popup_that_goes_when_it_is_over() {
+        let mut desk = Desk::new(RULES);
+        desk.hear(Sight::Fresh).wait(HOUR).hear(blind()).hear(blind()).wait(HOUR);
+        assert_eq!((desk.titles(), desk.opened, desk.updated), (vec![BLIND], 1, 0));
+        let popup = &desk.screen[&1];
+        assert_eq!((popup.urgency(), popup.stays), (present::Urgency::Low, true));
+        assert!(popup.body.starts_with("No log can be read.\n"), "{popup:?}");
+        desk.hear(Sight::Back);
+        assert_eq!(desk.titles(), [""; 0]);
+        desk.hear(blind());
+        assert_eq!((desk.titles(), desk.opened), (vec![BLIND], 2), "another time is told again");
+        assert_eq!(desk.ledger.spent.len(), 0, "it takes no popup of an incident away");
+    }
+
+    #[test]
+    fn a_collector_that_is_gone_is_told_after_a_minute_and_one_that_restarts_is_not() {
+        let mut desk = Desk::new(RULES);
+        desk.hear(Sight::Absent).wait(MINUTE - SECOND).hear(Sight::Fresh).wait(HOUR);
+        assert_eq!(desk.opened, 0);
+        desk.hear(Sight::Absent).wait(MINUTE);
+        assert_eq!((desk.titles(), desk.opened), (vec![ABSENT], 1));
+        desk.wait(HOUR).hear(Sight::Fresh);
+        assert!(desk.screen.is_empty());
+        desk.hear(Sight::Absent).wait(MINUTE).hear(blind()).wait(BLINK);
+        assert_eq!((desk.titles(), desk.opened, desk.updated), (vec![BLIND], 2, 1), "what is known better is said in its place");
+    }
+
+    #[test]
+    fn restarts_of_a_blind_collector_and_of_the_server_never_make_a_second_popup() {
+        let mut desk = Desk::new(RULES);
+        desk.hear(blind());
+        for _ in 0..5 {
+            // It begins anew, seems well for a minute, and is as blind as before.
+            desk.hear(Sight::Absent).wait(SECOND * 5).hear(Sight::Fresh).wait(MINUTE).hear(blind()).wait(SECOND);
+            assert_eq!((desk.titles(), desk.opened), (vec![BLIND], 1));
+        }
+        desk.screen.clear();
+        desk.ledger.server_gone();
+        assert_eq!(desk.ledger.next(desk.now), None);
+        let now = desk.now;
+        desk.hear(Sight::Absent).ledger.server_back(now);
+        desk.wait(SECOND);
+        assert_eq!(desk.titles(), [BLIND]);
+        desk.hear(Sight::Fresh).wait(FRESH);
+        assert!(desk.screen.is_empty(), "a collector that is well for longer is well");
+    }
+
+    #[test]
+    fn blindness_that_somebody_closed_stays_closed_until_it_is_over() {
+        let mut desk = Desk::new(RULES);
+        desk.hear(blind()).close(1).hear(Sight::Absent).wait(HOUR).hear(blind()).wait(HOUR);
+        assert_eq!(desk.opened, 1);
+        desk.hear(Sight::Back).hear(blind());
+        assert_eq!(desk.opened, 2);
     }
 
     #[test]

@@ -101,6 +101,21 @@ pub(crate) fn several(count: u64, first: &[String], worst: Severity, stay_from: 
     }
 }
 
+/// Says that nobody watches the firewall log: because of `reason`, or because there is no collector. Quiet, and there until it is over.
+pub(crate) fn blindness(reason: Option<&str>) -> Popup {
+    let (title, why) = match reason {
+        Some(reason) => ("Firebell cannot see the firewall log", capital(&sentence(reason))),
+        None => ("Firebell is not watching", "Its collector (firebelld) has not been running for a minute or longer.".to_owned()),
+    };
+    Popup {
+        title: title.to_owned(),
+        body: lines(&[why, "Until that changes you will not hear of attacks.".to_owned()]),
+        severity: Severity::BACKGROUND,
+        stays: true,
+        is_test: false,
+    }
+}
+
 /// The title of an incident: what it is and who does it.
 pub(crate) fn title(alert: &Alert) -> String {
     let d = &alert.details;
@@ -390,6 +405,12 @@ fn sentence(words: &str) -> String {
         out.push('.');
     }
     out
+}
+
+/// The same with a capital letter at its beginning.
+fn capital(sentence: &str) -> String {
+    let mut rest = sentence.chars();
+    rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
 }
 
 /// Joins sentences to a bounded body; each is safe on its own line.

@@ -33,6 +33,8 @@ pub struct FakeCollector {
 #[derive(Debug, Default)]
 struct Books {
     history_id: String,
+    /// `Health`, unless all is well.
+    trouble: Option<(String, String)>,
     alerts: Vec<Alert>,
     /// Unique name of each subscriber, and how far it has acknowledged.
     subscribers: HashMap<String, u64>,
@@ -111,6 +113,20 @@ impl FakeCollector {
     pub fn send_raw<B: serde::Serialize + zbus::wire::DynamicType>(&self, member: &str, body: &B) -> Result<()> {
         let subscriber = self.books().subscribers.keys().next().cloned().context("nobody is subscribed")?;
         self.send(&subscriber, member, body)
+    }
+
+    /// Says how well it sees: not, for this reason, or well.
+    ///
+    /// # Errors
+    /// When the bus is gone.
+    pub fn blind(&self, reason: Option<&str>) -> Result<()> {
+        self.books().trouble = reason.map(|reason| ("blind".to_owned(), reason.to_owned()));
+        let health = if let Some(reason) = reason { ("blind", reason) } else { ("ok", "") };
+        let changed = HashMap::from([("Health", Variant::from(health))]);
+        let body = (names::COLLECTOR_INTERFACE, changed, Vec::<&str>::new());
+        let interface = "org.freedesktop.DBus.Properties";
+        wait(self.conn.emit_signal(None::<BusName<'_>>, names::COLLECTOR_PATH, interface, "PropertiesChanged", &body))?;
+        Ok(())
     }
 
     /// Whether to refuse `Subscribe` from now on.
@@ -266,7 +282,7 @@ impl Service {
 
     #[zbus(property)]
     fn health(&self) -> (String, String) {
-        ("ok".to_owned(), String::new())
+        lock(&self.books).trouble.clone().unwrap_or_else(|| ("ok".to_owned(), String::new()))
     }
 
     #[zbus(signal)]

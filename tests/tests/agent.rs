@@ -88,6 +88,37 @@ fn an_alert_becomes_a_popup_with_the_right_hints_and_inert_markup() -> Result<()
 }
 
 #[test]
+fn a_blind_collector_is_one_quiet_popup_over_restarts_until_it_sees() -> Result<()> {
+    with_rigs("the agent: blindness", || {
+        let stage = Stage::new()?;
+        let collector = FakeCollector::start(&stage.system.address(), "a")?;
+        let server = FakeServer::start(&stage.session, true, 0)?;
+        let agent = stage.listening()?;
+        collector.blind(Some("no <log> can be read"))?;
+        let popup = server.call(1)?;
+        ensure!((popup.summary.as_str(), popup.urgency) == ("Firebell cannot see the firewall log", Some(0)), "{popup:?}");
+        ensure!(popup.body.starts_with("No &lt;log&gt; can be read.") && popup.timeout == 0, "{popup:?}");
+        collector.blind(Some("no <log> can be read"))?;
+
+        // It restarts: well for a moment, and blind again.
+        collector.stop()?;
+        agent.wait_for(SOON, says("not on the system bus; waiting"))?;
+        let collector = FakeCollector::start(&stage.system.address(), "a")?;
+        until(SOON, || (count(&agent, "listening to the collector") == 2).then_some(())).context("it does not come back")?;
+        collector.blind(Some("no <log> can be read"))?;
+        thread::sleep(NOTHING);
+        ensure!(server.calls().len() == 1 && server.screen().len() == 1, "{:?}", server.calls());
+
+        collector.blind(None)?;
+        until(SOON, || server.screen().is_empty().then_some(())).context("it stays on the screen")?;
+        // Another time it is told again.
+        collector.blind(Some("again"))?;
+        ensure!(server.call(2)?.replaces == 0);
+        Ok(())
+    })
+}
+
+#[test]
 fn a_body_is_plain_where_the_server_reads_no_markup_and_only_bad_ones_stay() -> Result<()> {
     with_rigs("the agent: plain body", || {
         let stage = Stage::new()?;

@@ -142,6 +142,27 @@ fn an_attack_from_everywhere_does_not_fill_a_real_screen() -> Result<()> {
 }
 
 #[test]
+fn blindness_is_one_popup_on_dunst_and_goes_with_it() -> Result<()> {
+    with_rigs("blindness on dunst", || {
+        let scene = Scene::up("dunst")?;
+        let shown =
+            || Ok::<_, anyhow::Error>(run(scene.desktop.command(Path::new("dunstctl"))?.args(["count", "displayed"]))?.trim().to_owned());
+        scene.collector.blind(Some("no log can be read since a minute or longer; see the journal of firebelld"))?;
+        let popup = scene.call(1)?;
+        ensure!(popup.summary == "Firebell cannot see the firewall log" && popup.replaces == 0, "{popup:?}");
+        scene.collector.tell(&changed(scan(1, 1), |alert| {
+            (alert.details.known, alert.details.known_surely) = ("masscan's ports & <sequence>".to_owned(), true);
+        }))?;
+        ensure!(scene.call(2)?.body.contains("\nRecognised: masscan&apos;s ports &amp; &lt;sequence&gt;.\n"), "{:?}", scene.call(2)?);
+        until(SOON, || (shown().ok()? == "2").then_some(())).context("two popups")?;
+        scene.picture("blind")?;
+        scene.collector.blind(None)?;
+        until(SOON, || (shown().ok()? == "1").then_some(())).context("the one about blindness stays")?;
+        Ok(())
+    })
+}
+
+#[test]
 fn what_a_person_closed_on_dunst_stays_closed() -> Result<()> {
     with_rigs("closing on dunst", || {
         let scene = Scene::up("dunst")?;
