@@ -312,6 +312,9 @@ fn what_was_told_before_the_agent_restarted_is_not_told_again_and_the_rest_is() 
         // The very first start: what goes on is told, what is over is not.
         ensure!(server.call(1)?.summary == "Port scan from 198.51.100.1");
         until(SOON, || (collector.acknowledged() == 3).then_some(()))?;
+        // What it has shown and not written down would be told again, as after a crash.
+        let seen = stage.home.path().join(".local/state/firebell/notifier-seen");
+        until(SOON, || std::fs::read_to_string(&seen).is_ok_and(|line| line.starts_with("3 ")).then_some(()))?;
         agent.stop()?;
         // While nobody listened, one came and ended, and one came.
         collector.keep(&later(&scan(2, 4), 5, Phase::Closed, Severity::AIMED));
