@@ -8,6 +8,7 @@ mod firewall;
 mod import_psad;
 mod input;
 mod live;
+mod live_test;
 mod packets;
 mod programs;
 mod report;
@@ -54,6 +55,8 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Lets the firewall log what it refuses, and takes that away again (root).
     Setup(setup::Arguments),
+    /// Sends known scans through the machine's own kernel log, and tells which were seen (root).
+    Test(live_test::Arguments),
     /// Looks after the rules by which known packets are told.
     #[command(subcommand)]
     Rules(rules::Command),
@@ -109,6 +112,7 @@ fn main() -> ExitCode {
         Command::Show(arguments) => live::show(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Setup(arguments) => setup::run(&arguments),
+        Command::Test(arguments) => live_test::run(&arguments),
         Command::Rules(command) => rules::run(&command),
     };
     match result {

@@ -39,22 +39,23 @@ pub(crate) fn find(name: &str) -> Option<PathBuf> {
     FOLDERS.iter().map(|folder| Path::new(folder).join(name)).find(|path| path.is_file())
 }
 
+/// The program `name`, to be started: with an environment of its own, in `/`.
+///
+/// # Errors
+/// `NotFound` where there is no such program.
+pub(crate) fn command(name: &str) -> io::Result<Command> {
+    let path = find(name).ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("{name} is not installed")))?;
+    let mut command = Command::new(path);
+    command.env_clear().env("PATH", FOLDERS.join(":")).env("LC_ALL", "C").current_dir("/");
+    Ok(command)
+}
+
 /// Runs the program `name` and gives what it said.
 ///
 /// # Errors
 /// `NotFound` where there is no such program, `TimedOut` where it took too long, `FileTooLarge` where it said too much.
 pub(crate) fn run(name: &str, arguments: &[&str], input: &[u8]) -> io::Result<Said> {
-    let path = find(name).ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("{name} is not installed")))?;
-    let mut child = Command::new(path)
-        .args(arguments)
-        .env_clear()
-        .env("PATH", FOLDERS.join(":"))
-        .env("LC_ALL", "C")
-        .current_dir("/")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()?;
+    let mut child = command(name)?.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let (sender, said) = mpsc::channel();
     for (is_error, stream) in [
         (false, child.stdout.take().map(|stream| Box::new(stream) as Box<dyn Read + Send>)),

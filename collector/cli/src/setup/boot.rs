@@ -27,10 +27,11 @@ pub(super) fn add(is_new: bool) -> Option<Change> {
     if fs::read_to_string(PATH).is_ok_and(|text| text == unit) {
         return None;
     }
-    Some(Change::new(format!("{PATH}: the same after every boot\nsystemctl enable {NAME}"), move || {
+    Some(Change::new(format!("{PATH}: the same after every boot\nsystemctl enable --now {NAME}"), move || {
         fs::write(PATH, &unit).context(PATH)?;
         change("systemctl", &["daemon-reload"], b"")?;
-        change("systemctl", &["enable", NAME], b"")
+        // Started as well, or it would not follow when the firewall's units load again. It finds nothing to do now.
+        change("systemctl", &["enable", "--now", NAME], b"")
     }))
 }
 
@@ -58,8 +59,8 @@ fn unit(program: &Path) -> String {
 /// Takes the unit away.
 pub(super) fn undo() -> Option<Change> {
     Path::new(PATH).exists().then(|| {
-        Change::new(format!("systemctl disable {NAME}; rm {PATH}"), || {
-            change("systemctl", &["disable", NAME], b"")?;
+        Change::new(format!("systemctl disable --now {NAME}; rm {PATH}"), || {
+            change("systemctl", &["disable", "--now", NAME], b"")?;
             fs::remove_file(PATH).context(PATH)?;
             change("systemctl", &["daemon-reload"], b"")
         })

@@ -1,0 +1,78 @@
+//! `firebell test --live` on this machine's own kernel log, with a private bus and desktop.
+
+use anyhow::{Context, Result, ensure};
+use firebell_tests::{
+    program::{Program, built, run},
+    rig::{Desktop, VIEWER, bus_policy, only_prefix, with_rigs},
+};
+use serde_json::Value;
+use std::{
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// The interface and the table that the process `id` has made, and that must not outlive it. The interface is there as long as the
+/// helper in the private namespace is.
+fn made_by(id: u32) -> Result<Vec<String>> {
+    let all = run(Command::new("sh").args(["-c", "ip -o link; nft list tables"]))?;
+    let (interface, table) = (format!("fbtest{id}@"), format!("firebell_test_{id}"));
+    Ok(all.lines().filter(|line| line.contains(&interface) || line.ends_with(&table)).map(str::to_owned).collect())
+}
+
+#[test]
+fn every_scan_is_seen_from_packet_to_popup_and_nothing_is_left() -> Result<()> {
+    with_rigs("firebell test --live", || {
+        let desktop = Desktop::up("dunst", VIEWER, &["--policy", &bus_policy()])?;
+        // Other tests may let other namespaces write to the kernel log meanwhile, so the prefix is vouched for.
+        let collector = desktop.collector(&built()?.join("firebelld"), &only_prefix("firebell TEST DROP "), &[], Stdio::null())?;
+        let agent = Program::start("firebell-notifier", &mut desktop.our_command(&built()?.join("firebell-notifier"))?)?;
+        agent.wait_for(Duration::from_secs(10), |line| line.text.contains("listening to the collector"))?;
+        let mut command = Command::new(built()?.join("firebell"));
+        command.args(["test", "--live", "-o", "json"]);
+        command.env("DBUS_SYSTEM_BUS_ADDRESS", desktop.system_bus()?).env("DBUS_SESSION_BUS_ADDRESS", desktop.session_bus()?);
+        // As sudo would have it.
+        for (name, option) in [("SUDO_UID", "-u"), ("SUDO_GID", "-g")] {
+            command.env(name, run(Command::new("id").args([option, VIEWER]))?.trim());
+        }
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let id = child.id();
+        let output = child.wait_with_output()?;
+        let said: Value = serde_json::from_slice(&output.stdout).with_context(|| format!("{output:?}"))?;
+        ensure!(output.status.success(), "{said:#}\n{output:?}");
+        let scans = said["scans"].as_array().context("no scans")?;
+        ensure!(scans.len() >= 3, "{said:#}");
+        for (scan, kind) in scans.iter().zip(["syn-scan", "fin-scan", "udp-scan", "syn-scan"]) {
+            ensure!(scan["logged"] == scan["sent"] && scan["alert"].as_str().is_some_and(|alert| alert.starts_with(kind)), "{said:#}");
+        }
+        ensure!(scans[0]["popup_ms"].is_number(), "{said:#}");
+        ensure!(made_by(id)?.is_empty(), "{:?}", made_by(id)?);
+        collector.stop()?;
+        Ok(())
+    })
+}
+
+#[test]
+fn killed_in_the_middle_it_leaves_nothing() -> Result<()> {
+    with_rigs("firebell test --live, killed", || {
+        let mut child =
+            Command::new(built()?.join("firebell")).args(["test", "--live"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        let id = child.id();
+        let until = |wanted: &dyn Fn() -> Result<bool>| -> Result<bool> {
+            let end = Instant::now() + Duration::from_secs(10);
+            while Instant::now() < end {
+                if wanted()? {
+                    return Ok(true);
+                }
+                thread::sleep(Duration::from_millis(5));
+            }
+            Ok(false)
+        };
+        let is_up = until(&|| Ok(made_by(id)?.iter().any(|line| line.contains("state UP"))))?;
+        child.kill()?;
+        child.wait()?;
+        ensure!(is_up, "it never got its interface");
+        ensure!(until(&|| Ok(made_by(id)?.is_empty()))?, "{:?}", made_by(id)?);
+        Ok(())
+    })
+}
