@@ -93,6 +93,13 @@ impl Field {
     }
 }
 
+impl Drop for Field {
+    /// The kernel takes the interface away with the namespace, but some time later; whoever looks at once should find nothing.
+    fn drop(&mut self) {
+        let _ = sender::ip(&["link", "delete", &self.interface]);
+    }
+}
+
 fn start(program: &str, arguments: &[&str]) -> anyhow::Result<(Helper, Option<ChildStdout>)> {
     let mut command = programs::command(program)?;
     // What nft prints besides is for nobody.
