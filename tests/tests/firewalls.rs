@@ -194,6 +194,25 @@ fn setup_makes_every_firewall_log_does_nothing_twice_and_undo_gives_the_former_r
     })
 }
 
+#[test]
+fn doctor_notes_what_is_refused_on_its_way_to_another_machine_and_its_remedy_works() -> Result<()> {
+    with_rigs("forwarding of doctor", || {
+        let namespace = Namespace::new()?;
+        namespace.sh("echo 1 >/proc/sys/net/ipv4/ip_forward; nft add table ip f")?;
+        namespace.sh("nft 'add chain ip f through { type filter hook forward priority 0; policy drop; }'")?;
+        let through = |findings: Vec<Value>| -> Vec<Value> {
+            findings.into_iter().filter(|finding| finding["what"].as_str().is_some_and(|what| what.starts_with("through"))).collect()
+        };
+        let found = through(namespace.doctor("firewall-silent")?);
+        ensure!(found.len() == 1 && found[0]["severity"] == "note", "{found:#?}");
+        let remedy = found[0]["remedy"].as_str().unwrap_or_default();
+        ensure!(remedy.starts_with("nft "), "{remedy}");
+        namespace.sh(remedy)?;
+        ensure!(through(namespace.doctor("firewall-silent")?).is_empty());
+        Ok(())
+    })
+}
+
 /// In the words of a rule set: the conditions of what refuses are the conditions of what logs.
 #[test]
 fn setup_logs_what_a_rule_refuses_and_nothing_else() -> Result<()> {

@@ -54,8 +54,10 @@ const POLKIT: &str = "org.freedesktop.PolicyKit1";
 
 fn collector(answer: &Answer, findings: &mut Vec<Finding>) {
     if !answer.has_collector {
-        let remedy =
-            if Path::new("/run/systemd/system").exists() { "systemctl enable --now firebelld" } else { "firebelld, started as root" };
+        let unit = "systemd/system/firebelld.service";
+        let has_unit = ["/etc", "/usr/lib", "/lib", "/usr/local/lib"].iter().any(|folder| Path::new(folder).join(unit).exists());
+        let by_hand = "firebelld, started as root (from firebell's sources: sudo make run)";
+        let remedy = if has_unit { "systemctl enable --now firebelld" } else { by_hand };
         findings.push(Finding::new("collector", Severity::Problem, "no collector is on the system bus", remedy));
     }
     match &answer.health {

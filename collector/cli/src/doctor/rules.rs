@@ -144,6 +144,8 @@ fn forward(firewall: &crate::firewall::Firewall, ifaces: &[String], manager: &Ma
     for ((sight, place), group) in &refused {
         let mut finding = refusal(*sight, place, group, manager, "forward");
         finding.what = format!("through this machine: {}", finding.what);
+        // setup leaves them alone: they are meant for others.
+        finding.remedy = finding.remedy.strip_prefix("firebell setup").unwrap_or_default().trim_start_matches(", or: ").to_owned();
         findings.push(finding);
     }
 }

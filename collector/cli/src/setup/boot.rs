@@ -47,7 +47,7 @@ fn installed() -> Option<PathBuf> {
 fn unit(program: &Path) -> String {
     let program = program.display();
     format!(
-        "# Made by `firebell setup`; `firebell setup --undo` takes it away.\n[Unit]\nDescription=Log rules for firebell\nDocumentation=man:firebell(1)\n\
+        "# Made by `firebell setup`; `firebell setup --undo` takes it away.\n[Unit]\nDescription=Log rules for firebell\n\
          After=nftables.service iptables.service ip6tables.service netfilter-persistent.service docker.service libvirtd.service\n\
          PartOf=nftables.service iptables.service ip6tables.service netfilter-persistent.service\n\
          ReloadPropagatedFrom=nftables.service iptables.service ip6tables.service netfilter-persistent.service\n\n\

@@ -99,12 +99,14 @@ fn conditions(firewall: &Firewall, need: &Need) -> Option<Vec<Json>> {
     let Raw::Nft(expressions) = &table.chains.get(&place.chain)?.rules.get(number.checked_sub(1)?)?.raw else { return None };
     let mut conditions = Vec::new();
     for expression in expressions {
-        if expression.get("match").is_some() {
-            conditions.push(expression.clone());
-        } else if let Some(map) = expression.get("vmap") {
-            conditions.push(refused_by(map, need)?);
-        } else if expression.get("limit").is_some() || expression.get("set").is_some() || expression.get("meter").is_some() {
-            return None;
+        let word = expression.as_object().and_then(|object| object.keys().next()).map_or("", String::as_str);
+        match word {
+            "match" => conditions.push(expression.clone()),
+            "vmap" => conditions.push(refused_by(expression.get("vmap")?, need)?),
+            // They ask nothing.
+            "counter" | "log" | "drop" | "reject" | "mangle" | "notrack" => {}
+            // Limits, sets that are filled, matches that nft itself cannot show.
+            _ => return None,
         }
     }
     Some(conditions)
