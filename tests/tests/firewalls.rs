@@ -2,11 +2,13 @@
 
 use anyhow::{Context, Result, ensure};
 use firebell_tests::{
+    bus::need_root,
     program::{built, run},
-    rig::with_rigs,
+    rig::{CannotRun, with_rigs},
 };
 use serde_json::Value;
 use std::{
+    path::Path,
     process::Command,
     sync::atomic::{AtomicU32, Ordering},
 };
@@ -18,6 +20,11 @@ struct Namespace {
 
 impl Namespace {
     fn new() -> Result<Self> {
+        need_root()?;
+        for program in ["ip", "nft", "iptables-nft-save", "iptables-legacy-save"] {
+            let is_there = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"].iter().any(|folder| Path::new(folder).join(program).exists());
+            ensure!(is_there, CannotRun(format!("no {program}")));
+        }
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("fbfw-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         run(Command::new("ip").args(["netns", "add", &name]))?;

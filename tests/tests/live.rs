@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use firebell_tests::{
+    bus::need_root,
     program::{Program, built, run},
     rig::{Desktop, VIEWER, bus_policy, only_prefix, with_rigs},
 };
@@ -23,6 +24,7 @@ fn made_by(id: u32) -> Result<Vec<String>> {
 #[test]
 fn every_scan_is_seen_from_packet_to_popup_and_nothing_is_left() -> Result<()> {
     with_rigs("firebell test --live", || {
+        need_root()?;
         let desktop = Desktop::up("dunst", VIEWER, &["--policy", &bus_policy()])?;
         // Other tests may let other namespaces write to the kernel log meanwhile, so the prefix is vouched for.
         let collector = desktop.collector(&built()?.join("firebelld"), &only_prefix("firebell TEST DROP "), &[], Stdio::null())?;
@@ -55,6 +57,7 @@ fn every_scan_is_seen_from_packet_to_popup_and_nothing_is_left() -> Result<()> {
 #[test]
 fn killed_in_the_middle_it_leaves_nothing() -> Result<()> {
     with_rigs("firebell test --live, killed", || {
+        need_root()?;
         let mut child =
             Command::new(built()?.join("firebell")).args(["test", "--live"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
         let id = child.id();
