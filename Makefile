@@ -31,7 +31,10 @@ bench-intake: ## lines a second through the file and the journal intake (root)
 bench-parse: ## log lines a second that one core reads
 	@cargo bench --quiet -p firebell-engine --bench parse
 
+bench-observe: ## from lines to findings on one core, with everything on, beside grep
+	@cargo bench --quiet -p firebell-collector --bench observe
+
 bench-rules: ## what 10, 1,000 and 10,000 rules cost a packet
 	@cargo bench --quiet -p firebell-engine --bench signatures
 
-.PHONY: help run demo check coverage bench-latency bench-idle bench-analyze bench-intake bench-parse bench-rules
+.PHONY: help run demo check coverage bench-latency bench-idle bench-analyze bench-intake bench-parse bench-observe bench-rules

@@ -154,6 +154,20 @@ impl<'a> Cursor<'a> {
         Some(a * 10 + b)
     }
 
+    /// `07:11:01`: three numbers of exactly two digits.
+    #[inline(always)]
+    pub(crate) fn clock(&mut self) -> Option<(u8, u8, u8)> {
+        let found = self.peek() ^ u64::from_le_bytes(*b"00:00:00");
+        // Nothing is left of a colon, and at most 9 of a digit.
+        let is_clock = found & 0x0000_ff00_00ff_0000 == 0 && (found.wrapping_add(each(0x76)) | found) & each(0x80) == 0;
+        if !is_clock {
+            return None;
+        }
+        self.step(8)?;
+        let [h, h1, _, m, m1, _, s, s1] = found.to_le_bytes();
+        Some((h * 10 + h1, m * 10 + m1, s * 10 + s1))
+    }
+
     /// One to nine digits of a fraction, in millionths; what is finer is dropped.
     #[inline(always)]
     pub(crate) fn millionths(&mut self) -> Option<u32> {

@@ -162,6 +162,8 @@ pub(crate) struct Incident {
 pub(crate) struct Steady {
     pub(crate) contacts: u32,
     pub(crate) breadth: u32,
+    /// Where packets count.
+    pub(crate) packets: u64,
 }
 
 /// The state that was told last.
@@ -296,8 +298,11 @@ impl Incident {
 
     /// One more packet of it changes nothing that is told.
     pub(crate) fn is_steady(&self) -> bool {
-        !self.detector.counts_packets()
-            && self.steady_below.is_some_and(|below| self.contact_count() < below.contacts && self.breadth() < below.breadth)
+        self.steady_below.is_some_and(|below| {
+            (!self.detector.counts_packets() || self.packets < below.packets)
+                && self.contact_count() < below.contacts
+                && self.breadth() < below.breadth
+        })
     }
 
     pub(crate) const fn delivery(severity: u8) -> Delivery {

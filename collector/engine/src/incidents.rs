@@ -295,7 +295,9 @@ impl Incidents {
             }
         };
         let Some(slot) = self.take_members(slot, group.members, tick) else { return };
+        let mut is_steady = false;
         if let Some(incident) = self.all.get_mut(slot as usize) {
+            let severity = incident.severity;
             incident.is_open = true;
             incident.who = if group.who == Who::Many { Who::Many } else { incident.who };
             if group.members.is_empty() && group.who != Who::Own {
@@ -314,9 +316,11 @@ impl Incidents {
                 incident.packet_at_open = incident.packets;
                 incident.contacts_at_open = incident.contact_count();
             }
+            is_steady = incident.severity == severity && sighting.known.is_empty() && incident.is_steady();
         }
         match phase {
             Some(phase) => self.tell(slot, phase, tick),
+            None if is_steady => {}
             None => self.weigh(slot, tick),
         }
     }
@@ -339,7 +343,9 @@ impl Incidents {
             }
             _ => return false,
         }
-        self.weigh(slot, sighting.tick);
+        if !incident.is_steady() {
+            self.weigh(slot, sighting.tick);
+        }
         true
     }
 
@@ -874,7 +880,11 @@ fn has_grown(incident: &Incident) -> bool {
 fn steady_below(incident: &Incident, limits: &Limits) -> Steady {
     let breadth = incident.breadth();
     let next = [limits.broad_contacts, limits.critical_contacts].into_iter().filter(|step| *step > breadth).min();
-    Steady { contacts: incident.told.contacts.saturating_mul(10), breadth: next.unwrap_or(u32::MAX) }
+    Steady {
+        contacts: incident.told.contacts.saturating_mul(10),
+        breadth: next.unwrap_or(u32::MAX),
+        packets: incident.told.packets.saturating_mul(10),
+    }
 }
 
 /// How bad an incident is said to be: what was seen, as the lists make it worse or milder, and never above what an

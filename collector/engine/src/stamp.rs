@@ -192,6 +192,9 @@ impl Reader<'_> {
     }
 
     fn year_and_space(&mut self) -> Option<i32> {
+        if self.rest.0.get(4) != Some(&b' ') {
+            return None;
+        }
         let start = self.rest;
         let year = self.year().filter(|_| self.byte(b' ').is_some());
         if year.is_none() {
@@ -202,21 +205,7 @@ impl Reader<'_> {
 
     fn month(&mut self) -> Option<u8> {
         let (name, rest) = self.rest.0.split_first_chunk()?;
-        let month = match name {
-            b"Jan" => 1,
-            b"Feb" => 2,
-            b"Mar" => 3,
-            b"Apr" => 4,
-            b"May" => 5,
-            b"Jun" => 6,
-            b"Jul" => 7,
-            b"Aug" => 8,
-            b"Sep" => 9,
-            b"Oct" => 10,
-            b"Nov" => 11,
-            b"Dec" => 12,
-            _ => return None,
-        };
+        let month = month_of(*name)?;
         self.rest = Cursor(rest);
         Some(month)
     }
@@ -232,11 +221,7 @@ impl Reader<'_> {
 
     /// `07:11:01`, `07:11:01.123456`, `07:11:01,123`.
     fn clock(&mut self) -> Option<Clock> {
-        let hour = self.two()?;
-        self.byte(b':')?;
-        let minute = self.two()?;
-        self.byte(b':')?;
-        let second = self.two()?;
+        let (hour, minute, second) = self.rest.clock()?;
         let micros = if self.byte(b'.').or_else(|| self.byte(b',')).is_some() { self.rest.millionths()? } else { 0 };
         (hour < 24 && minute < 60 && second <= 60).then_some((hour, minute, second, micros))
     }
@@ -264,6 +249,39 @@ impl Reader<'_> {
         }
         read
     }
+}
+
+const fn month_of(name: [u8; 3]) -> Option<u8> {
+    const fn word([a, b, c]: [u8; 3]) -> u32 {
+        u32::from_be_bytes([0, a, b, c])
+    }
+    const JAN: u32 = word(*b"Jan");
+    const FEB: u32 = word(*b"Feb");
+    const MAR: u32 = word(*b"Mar");
+    const APR: u32 = word(*b"Apr");
+    const MAY: u32 = word(*b"May");
+    const JUN: u32 = word(*b"Jun");
+    const JUL: u32 = word(*b"Jul");
+    const AUG: u32 = word(*b"Aug");
+    const SEP: u32 = word(*b"Sep");
+    const OCT: u32 = word(*b"Oct");
+    const NOV: u32 = word(*b"Nov");
+    const DEC: u32 = word(*b"Dec");
+    Some(match word(name) {
+        JAN => 1,
+        FEB => 2,
+        MAR => 3,
+        APR => 4,
+        MAY => 5,
+        JUN => 6,
+        JUL => 7,
+        AUG => 8,
+        SEP => 9,
+        OCT => 10,
+        NOV => 11,
+        DEC => 12,
+        _ => return None,
+    })
 }
 
 fn stamp(year: Option<i32>, month: u8, day: u8, (hour, minute, second, micros): Clock, offset_secs: Option<i32>) -> Option<Stamp> {

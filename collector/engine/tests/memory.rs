@@ -48,6 +48,7 @@ fn ten_million_spoofed_sources_take_less_than_24_mib() {
         all - growth,
         growth * 1024 / held
     );
-    assert_eq!(held, 65_536);
+    // Room is made for a few newcomers at a time.
+    assert!((65_528..=65_536).contains(&held), "{held}");
     assert!(all <= 24 * 1024, "{all} KiB");
 }

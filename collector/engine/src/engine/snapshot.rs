@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, fmt, net::IpAddr};
 
 /// Changes with what is in a snapshot; a test notices when it must.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// The longest snapshot that is read, bytes. The largest tables give a fifth of it.
 pub const MAX_SNAPSHOT: usize = 64 << 20;
 

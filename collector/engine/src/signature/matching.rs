@@ -50,7 +50,7 @@ pub(super) fn holds(condition: &Condition, scene: &Scene<'_, '_, '_>) -> bool {
 }
 
 /// The value of a field, if the line carries it. [`Field::Payload`] is none: see [`payload`].
-pub(super) fn number(field: Field, packet: &Packet<'_>) -> Option<u32> {
+fn number(field: Field, packet: &Packet<'_>) -> Option<u32> {
     let header = &packet.header;
     match field {
         Field::Sport => header.sport.map(u32::from),
@@ -150,7 +150,7 @@ fn contains(addresses: &Addresses, address: IpAddr, is_ours: bool, home: &Home) 
     (addresses.within.is_empty() || addresses.within.iter().any(is_in)) && !addresses.without.iter().any(is_in)
 }
 
-fn is_related(relation: Relation, header: &Header<'_>) -> bool {
+pub(super) fn is_related(relation: Relation, header: &Header<'_>) -> bool {
     match relation {
         Relation::SeqIsDst => matches!(header.dst, IpAddr::V4(dst) if header.tcp_seq == Some(dst.to_bits())),
         Relation::IdIsCookie => match (header.dst, header.id, header.dport, header.tcp_seq) {

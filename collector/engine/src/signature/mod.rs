@@ -3,22 +3,23 @@
 //! [`rule`] is what a rule says, [`compile`] makes rules quick, [`matching`] is one packet against one rule, [`counts`] those
 //! that count. What fits goes to the incident of its source ([`Matched`]).
 
-pub(crate) use self::state::State;
-pub(crate) use self::{
-    compile::Prefixes,
-    matched::{Found, Hit, Known, Matched},
-    matching::{Scene, direction},
-};
 pub use self::{
-    compile::{RuleSet, Sids},
+    compile::RuleSet,
     pattern::Pattern,
     rule::{
         Addresses, Bit, Category, Condition, Confidence, Count, Direction, Distinct, Family, Field, Match, Numbers, Per, Place, Range,
         Relation, Rule,
     },
+    sids::Sids,
     techniques::Technique,
 };
 use self::{counts::Counts, matched::weight};
+pub(crate) use self::{
+    matched::{Found, Hit, Known, Matched},
+    matching::{Scene, direction},
+    sids::Prefixes,
+    state::State,
+};
 use crate::{
     detect::{Detector, Verdict},
     finding::Signature,
@@ -33,8 +34,10 @@ mod matched;
 mod matching;
 mod pattern;
 mod rule;
+mod sids;
 mod state;
 mod techniques;
+mod under;
 
 /// The rules in force, and what they have found.
 #[derive(Debug)]

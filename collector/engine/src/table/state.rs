@@ -14,6 +14,7 @@ use std::borrow::Cow;
 pub(crate) struct State<'t> {
     random: Random,
     fresh: Cow<'t, [Fresh]>,
+    free: Cow<'t, [u32]>,
     kept: Cow<'t, [Kept]>,
     bitmaps: Cow<'t, [(Bitmap, u32)]>,
     evicted: u64,
@@ -26,6 +27,7 @@ impl Table {
         State {
             random: self.random,
             fresh: Cow::Borrowed(&self.fresh),
+            free: Cow::Borrowed(&self.free),
             kept: Cow::Borrowed(&self.kept),
             bitmaps: Cow::Borrowed(&self.bitmaps),
             evicted: self.evicted,
@@ -36,14 +38,18 @@ impl Table {
 
     /// Goes on with what another table has held, before it has held anything. `hasher` must be that table's.
     pub(crate) fn restore(&mut self, state: State<'_>, hasher: Hasher) -> Result<(), String> {
-        let State { random, fresh, kept, bitmaps, evicted, refused, bitmaps_reused } = state;
+        let State { random, fresh, free, kept, bitmaps, evicted, refused, bitmaps_reused } = state;
         if fresh.len() > self.max_fresh || kept.len() > self.max_kept || bitmaps.len() > self.max_bitmaps {
             return Err("source table: it was larger than the configuration lets it be".into());
         }
         (self.random, self.hasher) = (random, hasher);
+        self.free = free.into_owned();
         (self.fresh, self.kept, self.bitmaps) = (fresh.into_owned(), kept.into_owned(), bitmaps.into_owned());
         (self.evicted, self.refused, self.bitmaps_reused) = (evicted, refused, bitmaps_reused);
         for slot in 0..u32::try_from(self.fresh.len()).unwrap_or(0) {
+            if self.fresh.get(slot as usize).is_none_or(|fresh| !fresh.is_there()) {
+                continue;
+            }
             self.take_back(slot)?;
             if let Some(key) = self.key_at(slot) {
                 self.count_group(self.group(key), 1);

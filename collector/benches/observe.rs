@@ -1,25 +1,28 @@
-//! From lines to findings on one core: `cargo bench -p firebell-engine --bench observe`.
+//! From lines to findings on one core, with everything on: `make bench-observe`.
 //!
-//! Each line goes the whole way: envelope off, clock, parse, judge, observe, findings taken. The lines are those of five
-//! scanners, and of half a million sources with two ports each; made up from a seed, in the shape of lines captured on Linux
-//! 6.18. At the end the same logs go through `grep -c SRC=`, which reads every byte and understands nothing, for comparison.
+//! Each line goes the whole way: envelope off, clock, parse, judge, observe with all shipped rules, findings taken. The lines are
+//! those of five scanners, and of half a million sources with two ports each; made up from a seed, in the shape of lines captured
+//! on Linux 6.18, as syslog writes them and as /dev/kmsg gives them. At the end the same logs go through `grep -c SRC=`, which reads every byte and understands nothing, for comparison.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
 use divan::{Bencher, counter::ItemsCount};
+use firebell_collector::{config, rules::Loaded};
 use firebell_engine::{
     engine::{Config, Engine},
     origin::judge,
     parse::parse_into,
     record::Record,
     replay::{Moment, ReplayClock},
+    signature::RuleSet,
 };
 use std::{fmt::Write as _, fs, process::Command, sync::LazyLock};
 
 fn main() {
     divan::main();
     if std::env::args().any(|argument| argument == "--bench") {
-        compare("few sources", &FEW);
-        compare("many sources", &MANY);
+        compare("few sources, syslog", &FEW);
+        compare("few sources, kmsg", &FEW_KMSG);
+        compare("many sources, syslog", &MANY);
     }
 }
 
@@ -29,11 +32,13 @@ struct Log {
     lines: Vec<(usize, usize)>,
 }
 
-static FEW: LazyLock<Log> = LazyLock::new(|| log(400_000, 5, 1_000));
-static MANY: LazyLock<Log> = LazyLock::new(|| log(1_000_000, 500_000, 2));
+static FEW: LazyLock<Log> = LazyLock::new(|| log(400_000, 5, 1_000, false));
+static FEW_KMSG: LazyLock<Log> = LazyLock::new(|| log(400_000, 5, 1_000, true));
+static MANY: LazyLock<Log> = LazyLock::new(|| log(1_000_000, 500_000, 2, false));
+static RULES: LazyLock<RuleSet> = LazyLock::new(|| Loaded::shipped().rules.set(&config::Config::default().signatures));
 
 /// Lines of so many sources in turn, each of which asks so many ports, 500 lines a second. A tenth is no SYN.
-fn log(lines: usize, sources: usize, ports: usize) -> Log {
+fn log(lines: usize, sources: usize, ports: usize, is_kmsg: bool) -> Log {
     let mut random = 1_u64;
     let mut below = move |bound: u64| {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -46,15 +51,14 @@ fn log(lines: usize, sources: usize, ports: usize) -> Log {
         let port = (asked * 61 + 1) % 65_535 + 1;
         let (id, ttl, sport) = (below(65_536), 37 + below(23), 32_768 + source % 28_000);
         let start = log.text.len();
-        write!(
-            log.text,
-            "Nov 22 08:{:02}:{:02} desk kernel: [{:5}.{:06}] DROP IN=eth0 OUT= MAC=d2:5f:bc:95:8f:a8:e6:d7:6d:29:3d:97:08:00 SRC=77.{b}.{c}.{d} DST=198.51.100.10 ",
-            n / 30_000 % 60,
-            n / 500 % 60,
-            2_340 + n / 500,
-            n % 500 * 2_000,
-        )
-        .unwrap();
+        if is_kmsg {
+            write!(log.text, "4,{n},{},-;", 2_340_000_000 + n * 2_000).unwrap();
+        } else {
+            let (minute, second, uptime, micros) = (n / 30_000 % 60, n / 500 % 60, 2_340 + n / 500, n % 500 * 2_000);
+            write!(log.text, "Nov 22 08:{minute:02}:{second:02} desk kernel: [{uptime:5}.{micros:06}] ").unwrap();
+        }
+        let link = "IN=eth0 OUT= MAC=d2:5f:bc:95:8f:a8:e6:d7:6d:29:3d:97:08:00";
+        write!(log.text, "DROP {link} SRC=77.{b}.{c}.{d} DST=198.51.100.10 ").unwrap();
         let tcp =
             |flags| format!("PROTO=TCP SPT={sport} DPT={port} SEQ={} ACK=0 WINDOW=1024 RES=0x00 {flags}URGP=0 ", n * 7_919 % 4_294_967_296);
         let rest = match below(80) {
@@ -97,7 +101,9 @@ impl Log {
 }
 
 fn engine() -> Engine {
-    Engine::new(Config::default(), [7; 16])
+    let mut engine = Engine::new(Config::default(), [7; 16]);
+    engine.replace_rules(RULES.clone());
+    engine
 }
 
 fn tell(bencher: Bencher<'_, '_>, log: &Log) {
@@ -107,6 +113,11 @@ fn tell(bencher: Bencher<'_, '_>, log: &Log) {
 #[divan::bench(sample_count = 5, sample_size = 1)]
 fn few_sources(bencher: Bencher<'_, '_>) {
     tell(bencher, &FEW);
+}
+
+#[divan::bench(sample_count = 5, sample_size = 1)]
+fn few_sources_kmsg(bencher: Bencher<'_, '_>) {
+    tell(bencher, &FEW_KMSG);
 }
 
 #[divan::bench(sample_count = 5, sample_size = 1)]
