@@ -22,6 +22,15 @@ impl Clock {
         self.at(micros(clock_gettime(ClockId::Realtime)), micros(clock_gettime(ClockId::Boottime)))
     }
 
+    /// Goes on from `tick` where the wall clock is behind it.
+    pub fn go_on_from(&self, tick: Tick) {
+        let boot = micros(clock_gettime(ClockId::Boottime));
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.0 < tick.as_micros() {
+            *last = (tick.as_micros(), boot);
+        }
+    }
+
     fn at(&self, wall: u64, boot: u64) -> Tick {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let passed = if last.0 == 0 { 0 } else { boot.saturating_sub(last.1) };
@@ -52,6 +61,16 @@ mod tests {
         assert_eq!(clock.at(1000, 50).as_micros(), 1000);
         assert_eq!(clock.at(400, 60).as_micros(), 1010, "set back: ten microseconds have passed");
         assert_eq!(clock.at(5000, 70).as_micros(), 5000, "set forward");
+    }
+
+    #[test]
+    fn it_goes_on_from_a_moment_that_the_wall_clock_has_not_reached() {
+        let clock = Clock::default();
+        let later = clock.now().after(std::time::Duration::from_secs(60));
+        clock.go_on_from(later);
+        assert!((later..later.after(std::time::Duration::from_secs(5))).contains(&clock.now()));
+        clock.go_on_from(Tick::from_secs(1));
+        assert!(clock.now() >= later);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use firebell_collector::{
     config::{self, Config, Loaded},
     health::Health,
     history::History,
-    intake::{self, AllNetns, Batch, Input, MAX_INTAKES, OpenError, Opened, Positions, Readers},
+    intake::{self, AllNetns, Batch, Input, MAX_INTAKES, OpenError, Opened, Readers},
     lists::Files,
     privilege::{self, DropError, Unprivileged},
     rules,
@@ -37,8 +37,17 @@ const EXIT_NOT_PERMITTED: u8 = 77;
 const EXIT_BAD_CONFIGURATION: u8 = 78;
 /// So many lines are looked at before others may run: about a tenth of a millisecond.
 const LINES_AT_ONCE: usize = 256;
-/// How far the lines are taken in is written so often at most, but with every alert.
+/// What was taken in is written so often at most; with alerts more often, as far as the next three allow.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
+/// It costs one part in so many of the time.
+const TIMES_THE_WORK: u32 = 100;
+/// And a disk writes so many bytes of it a second in the long run: 11 GB a day while tables are full. Whoever forges senders
+/// can fill them, and a memory card lasts for some thousand times its size.
+const BYTES_A_SECOND: f64 = 128.0 * 1024.0;
+/// Less often than this it is of no use.
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// After two starts from one checkpoint lines are written down one by one for so long. Questions wait meanwhile.
+const SLOW: Duration = Duration::from_secs(2);
 /// A disk that is busy with it is looked at again after this.
 const BUSY: Duration = Duration::from_millis(20);
 
@@ -220,7 +229,7 @@ async fn watch(token: Unprivileged, start: Start<'_>) -> anyhow::Result<()> {
     let (key, id) = random.split_at(16);
     let history_id = id.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
     let (bounds, in_memory) = bounds(config, !is_replay);
-    let found = state.map(|folder| Found::open(&folder, bounds, history_id.clone()));
+    let mut found = state.map(|folder| Found::open(&folder, bounds, history_id.clone()));
     let (history, history_id) = match &found {
         Some(found) => {
             let history = History::resume(in_memory, found.newest.clone(), found.has_older, found.numbers.last_seq);
@@ -233,12 +242,14 @@ async fn watch(token: Unprivileged, start: Start<'_>) -> anyhow::Result<()> {
     let clock = Arc::new(Clock::default());
     // A replay must say the same every time; live, nobody may know which sources share a place in the tables.
     let key = if is_replay { [0; 16] } else { key.try_into()? };
-    let positions = found.as_ref().map_or_else(Positions::new, |found| found.positions.clone());
-    let readers = intake::start(&token, inputs, &clock, &positions)?;
+    let saved = found.as_mut().map(|found| std::mem::take(&mut found.saved)).unwrap_or_default();
+    let intakes = inputs.iter().map(|input| Arc::clone(&input.info)).collect();
+    let mut watch = Watch::go_on(config, key, intakes, all_netns, recorded, is_replay, &saved, clock.now()).chosen(why.clone());
+    clock.go_on_from(watch.last());
+    let readers = intake::start(&token, inputs, &clock, &saved.checkpoint.positions)?;
     let names: Vec<_> = readers.intakes.iter().map(|intake| intake.name.as_str()).collect();
     let intakes = names.join(" ");
     info!(%intakes, %why, "reading");
-    let mut watch = Watch::new(config, key, readers.intakes.clone(), all_netns, recorded, is_replay).chosen(why);
     let store = match found {
         Some(found) => {
             watch.number_after(found.numbers.last_id, found.numbers.last_seq);
@@ -259,7 +270,7 @@ async fn watch(token: Unprivileged, start: Start<'_>) -> anyhow::Result<()> {
         }
     };
     let serving = tokio::spawn(bus::serve(token, Arc::clone(&board), outbox, ready));
-    let place = Place { positions: readers.positions.clone(), is_written: false, written: None, is_current: false };
+    let place = Place::begin(readers.positions.clone(), saved.starts, saved.attempts);
     let config = config.clone();
     let mut reading =
         Loop { config, file, watch, board, store, questions, hangup, clock, readers, place, alerts: Vec::new(), is_replay, health: None };
@@ -300,6 +311,12 @@ struct Place {
     is_written: bool,
     /// When that was.
     written: Option<Instant>,
+    /// How long to wait then: more where there is much to write.
+    pause: Duration,
+    /// Until then lines are written down one by one, since one of them may be our end.
+    slow_until: Option<Instant>,
+    /// Intakes whose next line was our end before.
+    skip: [bool; MAX_INTAKES],
     /// Everything was read that was there before the start. Until then time is that of the lines.
     is_current: bool,
 }
@@ -379,17 +396,43 @@ impl Loop {
             if let Some(last) = last.get_mut(usize::from(line.0)) {
                 *last = Some(count);
             }
-            self.watch.line(line, lines.clone(), now);
+            let is_slow = self.place.is_slow();
+            if self.place.is_to_skip(line.0) {
+                self.watch.skip();
+            } else if is_slow {
+                self.attempt(false).await;
+                self.watch.line(line, lines.clone(), now);
+                self.attempt(true).await;
+            } else {
+                self.watch.line(line, lines.clone(), now);
+            }
             self.take_alerts();
             count += 1;
-            if count.is_multiple_of(LINES_AT_ONCE) {
+            if is_slow || count.is_multiple_of(LINES_AT_ONCE) {
                 self.place.go_on(batch, &mut last);
                 self.publish();
                 tokio::task::yield_now().await;
             }
+            if is_slow {
+                self.wait_for_disk().await;
+            }
         }
         self.place.go_on(batch, &mut last);
         self.publish();
+    }
+
+    async fn attempt(&self, is_over: bool) {
+        if let Some(store) = &self.store {
+            store.attempt(is_over).await;
+        }
+    }
+
+    /// Waits until the line at hand is on the disk, or the disk is too slow.
+    async fn wait_for_disk(&self) {
+        let begun = Instant::now();
+        while self.store.as_ref().is_some_and(|store| !store.may_check()) && begun.elapsed() < store::PATIENCE {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 
     fn take_alerts(&mut self) {
@@ -404,9 +447,10 @@ impl Loop {
         self.take_alerts();
         match &self.store {
             Some(store) => {
-                let is_due = !self.alerts.is_empty() || (!self.place.is_written && self.place.left().is_zero());
-                let checkpoint = (is_due && store.may_check()).then(|| self.place.checkpoint(&self.readers));
-                if is_due {
+                let left = self.place.left(!self.alerts.is_empty());
+                let checkpoint =
+                    (left == Some(Duration::ZERO) && store.may_check()).then(|| self.place.checkpoint(&self.readers, &self.watch));
+                if checkpoint.is_some() || !self.alerts.is_empty() {
                     store.tell(self.alerts.drain(..), checkpoint);
                 }
             }
@@ -426,7 +470,7 @@ impl Loop {
         }
         let until = |tick: Tick| tick.since(now).max(Duration::from_millis(1));
         let deadline = self.watch.deadline().filter(|_| self.place.is_current);
-        let check = (!self.place.is_written && self.store.is_some()).then(|| self.place.left().max(BUSY));
+        let check = self.place.left(false).filter(|_| self.store.is_some()).map(|left| left.max(BUSY));
         deadline.into_iter().chain(recheck).map(until).chain(relieve).chain(check).min()
     }
 
@@ -434,12 +478,25 @@ impl Loop {
     fn end(&mut self) {
         self.take_alerts();
         if let Some(store) = &self.store {
-            store.tell(self.alerts.drain(..), Some(self.place.checkpoint(&self.readers)));
+            store.tell(self.alerts.drain(..), Some(self.place.checkpoint(&self.readers, &self.watch)));
         }
     }
 }
 
 impl Place {
+    /// `starts` from the same checkpoint, this one included. From the second on, lines are taken in one by one, so that the checkpoint
+    /// moves up to the one that ends us. When two `attempts` at that have ended us, it is left out.
+    fn begin(positions: Vec<Vec<u8>>, starts: u32, attempts: u32) -> Self {
+        let is_skipping = attempts >= 2;
+        if is_skipping {
+            warn!(attempts, "the starts before this one ended where they began to read: the next line is left out");
+        }
+        let slow_until = (starts >= 2).then(|| Instant::now() + SLOW);
+        let (skip, pause) = ([is_skipping; MAX_INTAKES], Duration::ZERO);
+        // A first start keeps where it began; another one writes nothing before it has got on.
+        Self { positions, is_written: starts > 0, written: None, pause, slow_until, skip, is_current: false }
+    }
+
     /// The lines of `last` are taken in.
     fn go_on(&mut self, batch: &Batch, last: &mut [Option<usize>; MAX_INTAKES]) {
         for (place, line) in self.positions.iter_mut().zip(last) {
@@ -451,15 +508,32 @@ impl Place {
         }
     }
 
-    fn checkpoint(&mut self, readers: &Readers) -> Checkpoint {
+    fn checkpoint(&mut self, readers: &Readers, watch: &Watch) -> Checkpoint {
+        let begun = Instant::now();
+        let (counters, engine, last_seq) = watch.save();
+        let seconds = engine.len() as f64 / BYTES_A_SECOND;
+        self.pause = (begun.elapsed() * TIMES_THE_WORK).max(Duration::from_secs_f64(seconds)).min(LONGEST_PAUSE);
         (self.is_written, self.written) = (true, Some(Instant::now()));
         let named = readers.intakes.iter().map(|info| info.name.clone()).zip(self.positions.iter().cloned());
-        Checkpoint { positions: named.filter(|(_, position)| !position.is_empty()).collect() }
+        let positions = named.filter(|(_, position)| !position.is_empty()).collect();
+        Checkpoint { positions, counters, engine, last_seq, is_slow: self.is_slow() }
     }
 
-    /// The time until it may be written again.
-    fn left(&self) -> Duration {
-        self.written.map_or(Duration::ZERO, |written| CHECK_EVERY.saturating_sub(written.elapsed()))
+    /// The time until it is to be written; nothing while there is nothing to write.
+    fn left(&self, has_alerts: bool) -> Option<Duration> {
+        let pause = if has_alerts { self.pause } else { self.pause.max(CHECK_EVERY) };
+        let left = self.written.map_or(Duration::ZERO, |written| pause.saturating_sub(written.elapsed()));
+        (has_alerts || !self.is_written).then_some(if self.is_slow() { Duration::ZERO } else { left })
+    }
+
+    /// Is this line left out? The first one of each intake is, where the last starts have ended with it.
+    fn is_to_skip(&mut self, intake: u8) -> bool {
+        self.skip.get_mut(usize::from(intake)).is_some_and(std::mem::take)
+    }
+
+    /// Is the line at hand to be written down before the next one?
+    fn is_slow(&self) -> bool {
+        self.slow_until.is_some_and(|until| Instant::now() < until)
     }
 }
 

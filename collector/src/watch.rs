@@ -8,6 +8,7 @@ use crate::{
     intake::{AllNetns, Info, Numbered, Time},
     lists::{Complaint, Files},
     rules::Loaded,
+    store::{Checkpoint, Saved, Told},
 };
 use firebell_engine::{
     engine::{Engine, IncidentReadings},
@@ -19,8 +20,9 @@ use firebell_engine::{
     stamp::Stamp,
     tick::Tick,
 };
-use firebell_shared::alert::Alert;
-use std::{sync::Arc, time::Duration};
+use firebell_shared::alert::{Alert, Phase};
+use serde::{Deserialize, Serialize};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 use tracing::warn;
 
 /// The engine, and what it must know about the lines it gets.
@@ -46,6 +48,10 @@ pub struct Watch {
     /// Lost records that the engine knows of.
     told_lost: u64,
     counts: Counts,
+    /// The engine is that of a checkpoint.
+    is_taken_over: bool,
+    /// What was told behind the checkpoint that we began with, by incident.
+    told: HashMap<u64, Told>,
 }
 
 /// The time of lines that were written earlier, by their own stamps.
@@ -76,8 +82,8 @@ impl Recorded {
     }
 }
 
-/// What became of the lines.
-#[derive(Clone, Copy, Debug, Default)]
+/// What became of the lines. Fields are added at the end: a checkpoint holds them.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Counts {
     lines: u64,
     packets: u64,
@@ -85,6 +91,8 @@ struct Counts {
     other_prefix: u64,
     malformed: [u64; MalformedKind::ALL.len()],
     alerts: u64,
+    /// Lines that were left out because we ended with them again and again.
+    skipped: u64,
 }
 
 impl Watch {
@@ -92,14 +100,48 @@ impl Watch {
     /// lines are from a recorded log, and time is what their stamps say.
     #[must_use]
     pub fn new(config: &Config, key: [u8; 16], intakes: Vec<Arc<Info>>, all_netns: AllNetns, recorded: Recorded, is_replay: bool) -> Self {
+        Self::go_on(config, key, intakes, all_netns, recorded, is_replay, &Saved::default(), Tick::ZERO)
+    }
+
+    /// Goes on where `saved` stops, at `now`. What of it cannot be taken over is said and begins anew.
+    #[must_use]
+    #[allow(clippy::too_many_arguments, reason = "what a watch is made of")]
+    pub fn go_on(
+        config: &Config,
+        key: [u8; 16],
+        intakes: Vec<Arc<Info>>,
+        all_netns: AllNetns,
+        recorded: Recorded,
+        is_replay: bool,
+        saved: &Saved,
+        now: Tick,
+    ) -> Self {
         let mut parameters = config.parameters(intakes.iter().any(|intake| intake.vouches));
         let (lists, complaints) = Files::read(config);
         tell(&complaints);
         lists.fill(&mut parameters.lists);
         let settle = parameters.settle;
-        let mut engine = Engine::new(parameters, key);
-        engine.replace_rules(rules(config));
+        let set = rules(config);
+        let Checkpoint { counters, engine, .. } = &saved.checkpoint;
+        let restored = (!engine.is_empty()).then(|| restore(parameters.clone(), set.clone(), engine, now));
+        let is_taken_over = matches!(restored, Some(Ok(_)));
+        let engine = match restored {
+            Some(Ok(engine)) => engine,
+            other => {
+                if let Some(Err(why)) = other {
+                    warn!("what was known of sources and open incidents is not taken over ({why}); the lines go on where they stopped");
+                }
+                let mut engine = Engine::new(parameters, key);
+                engine.replace_rules(set);
+                engine
+            }
+        };
+        let (counts, told_lost) = postcard::from_bytes(counters).unwrap_or_default();
+        let told = saved.told.iter().map(|told| (told.id, told.clone())).collect();
         Self {
+            last: engine.now(),
+            told,
+            is_taken_over,
             settle,
             engine,
             intakes,
@@ -109,12 +151,11 @@ impl Watch {
             lists,
             all_netns,
             recorded,
-            last: Tick::ZERO,
             is_replay,
             ended: None,
             unreadable_since: None,
-            told_lost: 0,
-            counts: Counts::default(),
+            told_lost,
+            counts,
         }
     }
 
@@ -217,6 +258,8 @@ impl Watch {
     /// Tells the engine what the intakes have lost since it was last told: its verdicts rest on an incomplete log.
     pub fn notice_losses(&mut self, now: Tick) {
         let lost = self.intakes.iter().map(|intake| intake.counters.lost()).sum();
+        // Of an intake that is not read any more, nothing is lost.
+        self.told_lost = self.told_lost.min(lost);
         let news = u64::saturating_sub(lost, self.told_lost);
         if news > 0 {
             self.told_lost = lost;
@@ -256,16 +299,52 @@ impl Watch {
         self.advance(now);
     }
 
-    /// The next alert to tell.
+    /// The next alert to tell. What was told before a start that reads the same lines again is not told twice.
     pub fn next_alert(&mut self) -> Option<Alert> {
-        let finding = self.engine.next_finding()?;
-        self.counts.alerts += 1;
-        Some(convert::alert(&finding))
+        loop {
+            let mut alert = convert::alert(&self.engine.next_finding()?);
+            self.counts.alerts += 1;
+            let last_id = self.told.keys().max().copied().unwrap_or(0);
+            match self.told.get_mut(&alert.id) {
+                // The lines were not the same: this is another incident than the one that has the number.
+                Some(told) if told.source != alert.source => alert.id = self.engine.give_new_id(alert.id, last_id),
+                Some(told) if alert.details.revision <= told.revision => {
+                    // When it was told depends on when lines were read, so the same revision may say more now.
+                    let is_closed = alert.details.phase == Phase::Closed;
+                    if alert.details.packets <= told.packets && (told.is_closed || !is_closed) {
+                        continue;
+                    }
+                    told.revision = told.revision.saturating_add(1);
+                    (told.packets, told.is_closed) = (alert.details.packets, is_closed);
+                    alert.details.revision = told.revision;
+                    self.engine.revised(alert.id, told.revision);
+                }
+                _ => {}
+            }
+            return Some(alert);
+        }
     }
 
-    /// Goes on with these numbers: the first incident is the one after `last_id`, the first alert the one after `last_seq`.
+    /// Goes on with these numbers: the first incident is the one after `last_id`, the first alert the one after `last_seq`. An
+    /// engine that was taken over knows the incidents itself.
     pub fn number_after(&mut self, last_id: u64, last_seq: u64) {
-        self.engine.number_after(last_id, last_seq);
+        let (own_id, own_seq) = self.engine.last_numbers();
+        let last_id = if self.is_taken_over { own_id } else { last_id };
+        self.engine.number_after(last_id, last_seq.max(own_seq));
+    }
+
+    /// What goes into a checkpoint: the counters, the state of the engine, and the last number of an alert.
+    #[must_use]
+    pub fn save(&self) -> (Vec<u8>, Vec<u8>, u64) {
+        // A vector takes everything.
+        let counters = postcard::to_allocvec(&(self.counts, self.told_lost)).unwrap_or_default();
+        (counters, self.engine.snapshot(), self.engine.last_numbers().1)
+    }
+
+    /// Counts a line that is left out, since we ended with it again and again.
+    pub fn skip(&mut self) {
+        self.counts.lines += 1;
+        self.counts.skipped += 1;
     }
 
     /// How well we see at `now`, and when to look again. `is_history_failing`: alerts are told that are not written.
@@ -299,6 +378,7 @@ impl Watch {
             ("packets_other_prefix", Value::Number(counts.other_prefix)),
             ("packets_trusted", Value::Number(engine.trusted)),
             ("packets_ignored", Value::Number(engine.ignored)),
+            ("lines_skipped", Value::Number(counts.skipped)),
             ("lines_lost", sum(|intake| intake.counters.lost())),
             ("lines_too_long", sum(|intake| intake.counters.too_long())),
             ("intake_overruns", sum(|intake| intake.counters.overruns())),
@@ -328,6 +408,19 @@ impl Watch {
         }
         status
     }
+}
+
+/// A clock that was set back further than this has made the past unusable.
+const MAX_AHEAD: Duration = Duration::from_secs(3600);
+
+/// The engine of a checkpoint, if it can go on at `now`.
+fn restore(parameters: firebell_engine::engine::Config, rules: RuleSet, state: &[u8], now: Tick) -> Result<Engine, String> {
+    let engine = Engine::restore(parameters, rules, state).map_err(|error| error.to_string())?;
+    let ahead = engine.now().since(now);
+    if ahead > MAX_AHEAD {
+        return Err(format!("the clock was set back by {} minutes", ahead.as_secs() / 60));
+    }
+    Ok(engine)
 }
 
 /// The rules that the configuration names; a file with a mistake is left out and told.
@@ -361,7 +454,7 @@ fn malformed_key(kind: MalformedKind) -> &'static str {
 mod tests {
     use super::*;
     use crate::intake::{Batch, Counters};
-    use firebell_shared::alert::{OriginWord, Phase};
+    use firebell_shared::alert::OriginWord;
     use std::path::Path;
 
     const LINE: &str = "IN=eth0 OUT= MAC=52:54:00:00:00:0a:52:54:00:00:00:42:08:00 SRC=198.51.100.66 DST=198.51.100.10 LEN=44 TOS=0x00 PREC=0x00 TTL=41 ID=7 \
@@ -595,5 +688,105 @@ mod tests {
             ticks.push(watch.last.as_micros() / 1_000_000);
         }
         assert_eq!(ticks, [100, 200, 200]);
+    }
+
+    /// A watch that goes on with what another one has saved.
+    fn after(saved: &Saved, now: Tick) -> Watch {
+        let config = Config::parse(Path::new("t.toml"), "").unwrap();
+        let recorded = Recorded::new(ReplayClock::new(2026, 0), Tick::from_secs(1_763_800_000));
+        let dir = tempfile::tempdir().unwrap();
+        let setting = dir.path().join("nf_log_all_netns");
+        std::fs::write(&setting, "0\n").unwrap();
+        let mut watch = Watch::go_on(&config, [9; 16], vec![info(true, true)], AllNetns::open_at(&setting), recorded, false, saved, now);
+        watch.number_after(50, 500);
+        watch
+    }
+
+    fn saved(watch: &Watch, told: Vec<Told>) -> Saved {
+        let (counters, engine, last_seq) = watch.save();
+        Saved { checkpoint: Checkpoint { counters, engine, last_seq, ..Checkpoint::default() }, starts: 1, attempts: 0, told }
+    }
+
+    fn told_as(id: u64, revision: u32, source: &str, packets: u64) -> Told {
+        Told { id, revision, source: source.into(), packets, is_closed: false }
+    }
+
+    const LATER: Tick = Tick::from_secs(1_763_800_100);
+
+    #[test]
+    fn after_a_restart_incidents_go_on_with_their_numbers_as_if_there_had_been_none() {
+        let second = |watch: &mut Watch| {
+            let mut alerts = scan(watch, |port| live(port + 40), |port| kmsg(4, "DROP ")(port + 100));
+            watch.advance(Tick::from_secs(1_763_800_200));
+            alerts.extend(std::iter::from_fn(|| watch.next_alert()));
+            let said = alerts
+                .iter()
+                .map(|alert| (alert.id, alert.details.revision, alert.details.packets, alert.summary.clone()))
+                .collect::<Vec<_>>();
+            (said, count(watch, "lines"), alerts[0].details.seq)
+        };
+        let mut steady = watch("", info(true, true), "0\n", false);
+        scan(&mut steady, live, kmsg(4, "DROP "));
+        let mut restarted = after(&saved(&steady, vec![]), LATER);
+        let ((expected, lines, _), (said, lines_again, seq)) = (second(&mut steady), second(&mut restarted));
+        assert!(expected.iter().any(|(id, revision, packets, _)| (*id, *packets) == (1, 20) && *revision > 1), "{expected:?}");
+        assert_eq!((said, lines_again), (expected, lines));
+        assert_eq!(seq, 501, "numbers of alerts go on behind all that was told");
+    }
+
+    #[test]
+    fn what_was_told_behind_the_checkpoint_is_not_told_twice() {
+        let first = watch("", info(true, true), "0\n", false);
+        let begin = saved(&first, vec![]);
+        let mut lost = after(&begin, LATER);
+        let told = scan(&mut lost, live, kmsg(4, "DROP "));
+        let newest = told.last().unwrap();
+        let mut again = after(
+            &Saved { told: vec![told_as(newest.id, newest.details.revision, &newest.source, newest.details.packets)], ..begin },
+            LATER,
+        );
+        assert_eq!(scan(&mut again, live, kmsg(4, "DROP ")), []);
+        again.advance(Tick::from_secs(1_763_800_200));
+        let news: Vec<_> = std::iter::from_fn(|| again.next_alert()).collect();
+        assert!(!news.is_empty() && news.iter().all(|alert| alert.id == newest.id && alert.details.revision > newest.details.revision));
+    }
+
+    #[test]
+    fn a_revision_that_says_more_than_when_it_was_told_is_told_as_a_new_one() {
+        let begin = saved(&watch("", info(true, true), "0\n", false), vec![]);
+        let mut again = after(&Saved { told: vec![told_as(1, 5, "198.51.100.66", 9)], ..begin }, LATER);
+        assert_eq!(scan(&mut again, live, kmsg(4, "DROP ")), []);
+        again.advance(Tick::from_secs(1_763_800_200));
+        let news: Vec<_> =
+            std::iter::from_fn(|| again.next_alert()).map(|alert| (alert.id, alert.details.revision, alert.details.packets)).collect();
+        assert_eq!(news, [(1, 6, 10)]);
+    }
+
+    #[test]
+    fn a_number_that_was_told_for_another_incident_is_not_used_for_this_one() {
+        let begin = saved(&watch("", info(true, true), "0\n", false), vec![]);
+        let id = scan(&mut after(&begin, LATER), live, kmsg(4, "DROP "))[0].id;
+        let mut again =
+            after(&Saved { told: vec![told_as(id, 9, "203.0.113.9", 9), told_as(id + 3, 1, "203.0.113.8", 9)], ..begin }, LATER);
+        let alerts = scan(&mut again, live, kmsg(4, "DROP "));
+        assert!(!alerts.is_empty() && alerts.iter().all(|alert| alert.id == id + 4), "{alerts:?}");
+    }
+
+    #[test]
+    fn a_state_that_is_no_use_begins_anew_and_the_counters_go_on() {
+        let mut first = watch("", info(true, true), "0\n", false);
+        let id = scan(&mut first, live, kmsg(4, "DROP "))[0].id;
+        let good = saved(&first, vec![]);
+        let mut of_another_version = good.clone();
+        of_another_version.checkpoint.engine[0] += 1;
+        let yesterday = Tick::from_secs(1_763_800_000 - 86_400);
+        for (saved, now) in [(&of_another_version, LATER), (&good, yesterday)] {
+            let mut next = after(saved, now);
+            let alerts = scan(&mut next, live, kmsg(4, "DROP "));
+            assert!(alerts[0].id == 51 && alerts[0].id != id && alerts[0].details.revision == 1, "{alerts:?}");
+            assert_eq!(count(&next, "lines"), 20);
+        }
+        let a_moment_ago = Tick::from_secs(1_763_799_990);
+        assert!(after(&good, a_moment_ago).last() > a_moment_ago, "a little is made up for");
     }
 }

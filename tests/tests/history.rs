@@ -159,7 +159,7 @@ fn what_is_written_while_the_collector_is_down_is_read_at_the_next_start_over_a_
             stage.wait_for(source)?;
         }
         let lines = stage.ask(async |proxy| Ok(u64::try_from(&*proxy.status().await?["lines"])?))?;
-        ensure!(lines == 40, "{lines} lines were read again");
+        ensure!(lines == 60, "{lines} lines, and not each of them once");
         Ok(())
     })
 }

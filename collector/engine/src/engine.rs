@@ -269,6 +269,28 @@ impl Engine {
         self.incidents.number_after(last_id, last_seq);
     }
 
+    /// The numbers of the last incident and the last finding so far.
+    #[must_use]
+    pub fn last_numbers(&self) -> (u64, u64) {
+        self.incidents.last_numbers()
+    }
+
+    /// Gives an incident another number, above `last_id` and any other: its own has been told for something else. The new one.
+    pub fn give_new_id(&mut self, id: u64, last_id: u64) -> u64 {
+        self.incidents.give_new_id(id, last_id)
+    }
+
+    /// An incident was told with this revision: the next one is higher.
+    pub fn revised(&mut self, id: u64, revision: u32) {
+        self.incidents.revised(id, revision);
+    }
+
+    /// The time that has come so far.
+    #[must_use]
+    pub fn now(&self) -> Tick {
+        self.now
+    }
+
     /// Says that `records` of the log were lost on the way to us: what we say is incomplete (D18).
     pub fn note_loss(&mut self, records: u64, tick: Tick) {
         self.advance(tick);

@@ -5,6 +5,7 @@ use crate::{
     history::{Filter, PAGE_BYTES, Page, size},
     intake::{MAX_INTAKES, MAX_POSITION, Positions},
 };
+use firebell_engine::engine::MAX_SNAPSHOT;
 use firebell_shared::{alert::Alert, severity::Severity};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, Row, config::DbConfig, params};
 use std::{
@@ -25,6 +26,10 @@ const MAX_LOOK: Duration = Duration::from_millis(250);
 const CHECK_UP_TO: u64 = 64 << 20;
 /// Rows that are forgotten in one transaction.
 const PRUNE_AT_ONCE: usize = 500;
+/// Starts from one checkpoint are counted up to this.
+const MAX_STARTS: usize = 1000;
+/// Incidents that were told since a checkpoint are looked for up to this many.
+const MAX_TOLD: usize = 100_000;
 /// How much further numbers begin after an end that was not orderly: alerts may have been told that could not be written.
 const LEAP: (u64, u64) = (1000, 1_000_000);
 
@@ -32,7 +37,7 @@ const LEAP: (u64, u64) = (1000, 1_000_000);
 /// as it is.
 ///
 /// Numbers are those of the bus; `details` is JSON with the names of the bus.
-const SCHEMA: [&str; 2] = [
+const SCHEMA: [&str; 3] = [
     "
     CREATE TABLE state (
         one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -58,6 +63,16 @@ const SCHEMA: [&str; 2] = [
     CREATE TABLE positions (
         intake TEXT PRIMARY KEY,
         position BLOB NOT NULL
+    ) STRICT;
+",
+    "
+    CREATE TABLE checkpoint (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        counters BLOB NOT NULL,
+        engine BLOB NOT NULL,
+        last_seq INTEGER NOT NULL,
+        starts INTEGER NOT NULL,
+        attempts INTEGER NOT NULL
     ) STRICT;
 ",
 ];
@@ -117,11 +132,47 @@ impl Numbers {
     }
 }
 
-/// How far the lines of the log are taken in.
+/// How far the lines of the log are taken in, and what was made of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checkpoint {
     /// Where the intakes stand.
     pub positions: Positions,
+    /// The counters of the lines, for nobody but who wrote them.
+    pub counters: Vec<u8>,
+    /// The state of the engine, likewise.
+    pub engine: Vec<u8>,
+    /// The highest sequence number among the alerts up to here.
+    pub last_seq: u64,
+    /// It was written between two lines, one of which may have ended an earlier start.
+    pub is_slow: bool,
+}
+
+/// What was told of an incident.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// Its number.
+    pub id: u64,
+    /// The last revision.
+    pub revision: u32,
+    /// Who it is about.
+    pub source: String,
+    /// Packets so far.
+    pub packets: u64,
+    /// Its end was told.
+    pub is_closed: bool,
+}
+
+/// The last checkpoint as it was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Saved {
+    /// What was written.
+    pub checkpoint: Checkpoint,
+    /// How many starts began with it, this one included: those before have ended without another one.
+    pub starts: u32,
+    /// How many of them ended while they took the line behind it.
+    pub attempts: u32,
+    /// Incidents of which something was told since: the lines that say so are read again.
+    pub told: Vec<Told>,
 }
 
 /// What was in the way of the file and is now beside it.
@@ -237,11 +288,49 @@ impl Database {
         self.rows
     }
 
-    /// Where the intakes stood; those that are in use, at most [`MAX_INTAKES`].
+    /// The last checkpoint, and counts this start from it.
     ///
     /// # Errors
     /// [`StoreError`]
-    pub fn positions(&self) -> Result<Positions, StoreError> {
+    pub fn start(&mut self) -> Result<Saved, StoreError> {
+        let positions = self.positions()?;
+        let sql = "UPDATE checkpoint SET starts = min(starts, ?1) + 1 RETURNING counters,
+                   CASE WHEN length(engine) <= ?2 THEN engine ELSE x'' END, last_seq, starts, attempts";
+        let row = self.connection.query_row(sql, [MAX_STARTS, MAX_SNAPSHOT].map(signed), |row| {
+            let (counters, engine, last_seq) = (row.get(0)?, row.get(1)?, unsigned(row, 2)?);
+            let checkpoint = Checkpoint { counters, engine, last_seq, ..Checkpoint::default() };
+            Ok((checkpoint, (row.get(3)?, row.get(4)?)))
+        });
+        let (checkpoint, (starts, attempts)) = row.optional()?.unwrap_or_default();
+        let mut select = self.connection.prepare("SELECT id, revision, source, details ->> 'packets', details ->> 'phase' = 'closed' FROM alerts WHERE seq > ?1 ORDER BY seq DESC LIMIT ?2")?;
+        let told = select.query_map([signed(checkpoint.last_seq), signed(MAX_TOLD)], |row| {
+            Ok(Told {
+                id: unsigned(row, 0)?,
+                revision: row.get(1)?,
+                source: row.get(2)?,
+                packets: unsigned(row, 3)?,
+                is_closed: row.get(4)?,
+            })
+        })?;
+        let told = if starts > 0 { told.collect::<Result<_, _>>()? } else { Vec::new() };
+        Ok(Saved { checkpoint: Checkpoint { positions, ..checkpoint }, starts, attempts, told })
+    }
+
+    /// Notes that the line behind the checkpoint is being taken, or that this is over. For the next start of the program, not of the
+    /// machine: it waits for no disk.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn attempt(&mut self, is_over: bool) -> Result<(), StoreError> {
+        self.connection.pragma_update(None, "synchronous", "OFF")?;
+        let sql = "UPDATE checkpoint SET attempts = CASE WHEN ?1 THEN 0 ELSE min(attempts, ?2) + 1 END";
+        let done = self.connection.execute(sql, params![is_over, signed(MAX_STARTS)]);
+        self.connection.pragma_update(None, "synchronous", "FULL")?;
+        done?;
+        Ok(())
+    }
+
+    fn positions(&self) -> Result<Positions, StoreError> {
         // What is longer is none of ours, and not worth its memory.
         let sql = "SELECT intake, substr(position, 1, ?1) FROM positions LIMIT ?2";
         let mut select = self.connection.prepare(sql)?;
@@ -274,7 +363,11 @@ impl Database {
             }
         }
         transaction.execute("UPDATE state SET last_id = ?1, last_seq = ?2", [signed(last_id), signed(last_seq)])?;
-        if let Some(Checkpoint { positions }) = checkpoint {
+        if let Some(Checkpoint { positions, counters, engine, last_seq, is_slow }) = checkpoint {
+            transaction.execute(
+                "INSERT OR REPLACE INTO checkpoint (one, counters, engine, last_seq, starts, attempts) VALUES (1, ?1, ?2, ?3, ?4, 0)",
+                params![counters, engine, signed(*last_seq), is_slow],
+            )?;
             // Those of intakes that are not read any more would lead far back when they are read again.
             transaction.execute("DELETE FROM positions", [])?;
             let mut put = transaction.prepare("INSERT INTO positions (intake, position) VALUES (?1, ?2)")?;

@@ -7,12 +7,11 @@
 mod database;
 pub mod folder;
 
-pub use database::{Aside, Checkpoint, Database, FILE, Numbers, StoreError};
+pub use database::{Aside, Checkpoint, Database, FILE, Numbers, Saved, StoreError, Told};
 
 use crate::{
     bus::Value,
     history::{Filter, Page},
-    intake::Positions,
 };
 use firebell_shared::alert::Alert;
 use std::{
@@ -61,8 +60,8 @@ pub struct Found {
     pub newest: Vec<Arc<Alert>>,
     /// There are older ones.
     pub has_older: bool,
-    /// Where the intakes stood.
-    pub positions: Positions,
+    /// What the last checkpoint says.
+    pub saved: Saved,
     folder: PathBuf,
     bounds: Bounds,
     database: Option<Database>,
@@ -78,8 +77,8 @@ impl Found {
             let (mut database, aside) = Database::open(folder, &fresh, false)?;
             say_aside(&aside);
             while database.prune(age_limit(bounds.max_age), bounds.max_alerts)? {}
-            let (newest, positions) = (database.newest(IN_MEMORY)?, database.positions()?);
-            Ok((database, newest, positions))
+            let (newest, saved) = (database.newest(IN_MEMORY)?, database.start()?);
+            Ok((database, newest, saved))
         };
         let opened = open().or_else(|error: StoreError| {
             if !error.is_damage() {
@@ -90,14 +89,14 @@ impl Found {
         });
         let (folder, mut numbers) = (folder.to_owned(), fresh);
         match opened {
-            Ok((database, newest, positions)) => {
+            Ok((database, newest, saved)) => {
                 numbers.clone_from(database.numbers());
                 let has_older = database.rows() > newest.len();
-                Self { numbers, newest, has_older, positions, folder, bounds, database: Some(database) }
+                Self { numbers, newest, has_older, saved, folder, bounds, database: Some(database) }
             }
             Err(error) => {
                 say_failing(&folder, &error);
-                Self { numbers, newest: Vec::new(), has_older: false, positions: Positions::new(), folder, bounds, database: None }
+                Self { numbers, newest: Vec::new(), has_older: false, saved: Saved::default(), folder, bounds, database: None }
             }
         }
     }
@@ -171,6 +170,13 @@ pub enum Question {
         filter: Filter,
         /// The answer; nothing when the disk does not give one.
         answer: oneshot::Sender<Option<Page>>,
+    },
+    /// The line behind the checkpoint is being taken, or that is over.
+    Attempt {
+        /// It is.
+        is_over: bool,
+        /// Noted, or not.
+        answer: oneshot::Sender<()>,
     },
     /// The newest revision of an incident.
     Get {
@@ -280,6 +286,15 @@ impl Store {
             inbox.checkpoint = checkpoint;
         }
         self.desk.changed.notify_one();
+    }
+
+    /// Notes that the line behind the checkpoint is being taken, or that this is over.
+    pub async fn attempt(&self, is_over: bool) {
+        let (answer, noted) = oneshot::channel();
+        if self.desk.ask(Question::Attempt { is_over, answer }) {
+            // A disk that hangs is not waited for; then the next start knows less.
+            let _ = tokio::time::timeout(PATIENCE, noted).await;
+        }
     }
 
     /// Is the last checkpoint on the disk, so that there may be another one?
@@ -506,6 +521,10 @@ impl Writer {
             Question::List { after_seq, last_seq, limit, filter, answer } => {
                 let page = self.database.as_ref().map(|database| database.list(after_seq, last_seq, limit, &filter));
                 let _ = answer.send(page.transpose().map_err(failed).ok().flatten());
+            }
+            Question::Attempt { is_over, answer } => {
+                let _ = self.database.as_mut().map(|database| database.attempt(is_over)).transpose().map_err(failed);
+                let _ = answer.send(());
             }
             Question::Get { id, answer } => {
                 let alert = self.database.as_ref().map(|database| database.get(id));

@@ -390,11 +390,12 @@ fn wait_until(wanted: impl Fn() -> bool) {
 }
 
 fn checkpoint(positions: &[(&str, &[u8])]) -> Checkpoint {
-    Checkpoint { positions: positions.iter().map(|(intake, position)| ((*intake).to_owned(), position.to_vec())).collect() }
+    let positions = positions.iter().map(|(intake, position)| ((*intake).to_owned(), position.to_vec())).collect();
+    Checkpoint { positions, counters: vec![1, 2], engine: vec![3; 100], last_seq: 12, is_slow: false }
 }
 
 #[test]
-fn a_history_of_the_first_version_is_kept_and_takes_positions() {
+fn a_history_of_the_first_version_is_kept_and_takes_checkpoints() {
     let dir = tempfile::tempdir().unwrap();
     // As the first version has made it.
     let old = rusqlite::Connection::open(dir.path().join(FILE)).unwrap();
@@ -402,24 +403,49 @@ fn a_history_of_the_first_version_is_kept_and_takes_positions() {
     drop(old);
     let mut database = open(dir.path());
     assert_eq!((database.numbers().last_id, seqs(&database.newest(9).unwrap())), (7, vec![12]));
-    assert_eq!(database.positions().unwrap(), Positions::new());
+    assert_eq!(database.start().unwrap(), Saved::default());
     let both = checkpoint(&[("/dev/kmsg", b"x"), ("journal", b"y")]);
     database.commit([alert(8, 13)].iter(), Some(&both)).unwrap();
     database.close().unwrap();
     let found = Found::open(dir.path(), BOUNDS, "b".into());
-    assert_eq!((found.positions, found.numbers.last_seq, found.newest.len()), (both.positions, 13, 2));
+    let told = vec![Told { id: 8, revision: 2, source: "198.51.100.66".into(), packets: 1996, is_closed: false }];
+    assert_eq!(found.saved, Saved { checkpoint: both, starts: 1, attempts: 0, told });
+    assert_eq!((found.numbers.last_seq, found.newest.len()), (13, 2));
 }
 
 #[test]
-fn positions_are_those_of_the_last_checkpoint_and_no_longer_than_ours() {
+fn starts_from_one_checkpoint_are_counted_and_the_next_one_forgets_them() {
     let dir = tempfile::tempdir().unwrap();
+    let first = checkpoint(&[("a", b"1"), ("b", b"2")]);
+    open(dir.path()).commit([].iter(), Some(&first)).unwrap();
+    for starts in 1..=3 {
+        // Opening it again while it runs is no start.
+        drop(open(dir.path()));
+        let saved = Found::open(dir.path(), BOUNDS, "b".into()).saved;
+        assert_eq!((saved.starts, &saved.checkpoint), (starts, &first));
+    }
     let mut database = open(dir.path());
-    database.commit([].iter(), Some(&checkpoint(&[("a", b"1"), ("b", b"2")]))).unwrap();
-    database.commit([alert(1, 1)].iter(), None).unwrap();
-    assert_eq!(database.positions().unwrap().len(), 2);
-    database.commit([].iter(), Some(&checkpoint(&[("b", &[7; 5000])]))).unwrap();
-    let positions = database.positions().unwrap();
-    assert_eq!((positions.len(), positions["b"].len()), (1, crate::intake::MAX_POSITION + 1));
+    database.attempt(false).unwrap();
+    database.attempt(false).unwrap();
+    database.commit([alert(1, 13)].iter(), None).unwrap();
+    drop(database);
+    let saved = Found::open(dir.path(), BOUNDS, "b".into()).saved;
+    assert_eq!((saved.starts, saved.attempts, saved.told.len()), (4, 2, 1), "alerts alone are no checkpoint");
+    open(dir.path()).attempt(true).unwrap();
+    assert_eq!(Found::open(dir.path(), BOUNDS, "b".into()).saved.attempts, 0);
+    open(dir.path()).commit([].iter(), Some(&Checkpoint { last_seq: 13, ..checkpoint(&[("b", b"3")]) })).unwrap();
+    let saved = Found::open(dir.path(), BOUNDS, "b".into()).saved;
+    assert_eq!((saved.starts, saved.told.len(), saved.checkpoint.positions.len()), (1, 0, 1));
+}
+
+#[test]
+fn a_checkpoint_that_is_longer_than_ours_is_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let huge = Checkpoint { engine: vec![7; firebell_engine::engine::MAX_SNAPSHOT + 1], ..checkpoint(&[("b", &[7; 5000])]) };
+    let mut database = open(dir.path());
+    database.commit([].iter(), Some(&huge)).unwrap();
+    let saved = database.start().unwrap().checkpoint;
+    assert_eq!((saved.engine.len(), saved.positions["b"].len()), (0, crate::intake::MAX_POSITION + 1));
 }
 
 #[test]
@@ -435,6 +461,6 @@ fn a_checkpoint_that_cannot_be_written_waits_with_the_alerts_that_came_before_it
     fs::create_dir(&folder).unwrap();
     wait_until(|| store.may_check());
     drop(store);
-    let database = open(&folder);
-    assert_eq!((seqs(&database.newest(9).unwrap()), database.positions().unwrap()), (vec![1, 2], last.positions));
+    let mut database = open(&folder);
+    assert_eq!((seqs(&database.newest(9).unwrap()), database.start().unwrap().checkpoint), (vec![1, 2], last));
 }

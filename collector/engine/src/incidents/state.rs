@@ -57,6 +57,28 @@ impl Incidents {
         self.check_invariants()
     }
 
+    pub(crate) fn last_numbers(&self) -> (u64, u64) {
+        (self.next_id.saturating_sub(1), self.next_seq.saturating_sub(1))
+    }
+
+    pub(crate) fn give_new_id(&mut self, id: u64, last_id: u64) -> u64 {
+        let new = self.next_id.max(last_id.saturating_add(1));
+        self.next_id = new.saturating_add(1);
+        if let Some(incident) = self.all.iter_mut().find(|incident| incident.id == id) {
+            incident.id = new;
+        }
+        for finding in self.findings.iter_mut().filter(|finding| finding.id == id) {
+            finding.id = new;
+        }
+        new
+    }
+
+    pub(crate) fn revised(&mut self, id: u64, revision: u32) {
+        if let Some(incident) = self.all.iter_mut().find(|incident| incident.id == id) {
+            incident.revision = incident.revision.max(revision);
+        }
+    }
+
     /// What must hold of the numbers of incidents.
     pub(crate) fn check_values(&self, now: Tick) -> Result<(), String> {
         let mut ids: Vec<u64> = self.all.iter().map(|incident| incident.id).collect();
