@@ -5,6 +5,7 @@ pub mod bus;
 pub mod clock;
 pub mod config;
 pub mod convert;
+pub mod copies;
 pub mod explain;
 pub mod health;
 pub mod history;

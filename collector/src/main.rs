@@ -398,7 +398,7 @@ impl Loop {
             }
             let is_slow = self.place.is_slow();
             if self.place.is_to_skip(line.0) {
-                self.watch.skip();
+                self.watch.skip(line.0);
             } else if is_slow {
                 self.attempt(false).await;
                 self.watch.line(line, lines.clone(), now);
@@ -476,6 +476,7 @@ impl Loop {
 
     /// The end in order: what was taken in so far is written, however late that is.
     fn end(&mut self) {
+        self.watch.stop_waiting(self.clock.now());
         self.take_alerts();
         if let Some(store) = &self.store {
             store.tell(self.alerts.drain(..), Some(self.place.checkpoint(&self.readers, &self.watch)));

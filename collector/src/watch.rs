@@ -4,8 +4,9 @@ use crate::{
     bus::Value,
     config::{Config, Prefix},
     convert,
+    copies::{Copies, Met, WAIT},
     health::{self, Facts, Health},
-    intake::{AllNetns, Info, Numbered, Time},
+    intake::{AllNetns, Counters, Info, Numbered, Time},
     lists::{Complaint, Files},
     rules::Loaded,
     store::{Checkpoint, Saved, Told},
@@ -13,6 +14,7 @@ use crate::{
 use firebell_engine::{
     engine::{Engine, IncidentReadings},
     origin::{self, Origin},
+    packet::Packet,
     parse::{MalformedKind, parse_into},
     record::Record,
     replay::{Moment, ReplayClock},
@@ -36,7 +38,12 @@ pub struct Watch {
     vouched_prefixes: Vec<Prefix>,
     lists: Files,
     all_netns: AllNetns,
-    recorded: Recorded,
+    /// For each intake.
+    recorded: Vec<Recorded>,
+    /// Where more than one intake is read.
+    copies: Option<Box<Copies>>,
+    /// A line that has waited.
+    waited: Vec<u8>,
     last: Tick,
     /// Time of the log does not pass while nothing is read.
     is_replay: bool,
@@ -47,7 +54,13 @@ pub struct Watch {
     unreadable_since: Option<Tick>,
     /// Lost records that the engine knows of.
     told_lost: u64,
-    counts: Counts,
+    /// For each intake.
+    counts: Vec<Counts>,
+    /// Of intakes that an earlier start has read, and this one does not.
+    former: Counts,
+    alerts: u64,
+    /// Lines that were left out because we ended with them again and again.
+    skipped: u64,
     /// The engine is that of a checkpoint.
     is_taken_over: bool,
     /// What was told behind the checkpoint that we began with, by incident.
@@ -55,7 +68,7 @@ pub struct Watch {
 }
 
 /// The time of lines that were written earlier, by their own stamps.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Recorded {
     clock: ReplayClock,
     /// Stands for the first stamp of a log that counts from boot and never says when that was.
@@ -82,17 +95,40 @@ impl Recorded {
     }
 }
 
-/// What became of the lines. Fields are added at the end: a checkpoint holds them.
+/// What became of the lines of an intake. Fields are added at the end: a checkpoint holds them.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Counts {
     lines: u64,
     packets: u64,
     unverified: u64,
+    copies: u64,
     other_prefix: u64,
     malformed: [u64; MalformedKind::ALL.len()],
+}
+
+/// The counters of a checkpoint.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Kept {
+    /// By name of the intake; without one, those of intakes that are read no more.
+    counts: Vec<(String, Counts)>,
     alerts: u64,
-    /// Lines that were left out because we ended with them again and again.
     skipped: u64,
+    told_lost: u64,
+}
+
+impl Counts {
+    fn malformed(&self, kind: MalformedKind) -> u64 {
+        self.malformed.get(kind as usize).copied().unwrap_or(0)
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.lines += other.lines;
+        self.packets += other.packets;
+        self.unverified += other.unverified;
+        self.copies += other.copies;
+        self.other_prefix += other.other_prefix;
+        self.malformed.iter_mut().zip(other.malformed).for_each(|(sum, more)| *sum += more);
+    }
 }
 
 impl Watch {
@@ -136,7 +172,12 @@ impl Watch {
                 engine
             }
         };
-        let (counts, told_lost) = postcard::from_bytes(counters).unwrap_or_default();
+        let kept: Kept = postcard::from_bytes(counters).unwrap_or_default();
+        let (mut counts, mut former) = (vec![Counts::default(); intakes.len()], Counts::default());
+        for (name, found) in &kept.counts {
+            let number = intakes.iter().position(|intake| intake.name == *name);
+            number.and_then(|number| counts.get_mut(number)).unwrap_or(&mut former).add(found);
+        }
         let told = saved.told.iter().map(|told| (told.id, told.clone())).collect();
         Self {
             last: engine.now(),
@@ -144,18 +185,23 @@ impl Watch {
             is_taken_over,
             settle,
             engine,
+            recorded: vec![recorded; intakes.len()],
+            copies: (intakes.len() > 1).then(Box::default),
+            waited: Vec::new(),
+            counts,
+            former,
+            alerts: kept.alerts,
+            skipped: kept.skipped,
             intakes,
             why: String::new(),
             prefixes: config.intake.prefixes.clone(),
             vouched_prefixes: config.intake.vouched_prefixes.clone(),
             lists,
             all_netns,
-            recorded,
             is_replay,
             ended: None,
             unreadable_since: None,
-            told_lost,
-            counts,
+            told_lost: kept.told_lost,
         }
     }
 
@@ -167,39 +213,101 @@ impl Watch {
 
     /// Looks at one line of intake number `intake`; `ahead` are those behind it. No line of a live log is later than `now`.
     pub fn line<'a>(&mut self, (intake, time, line): Numbered<'a>, ahead: impl Iterator<Item = Numbered<'a>>, now: Tick) {
-        self.counts.lines += 1;
+        self.judge_waiting(now);
+        let number = usize::from(intake);
+        let (Some(counts), Some(recorded)) = (self.counts.get_mut(number), self.recorded.get_mut(number)) else { return };
+        counts.lines += 1;
         let record = Record::read(line);
         let mut place = None;
         let packet = match parse_into(record.text, &mut place) {
             Ok(packet) => packet,
             Err(malformed) => {
-                if let Some(count) = self.counts.malformed.get_mut(malformed.kind as usize) {
+                if let Some(count) = counts.malformed.get_mut(malformed.kind as usize) {
                     *count += 1;
                 }
                 return;
             }
         };
         if !self.prefixes.is_empty() && !self.prefixes.iter().any(|prefix| prefix.is(packet.prefix)) {
-            self.counts.other_prefix += 1;
+            counts.other_prefix += 1;
             return;
         }
         let tick = match time {
             Time::At(tick) => tick,
             Time::Stamped => {
                 let ahead = ahead.filter(|(other, ..)| *other == intake);
-                self.recorded.tick(&record, ahead.filter_map(|(.., line)| Moment::of(&Record::read(line))))
+                recorded.tick(&record, ahead.filter_map(|(.., line)| Moment::of(&Record::read(line))))
             }
         };
-        self.last = if self.is_replay { tick } else { tick.min(now) }.max(self.last);
         if !self.is_replay && self.lists.is_due(now) {
             self.refresh_lists(now);
         }
-        let Some(info) = self.intakes.get(usize::from(intake)) else { return };
-        let vouched = info.vouches && (!info.is_kmsg || self.is_kernels(record.priority, packet.prefix));
-        let origin = origin::judge(vouched, packet, record.text);
-        self.counts.packets += 1;
-        self.counts.unverified += u64::from(origin == Origin::Unverified);
-        self.engine.observe(packet, origin, self.last);
+        let at = self.at(tick, now);
+        let origin = self.origin(intake, &record, packet, at);
+        // Only what nobody vouches for waits, and only for a log that somebody vouches for.
+        let is_vouched = |info: &Arc<Info>| info.vouches && info.counters.is_readable();
+        if let Some(copies) = &mut self.copies {
+            let may_wait = self.intakes.get(number).is_some_and(|info| !info.vouches) && self.intakes.iter().any(is_vouched);
+            match copies.meet(packet, intake, origin, may_wait, now) {
+                Met::New => {}
+                Met::Wait => return copies.wait(intake, tick, line, now),
+                Met::Copy => return self.add_copy(intake),
+            }
+        }
+        self.observe(intake, packet, origin, at);
+    }
+
+    /// Judges the lines that have waited until `now` for a twin of another intake. Their prefix was looked at before.
+    fn judge_waiting(&mut self, now: Tick) {
+        let Some(mut copies) = self.copies.take() else { return };
+        let mut line = std::mem::take(&mut self.waited);
+        while let Some((intake, tick)) = copies.next(now, &mut line) {
+            // It is read again: a packet borrows from its line, which waited.
+            let (record, mut place) = (Record::read(&line), None);
+            let Ok(packet) = parse_into(record.text, &mut place) else { continue };
+            let at = self.at(tick, now);
+            let origin = self.origin(intake, &record, packet, at);
+            match copies.meet(packet, intake, origin, false, now) {
+                Met::Copy => self.add_copy(intake),
+                Met::New | Met::Wait => self.observe(intake, packet, origin, at),
+            }
+        }
+        (self.copies, self.waited) = (Some(copies), line);
+    }
+
+    /// No line is later than `now`, and none earlier than the one before. In a replay the clock of the log sees to that.
+    fn at(&self, tick: Tick, now: Tick) -> Tick {
+        if self.is_replay { tick } else { tick.min(now) }.max(self.last)
+    }
+
+    /// Nothing comes any more, so nothing waits any longer.
+    pub fn stop_waiting(&mut self, now: Tick) {
+        self.judge_waiting(now.after(WAIT));
+    }
+
+    fn add_copy(&mut self, intake: u8) {
+        if let Some(counts) = self.counts.get_mut(usize::from(intake)) {
+            counts.copies += 1;
+        }
+    }
+
+    fn observe(&mut self, intake: u8, packet: &Packet<'_>, origin: Origin, at: Tick) {
+        self.last = at;
+        if let Some(counts) = self.counts.get_mut(usize::from(intake)) {
+            counts.packets += 1;
+            counts.unverified += u64::from(origin == Origin::Unverified);
+        }
+        self.engine.observe(packet, origin, at);
+    }
+
+    fn vouches(&self, intake: u8) -> bool {
+        self.intakes.get(usize::from(intake)).is_some_and(|info| info.vouches)
+    }
+
+    fn origin(&mut self, intake: u8, record: &Record<'_>, packet: &Packet<'_>, at: Tick) -> Origin {
+        let is_kmsg = self.intakes.get(usize::from(intake)).is_some_and(|info| info.is_kmsg);
+        let vouched = self.vouches(intake) && (!is_kmsg || self.is_kernels(record.priority, packet.prefix, at));
+        origin::judge(vouched, packet, record.text)
     }
 
     /// A replay says the same every time, so it keeps the lists that it began with.
@@ -250,9 +358,9 @@ impl Watch {
 
     /// Is this kernel log record one of this machine's own kernel and network? Facility 0 is the kernel; what a
     /// program writes to `/dev/kmsg` gets another one (`devkmsg_write()` in Linux kernel/printk/printk.c).
-    fn is_kernels(&mut self, priority: Option<u32>, prefix: &[u8]) -> bool {
+    fn is_kernels(&mut self, priority: Option<u32>, prefix: &[u8], at: Tick) -> bool {
         priority.is_some_and(|priority| priority >> 3 == 0)
-            && (self.all_netns.is_on(self.last) != Some(true) || self.vouched_prefixes.iter().any(|vouched| vouched.is(prefix)))
+            && (self.all_netns.is_on(at) != Some(true) || self.vouched_prefixes.iter().any(|vouched| vouched.is(prefix)))
     }
 
     /// Tells the engine what the intakes have lost since it was last told: its verdicts rest on an incomplete log.
@@ -275,6 +383,7 @@ impl Watch {
 
     /// Lets time pass. In a replay it does so only after the end.
     pub fn advance(&mut self, now: Tick) {
+        self.judge_waiting(now);
         if !self.is_replay {
             self.engine.advance(now);
         } else if let Some((last, ended)) = self.ended {
@@ -285,10 +394,11 @@ impl Watch {
     /// When [`Watch::advance`] has something to do, on the clock of its `now`.
     #[must_use]
     pub fn deadline(&self) -> Option<Tick> {
-        let deadline = self.engine.deadline()?;
         if !self.is_replay {
-            return Some(deadline);
+            let waiting = self.copies.as_ref().and_then(|copies| copies.deadline());
+            return self.engine.deadline().into_iter().chain(waiting).min();
         }
+        let deadline = self.engine.deadline()?;
         self.ended.map(|(last, ended)| ended.after(deadline.since(last)))
     }
 
@@ -303,7 +413,7 @@ impl Watch {
     pub fn next_alert(&mut self) -> Option<Alert> {
         loop {
             let mut alert = convert::alert(&self.engine.next_finding()?);
-            self.counts.alerts += 1;
+            self.alerts += 1;
             let last_id = self.told.keys().max().copied().unwrap_or(0);
             match self.told.get_mut(&alert.id) {
                 // The lines were not the same: this is another incident than the one that has the number.
@@ -337,14 +447,25 @@ impl Watch {
     #[must_use]
     pub fn save(&self) -> (Vec<u8>, Vec<u8>, u64) {
         // A vector takes everything.
-        let counters = postcard::to_allocvec(&(self.counts, self.told_lost)).unwrap_or_default();
+        let counts = self.intakes.iter().map(|intake| intake.name.clone()).zip(self.counts.iter().copied());
+        let counts = counts.chain([(String::new(), self.former)]).collect();
+        let kept = Kept { counts, alerts: self.alerts, skipped: self.skipped, told_lost: self.told_lost };
+        let counters = postcard::to_allocvec(&kept).unwrap_or_default();
         (counters, self.engine.snapshot(), self.engine.last_numbers().1)
     }
 
     /// Counts a line that is left out, since we ended with it again and again.
-    pub fn skip(&mut self) {
-        self.counts.lines += 1;
-        self.counts.skipped += 1;
+    pub fn skip(&mut self, intake: u8) {
+        if let Some(counts) = self.counts.get_mut(usize::from(intake)) {
+            counts.lines += 1;
+        }
+        self.skipped += 1;
+    }
+
+    fn all_counts(&self) -> Counts {
+        let mut all = self.former;
+        self.counts.iter().for_each(|counts| all.add(counts));
+        all
     }
 
     /// How well we see at `now`, and when to look again. `is_history_failing`: alerts are told that are not written.
@@ -365,28 +486,31 @@ impl Watch {
     /// Counters for `Status()`.
     #[must_use]
     pub fn status(&self) -> Vec<(&'static str, Value)> {
-        let sum = |count: fn(&Info) -> u64| Value::Number(self.intakes.iter().map(|intake| count(intake)).sum());
-        let counts = &self.counts;
+        let counters = |count: fn(&Counters) -> u64| self.intakes.iter().map(|intake| count(&intake.counters)).collect::<Vec<_>>();
+        let sum = |count: fn(&Counters) -> u64| Value::Number(counters(count).iter().sum());
+        let all = self.all_counts();
+        let total = |count: fn(&Counts) -> u64| Value::Number(count(&all));
         let engine = self.engine.status();
         let number = |number: usize| Value::Number(number as u64);
         let mut status = vec![
             ("intakes", Value::List(self.intakes.iter().map(|intake| intake.name.clone()).collect())),
             ("intakes_why", Value::Text(self.why.clone())),
-            ("lines", Value::Number(counts.lines)),
-            ("packets", Value::Number(counts.packets)),
-            ("packets_unverified", Value::Number(counts.unverified)),
-            ("packets_other_prefix", Value::Number(counts.other_prefix)),
+            ("lines", total(|counts| counts.lines)),
+            ("packets", total(|counts| counts.packets)),
+            ("packets_copied", total(|counts| counts.copies)),
+            ("packets_unverified", total(|counts| counts.unverified)),
+            ("packets_other_prefix", total(|counts| counts.other_prefix)),
             ("packets_trusted", Value::Number(engine.trusted)),
             ("packets_ignored", Value::Number(engine.ignored)),
-            ("lines_skipped", Value::Number(counts.skipped)),
-            ("lines_lost", sum(|intake| intake.counters.lost())),
-            ("lines_too_long", sum(|intake| intake.counters.too_long())),
-            ("intake_overruns", sum(|intake| intake.counters.overruns())),
-            ("intake_truncations", sum(|intake| intake.counters.truncations())),
-            ("intake_rotations", sum(|intake| intake.counters.rotations())),
-            ("intake_restarts", sum(|intake| intake.counters.restarts())),
-            ("intake_malformed", sum(|intake| intake.counters.malformed())),
-            ("alerts", Value::Number(counts.alerts)),
+            ("lines_skipped", Value::Number(self.skipped)),
+            ("lines_lost", sum(Counters::lost)),
+            ("lines_too_long", sum(Counters::too_long)),
+            ("intake_overruns", sum(Counters::overruns)),
+            ("intake_truncations", sum(Counters::truncations)),
+            ("intake_rotations", sum(Counters::rotations)),
+            ("intake_restarts", sum(Counters::restarts)),
+            ("intake_malformed", sum(Counters::malformed)),
+            ("alerts", Value::Number(self.alerts)),
             ("incidents_open", number(engine.incidents.open)),
             ("incidents_closed", number(engine.incidents.closed)),
             ("incidents_evicted", Value::Number(engine.incidents.evicted)),
@@ -403,8 +527,8 @@ impl Watch {
             ("rule_prefix_hits", Value::Number(engine.signatures.prefix_packets)),
             ("rule_counters_evicted", Value::Number(engine.signatures.counters_evicted)),
         ];
-        for (kind, count) in MalformedKind::ALL.iter().zip(counts.malformed) {
-            status.push((malformed_key(*kind), Value::Number(count)));
+        for kind in MalformedKind::ALL {
+            status.push((malformed_key(kind), Value::Number(all.malformed(kind))));
         }
         status
     }

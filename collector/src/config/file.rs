@@ -76,7 +76,7 @@ macro_rules! table {
 }
 
 table! { IntakeLayer for Intake {
-    source: super::Source,
+    source: super::Sources,
     files: List<FilePath, 16>,
     from: super::From,
     prefixes: List<Prefix, 64>,
@@ -442,7 +442,7 @@ mod tests {
                     ("bool", []) => "true or false".to_owned(),
                     ("Levels", []) => "Five numbers".to_owned(),
                     ("SidPrefix", []) => "At most 32 characters".to_owned(),
-                    ("super::Source", []) => "\"auto\", \"kmsg\", \"journal\" or \"file\"".to_owned(),
+                    ("super::Sources", []) => "\"auto\", \"kmsg\", \"journal\" or \"file\", or a list".to_owned(),
                     ("super::From", []) => "\"start\" or \"end\"".to_owned(),
                     other => panic!("no range is known of {other:?}"),
                 };

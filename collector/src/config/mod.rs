@@ -65,7 +65,7 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Intake {
     /// `source`
-    pub source: Source,
+    pub source: Sources,
     /// `files`: the log files to follow; empty: the usual places are tried.
     pub files: Vec<FilePath>,
     /// `from`: where to begin.
@@ -83,7 +83,14 @@ impl Default for Intake {
     fn default() -> Self {
         // Everywhere but where programs have places of their own (NixOS, Guix).
         let journalctl = FilePath::from_static("/usr/bin/journalctl");
-        Self { source: Source::Auto, files: Vec::new(), from: From::End, prefixes: Vec::new(), vouched_prefixes: Vec::new(), journalctl }
+        Self {
+            source: Sources::default(),
+            files: Vec::new(),
+            from: From::End,
+            prefixes: Vec::new(),
+            vouched_prefixes: Vec::new(),
+            journalctl,
+        }
     }
 }
 
@@ -196,6 +203,29 @@ pub enum Source {
     File,
 }
 
+/// Which kinds of intake are read: one, or several of those that are not [`Source::Auto`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sources(Vec<Source>);
+
+impl Default for Sources {
+    fn default() -> Self {
+        Self(vec![Source::default()])
+    }
+}
+
+impl Sources {
+    /// In the order in which they are named; at least one, each once.
+    pub fn iter(&self) -> impl Iterator<Item = Source> {
+        self.0.iter().copied()
+    }
+
+    /// Is this one of them?
+    #[must_use]
+    pub fn has(&self, source: Source) -> bool {
+        self.0.contains(&source)
+    }
+}
+
 /// Where to begin reading.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -237,7 +267,8 @@ impl Config {
         keep(here.files == there.files, "[intake] files");
         keep(here.from == there.from, "[intake] from");
         keep(here.journalctl == there.journalctl, "[intake] journalctl");
-        (there.source, there.from) = (here.source, here.from);
+        there.source.clone_from(&here.source);
+        there.from = here.from;
         there.files.clone_from(&here.files);
         there.journalctl.clone_from(&here.journalctl);
         let (here, there) = (&self.engine.parameters, &mut now.engine.parameters);
@@ -417,7 +448,7 @@ mod tests {
     #[test]
     fn no_file_at_all_gives_the_defaults() {
         let config = Config::default();
-        assert_eq!(config.intake.source, Source::Auto);
+        assert_eq!(config.intake.source.iter().collect::<Vec<_>>(), [Source::Auto]);
         assert_eq!(config.bus.groups, ["adm", "systemd-journal"]);
         assert_eq!(config.history.max_alerts.get(), 10_000);
     }
@@ -449,6 +480,9 @@ mod tests {
         assert_eq!(config.bus.viewers, [Viewer::Name("ana".into()), Viewer::Group("wheel".into()), Viewer::Uid(1000)]);
         assert!(config.intake.prefixes[0].is(b"X") && config.intake.prefixes[0].is(b"X ") && !config.intake.prefixes[0].is(b"XX"));
         assert_eq!(Config::parse(Path::new("again.toml"), &config.to_string()).unwrap(), config);
+        let several = Config::parse(Path::new("f.toml"), "[intake]\nsource = [\"kmsg\", \"file\"]\n").unwrap();
+        assert_eq!(several.intake.source.to_string(), "[\"kmsg\", \"file\"]");
+        assert_eq!(Config::parse(Path::new("again.toml"), &several.to_string()).unwrap(), several);
         let plain = Config::default();
         assert_eq!(Config::parse(Path::new("again.toml"), &plain.to_string()).unwrap(), plain);
     }
@@ -457,6 +491,15 @@ mod tests {
     fn mistakes_say_where_they_are_and_what_is_valid() {
         let text = mistake("[intake]\nsource = \"kmesg\"\n");
         assert!(text.starts_with("f.toml:2:10: unknown variant `kmesg`, expected one of `auto`, `kmsg`, `journal`, `file`"), "{text}");
+        for (list, expected) in [
+            ("[]", "f.toml:2:10: an empty list; name kmsg, journal or file"),
+            ("[\"kmsg\", \"kmsg\"]", "f.toml:2:10: this list names a source twice"),
+            ("[\"auto\"]", "f.toml:2:10: auto chooses one"),
+            ("[\"kmsg\", \"fil\"]", "f.toml:2:19: unknown variant `fil`"),
+        ] {
+            let text = mistake(&format!("[intake]\nsource = {list}\n"));
+            assert!(text.starts_with(expected), "{text}");
+        }
         let text = mistake("[intake]\nprefix = [\"x\"]\n");
         assert!(text.starts_with("f.toml:2:1: unknown field `prefix`, expected one of `source`, `files`, `from`, `prefixes`"), "{text}");
         let text = mistake("[history]\nmax-alerts = 0\n");

@@ -1,6 +1,6 @@
 //! The values of `firebell.toml`: how each is read, checked and printed.
 
-use super::{From, Source};
+use super::{From, Source, Sources};
 use firebell_engine::config::{Ignore, Level, Network as Range, SeverityRule};
 use firebell_shared::severity::Severity;
 use ipnet::IpNet;
@@ -449,6 +449,49 @@ impl<T, const MAX: usize> TryFrom<Vec<T>> for List<T, MAX> {
     }
 }
 
+impl fmt::Display for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_slice() {
+            [one] => f.write_str(&one.print().unwrap_or_default()),
+            several => write!(f, "[{}]", several.iter().filter_map(Source::print).collect::<Vec<_>>().join(", ")),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Sources {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OneOrSeveral;
+
+        impl<'de> de::Visitor<'de> for OneOrSeveral {
+            type Value = Sources;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("auto, kmsg, journal or file in quotes, or a list")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Sources, E> {
+                Source::deserialize(de::value::StrDeserializer::new(text)).map(|source| Sources(vec![source]))
+            }
+
+            fn visit_seq<A: de::SeqAccess<'de>>(self, mut list: A) -> Result<Sources, A::Error> {
+                let mut sources = Vec::new();
+                while let Some(source) = list.next_element()? {
+                    if source == Source::Auto {
+                        return Err(de::Error::custom("auto chooses one; a list names those that are all read: kmsg, journal, file"));
+                    }
+                    if sources.contains(&source) {
+                        return Err(de::Error::custom("this list names a source twice"));
+                    }
+                    sources.push(source);
+                }
+                if sources.is_empty() { Err(de::Error::custom("an empty list; name kmsg, journal or file")) } else { Ok(Sources(sources)) }
+            }
+        }
+
+        deserializer.deserialize_any(OneOrSeveral)
+    }
+}
+
 /// Packets to ignore, as the file gives them.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -558,7 +601,7 @@ macro_rules! value {
 value! {
     bool => bool: |value| value;
     String => String: |value| value;
-    Source => Source: |value| value;
+    Sources => Sources: |value| value;
     From => From: |value| value;
     FilePath => FilePath: |value| value;
     Prefix => Prefix: |value| value;
@@ -668,6 +711,7 @@ print! {
         Source::Journal => "journal",
         Source::File => "file",
     });
+    Sources: Sources::to_string;
     From: |from| quoted(match from {
         From::Start => "start",
         From::End => "end",

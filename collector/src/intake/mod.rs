@@ -162,7 +162,7 @@ impl Counters {
         self.lost.store(lost, Relaxed);
     }
 
-    fn set_readable(&self, is_readable: bool) -> bool {
+    pub(crate) fn set_readable(&self, is_readable: bool) -> bool {
         self.is_readable.swap(is_readable, Relaxed) != is_readable
     }
 }
@@ -211,13 +211,19 @@ impl OpenError {
 /// [`OpenError`] for the input that was wanted; with `source = "auto"` for `/dev/kmsg`, when neither the journal nor a log
 /// file can be read.
 pub fn open(config: &config::Intake) -> Result<Opened, OpenError> {
-    let wanted = |why: &str| format!("[intake] source = \"{why}\"");
-    match config.source {
-        config::Source::Kmsg => Ok(Opened { inputs: vec![open_kmsg(config)?], why: wanted("kmsg") }),
-        config::Source::Journal => Ok(Opened { inputs: vec![open_journal(config)?], why: wanted("journal") }),
-        config::Source::File => Ok(Opened { inputs: open_files(config)?, why: wanted("file") }),
-        config::Source::Auto => open_best(config),
+    if config.source.has(config::Source::Auto) {
+        return open_best(config);
     }
+    let mut inputs = Vec::new();
+    for source in config.source.iter() {
+        match source {
+            config::Source::Auto => {}
+            config::Source::Kmsg => inputs.push(open_kmsg(config)?),
+            config::Source::Journal => inputs.push(open_journal(config)?),
+            config::Source::File => inputs.extend(open_files(config)?),
+        }
+    }
+    Ok(Opened { inputs, why: format!("[intake] source = {}", config.source) })
 }
 
 /// Inputs, and why these.

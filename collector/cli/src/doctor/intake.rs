@@ -26,24 +26,26 @@ pub(super) fn check(intake: &Intake, findings: &mut Vec<Finding>) {
         Ok(_) => findings.push(Finding::ok("user", format!("the user {} is there", privilege::USER))),
         Err(error) => findings.push(Finding::unseen("user", error, AS_ROOT)),
     }
-    match intake.source {
-        Source::Auto | Source::Kmsg => kernel_log(intake.source, findings),
-        Source::Journal => match programs::find("journalctl") {
-            _ if intake.journalctl.path().is_file() => findings.push(Finding::ok("intake", "journalctl is there to read the journal")),
-            Some(path) => findings.push(Finding::new(
-                "intake",
-                Severity::Problem,
-                format!("{} is not there", intake.journalctl.path().display()),
-                format!("journalctl = \"{}\" below [intake] in /etc/firebell/firebell.toml", path.display()),
-            )),
-            None => findings.push(Finding::new(
-                "intake",
-                Severity::Problem,
-                "the journal is to be read, and there is no journalctl",
-                "source = \"kmsg\" below [intake] in /etc/firebell/firebell.toml",
-            )),
-        },
-        Source::File => files(intake, findings),
+    for source in intake.source.iter() {
+        match source {
+            Source::Auto | Source::Kmsg => kernel_log(source, findings),
+            Source::Journal => match programs::find("journalctl") {
+                _ if intake.journalctl.path().is_file() => findings.push(Finding::ok("intake", "journalctl is there to read the journal")),
+                Some(path) => findings.push(Finding::new(
+                    "intake",
+                    Severity::Problem,
+                    format!("{} is not there", intake.journalctl.path().display()),
+                    format!("journalctl = \"{}\" below [intake] in /etc/firebell/firebell.toml", path.display()),
+                )),
+                None => findings.push(Finding::new(
+                    "intake",
+                    Severity::Problem,
+                    "the journal is to be read, and there is no journalctl",
+                    "source = \"kmsg\" below [intake] in /etc/firebell/firebell.toml",
+                )),
+            },
+            Source::File => files(intake, findings),
+        }
     }
 }
 

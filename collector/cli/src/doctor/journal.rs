@@ -8,13 +8,14 @@ use firebell_collector::config::{Intake, Source};
 
 /// Looks at the configuration in force.
 pub(super) fn check(intake: &Intake, findings: &mut Vec<Finding>) {
-    if intake.source == Source::Kmsg {
+    if intake.source.iter().all(|source| source == Source::Kmsg) {
         return;
     }
     // Without systemd there is no journal.
     let Ok(said) = programs::run("systemd-analyze", &["cat-config", "systemd/journald.conf"], b"") else { return };
     if said.is_success {
-        findings.extend(judge(&String::from_utf8_lossy(&said.out), intake.source));
+        let source = if intake.source.has(Source::Journal) { Source::Journal } else { Source::Auto };
+        findings.extend(judge(&String::from_utf8_lossy(&said.out), source));
     }
 }
 

@@ -1,0 +1,189 @@
+//! The same packet in two intakes counts once.
+//!
+//! Two records are of the same packet when they say the same about it. Their text is not the same: the journal and syslog
+//! daemons cut and escape it in other ways than the kernel, `ulogd` prints more, two rules have two prefixes. Nor are
+//! their stamps, which half of the forms do not have. So what is compared is a keyed hash of what was read.
+//!
+//! A packet may come twice with all of its numbers the same, and must count twice. So each intake counts how often it has shown
+//! such a packet; a record is a copy when another intake has shown it at least as often. Who comes first does not matter then, nor how the
+//! intakes are mixed, and a record that one of them lost is taken from the other.
+//!
+//! What nobody vouches for never makes a copy of what the kernel wrote: any user could write first what is to be overlooked.
+//! So a line that nobody vouches for waits for [`WAIT`] in a [`Copies`] beside an intake that vouches. Mostly its twin comes, and it is
+//! a copy; what is left then was in no other log, and is judged as unverified evidence.
+
+use crate::intake::MAX_INTAKES;
+use firebell_engine::{
+    origin::Origin,
+    packet::{Header, Packet, TcpFlags},
+    tick::Tick,
+};
+use std::{collections::VecDeque, hash::BuildHasher as _, hash::RandomState, time::Duration};
+
+/// So long after the last new packet of a kind its copies are known. A syslog daemon is a second behind, journald under a flood
+/// some more.
+const WINDOW: Duration = Duration::from_secs(30);
+/// So long waits a line that nobody vouches for. The kernel log and the journal are milliseconds behind; a syslog daemon that
+/// is quicker than both is rare.
+pub const WAIT: Duration = Duration::from_secs(2);
+/// What waits takes at most so many bytes: some 4,000 lines. Then the oldest no longer waits.
+const MAX_WAITING: usize = 1 << 20;
+/// Places of a hash.
+const WAYS: usize = 4;
+/// Kinds of packets that are remembered at most are four times as many (2.6 MiB in all): a flood of 50,000 lines a second passes
+/// in 1.3 s. What is forgotten early counts twice.
+const SETS: usize = 1 << 14;
+/// Intakes that may show one packet.
+const SHOWN: usize = 4;
+
+/// How often each intake has shown each packet of late, and lines that wait.
+#[derive(Debug)]
+pub struct Copies {
+    key: RandomState,
+    sets: Vec<[Kind; WAYS]>,
+    waiting: VecDeque<Waiting>,
+    bytes: VecDeque<u8>,
+}
+
+/// Packets that are alike in everything.
+#[derive(Clone, Copy, Debug, Default)]
+struct Kind {
+    hash: u64,
+    /// When the last one was new.
+    last: Tick,
+    shown: [Shown; SHOWN],
+}
+
+/// How often an intake has shown it. Twice 0 is a free place.
+#[derive(Clone, Copy, Debug, Default)]
+struct Shown {
+    intake: u8,
+    kernel: u16,
+    unverified: u16,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    until: Tick,
+    intake: u8,
+    tick: Tick,
+    len: usize,
+}
+
+/// What a record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Met {
+    /// Of a packet that no other intake has shown yet.
+    New,
+    /// A copy.
+    Copy,
+    /// That will be known later.
+    Wait,
+}
+
+impl Default for Copies {
+    fn default() -> Self {
+        Self { key: RandomState::new(), sets: vec![[Kind::default(); WAYS]; SETS], waiting: VecDeque::new(), bytes: VecDeque::new() }
+    }
+}
+
+impl Copies {
+    /// Judges a record of intake number `intake` that came at `now`. With `may_wait` it is [`Met::Wait`] instead of [`Met::New`],
+    /// and is judged again later.
+    pub fn meet(&mut self, packet: &Packet<'_>, intake: u8, origin: Origin, may_wait: bool, now: Tick) -> Met {
+        let hash = self.key.hash_one((packet.in_iface, packet.out_iface, told(&packet.header), packet.nested.as_ref().map(told)));
+        let Some(kind) = self.kind(hash, now) else { return Met::New };
+        let count = |shown: &Shown| match origin {
+            Origin::Kernel => shown.kernel,
+            Origin::Unverified => shown.kernel.saturating_add(shown.unverified),
+        };
+        let others = kind.shown.iter().filter(|shown| shown.intake != intake).map(count).max().unwrap_or(0);
+        let own = kind.shown.iter().filter(|shown| shown.intake == intake).map(count).max().unwrap_or(0);
+        let is_new = own >= others;
+        if is_new && may_wait {
+            return Met::Wait;
+        }
+        if own == u16::MAX {
+            kind.shown = Default::default();
+        }
+        kind.add(intake, origin);
+        if is_new {
+            kind.last = now;
+        }
+        if is_new { Met::New } else { Met::Copy }
+    }
+
+    /// Lets a line wait that is of the moment `tick`.
+    pub fn wait(&mut self, intake: u8, tick: Tick, line: &[u8], now: Tick) {
+        self.bytes.extend(line);
+        self.waiting.push_back(Waiting { until: now.after(WAIT), intake, tick, len: line.len() });
+    }
+
+    /// Puts the next line that has waited long enough, or for which there is no room, into `line`: its intake and its moment.
+    pub fn next(&mut self, now: Tick, line: &mut Vec<u8>) -> Option<(u8, Tick)> {
+        let first = *self.waiting.front()?;
+        if first.until > now && self.bytes.len() <= MAX_WAITING {
+            return None;
+        }
+        self.waiting.pop_front();
+        line.clear();
+        line.extend(self.bytes.drain(..first.len.min(self.bytes.len())));
+        Some((first.intake, first.tick))
+    }
+
+    /// When the first line has waited long enough.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Tick> {
+        self.waiting.front().map(|first| first.until)
+    }
+
+    /// The place of a kind, which may have to be made.
+    fn kind(&mut self, hash: u64, now: Tick) -> Option<&mut Kind> {
+        let at = usize::try_from(hash % SETS as u64).ok()?;
+        let set = self.sets.get_mut(at)?;
+        let is_known = |kind: &Kind| kind.hash == hash && now.since(kind.last) <= WINDOW;
+        match set.iter().position(is_known) {
+            Some(way) => set.get_mut(way),
+            None => {
+                let oldest = set.iter_mut().min_by_key(|kind| if kind.hash == hash { Tick::ZERO } else { kind.last })?;
+                *oldest = Kind { hash, last: now, ..Kind::default() };
+                Some(oldest)
+            }
+        }
+    }
+}
+
+impl Kind {
+    fn add(&mut self, intake: u8, origin: Origin) {
+        let own = self.shown.iter().position(|shown| shown.intake == intake && !shown.is_free());
+        let place = own.or_else(|| self.shown.iter().position(Shown::is_free)).unwrap_or(SHOWN - 1);
+        let Some(shown) = self.shown.get_mut(place) else { return };
+        if shown.intake != intake {
+            *shown = Shown { intake, ..Shown::default() };
+        }
+        let count = match origin {
+            Origin::Kernel => &mut shown.kernel,
+            Origin::Unverified => &mut shown.unverified,
+        };
+        *count = count.saturating_add(1);
+    }
+}
+
+impl Shown {
+    fn is_free(&self) -> bool {
+        self.kernel == 0 && self.unverified == 0
+    }
+}
+
+/// What every logger tells of a header. `ulogd` always prints sequence numbers, the kernel only where the rule wants them.
+fn told(header: &Header<'_>) -> impl std::hash::Hash + use<> {
+    let ip = (header.src, header.dst, header.len, header.ttl, header.hop_limit, header.id, header.flow_label, header.frag);
+    let ports = (header.proto.number, header.sport, header.dport, header.l4_len, header.window, header.flags.map(TcpFlags::bits));
+    let icmp = (header.icmp_type, header.icmp_code, header.icmp_id, header.icmp_seq, header.arp_opcode);
+    (ip, ports, icmp)
+}
+
+const _: () = assert!(MAX_INTAKES == 1 << u8::BITS);
+
+#[cfg(test)]
+mod tests;
