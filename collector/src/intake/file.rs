@@ -11,6 +11,7 @@ use super::{
     Counters, Time,
     handover::Batch,
     lines::{Lines, MAX_LINE},
+    links,
     position::{FilePlace, Head, MAX_HEAD, Place, Position},
 };
 use crate::{clock::Clock, config::From};
@@ -40,8 +41,11 @@ const MAX_LATER: usize = 64;
 /// Opens a log file.
 ///
 /// # Errors
-/// What the system says, and for anything that is not a regular file.
+/// What the system says; for anything that is not a regular file; and, for root, for a link that somebody else has made.
 pub fn open(path: &Path) -> io::Result<File> {
+    if crate::privilege::is_root() {
+        return links::open(path);
+    }
     let file = OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path)?;
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")) }
 }
@@ -209,6 +213,12 @@ impl Tail {
             }
         }
         Ok(siblings)
+    }
+
+    /// Of the file, where there is one.
+    #[must_use]
+    pub fn metadata(&self) -> Option<Metadata> {
+        self.open.as_ref().and_then(|open| open.file.metadata().ok())
     }
 
     /// The descriptor that becomes readable when there may be something.

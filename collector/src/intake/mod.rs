@@ -11,6 +11,7 @@ pub mod handover;
 pub mod journal;
 pub mod kmsg;
 pub mod lines;
+mod links;
 pub mod position;
 
 pub use handover::{Batch, Handover, Numbered, Time};
@@ -25,7 +26,7 @@ use rustix::{
 };
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
+    fs::File,
     io::{self, Read as _},
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd},
@@ -290,7 +291,7 @@ fn open_files(config: &config::Intake) -> Result<Vec<Input>, OpenError> {
 
 fn open_file(path: &Path, from: config::From) -> Result<Input, OpenError> {
     let tail = file::Tail::new(path, from).map_err(|error| OpenError::new(path, error))?;
-    let metadata = fs::metadata(path).ok();
+    let metadata = tail.metadata();
     // Read for the group and not for others (0o040, 0o004); the group of root is kept for nothing.
     let group = metadata.as_ref().filter(|metadata| metadata.mode() & 0o044 == 0o040 && metadata.gid() != 0).map(MetadataExt::gid);
     let name = firebell_shared::text::safe(path.as_os_str().as_encoded_bytes(), 4096);
@@ -698,6 +699,7 @@ impl AllNetns {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn the_setting_is_looked_at_again_after_a_minute_and_not_before() {
