@@ -155,6 +155,8 @@ fn every_script_of_the_rigs_explains_itself() -> Result<()> {
         "psad-levels",
         "psad-hits",
         "record-timings",
+        "vm",
+        "vm-guest",
     ] {
         let said = run(script(name).arg("--help"))?;
         ensure!(said.contains("usage: "), "{name} --help: {said}");
