@@ -44,6 +44,8 @@ pub struct Health {
 pub struct Facts {
     /// Since when no intake can be read.
     pub unreadable_since: Option<Tick>,
+    /// Since when one of several cannot be read.
+    pub partly_since: Option<Tick>,
     /// When a record was last found missing.
     pub last_loss: Option<Tick>,
     /// Alerts are told that are not written.
@@ -64,7 +66,10 @@ pub fn judge(facts: &Facts, now: Tick) -> (Health, Option<Tick>) {
         return (Health { state: State::Blind, reason }, None);
     }
     let loss_until = facts.last_loss.map(|loss| loss.after(LOSS_COUNTS)).filter(|until| *until > now);
-    let health = if loss_until.is_some() {
+    let partly_at = facts.partly_since.map(|since| since.after(BLIND_AFTER));
+    let health = if partly_at.is_some_and(|at| at <= now) {
+        degraded("one of the logs cannot be read; firebell status says which, and the journal of firebelld why")
+    } else if loss_until.is_some() {
         degraded("log records were lost in the last ten minutes; a larger kernel ring (log_buf_len=1M) holds more")
     } else if facts.is_history_failing {
         degraded("the history cannot be written, so alerts will be forgotten at a restart; see the journal of firebelld")
@@ -75,7 +80,7 @@ pub fn judge(facts: &Facts, now: Tick) -> (Health, Option<Tick>) {
     } else {
         degraded("any user can write to the log that is read; let firebelld read /dev/kmsg")
     };
-    (health, loss_until.into_iter().chain(blind_at).min())
+    (health, loss_until.into_iter().chain(blind_at).chain(partly_at.filter(|at| *at > now)).min())
 }
 
 #[cfg(test)]
@@ -99,6 +104,15 @@ mod tests {
         let (health, again) = judge(&facts, NOW);
         assert_eq!((health.state, again), (State::Ok, Some(Tick::from_secs(10_010))));
         assert_eq!(judge(&facts, Tick::from_secs(10_010)).0.state, State::Blind);
+    }
+
+    #[test]
+    fn one_log_of_several_that_cannot_be_read_is_said_after_a_minute() {
+        let facts = Facts { partly_since: Some(Tick::from_secs(9_950)), ..fine() };
+        let (health, again) = judge(&facts, NOW);
+        assert_eq!((health.state, again), (State::Ok, Some(Tick::from_secs(10_010))));
+        let (health, again) = judge(&facts, Tick::from_secs(10_010));
+        assert_eq!((health.state, again), (State::Degraded, None));
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod health;
 pub mod history;
 pub mod intake;
 pub mod lists;
+pub mod losses;
 pub mod privilege;
 pub mod rules;
 pub mod store;

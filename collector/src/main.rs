@@ -468,10 +468,11 @@ impl Loop {
         if self.health.replace(health) != Some(health) {
             self.board.set_health(health);
         }
+        let losses = self.watch.tell_losses(now);
         let until = |tick: Tick| tick.since(now).max(Duration::from_millis(1));
         let deadline = self.watch.deadline().filter(|_| self.place.is_current);
         let check = self.place.left(false).filter(|_| self.store.is_some()).map(|left| left.max(BUSY));
-        deadline.into_iter().chain(recheck).map(until).chain(relieve).chain(check).min()
+        deadline.into_iter().chain(recheck).chain([losses]).map(until).chain(relieve).chain(check).min()
     }
 
     /// The end in order: what was taken in so far is written, however late that is.

@@ -8,6 +8,7 @@ use crate::{
     health::{self, Facts, Health},
     intake::{AllNetns, Counters, Info, Numbered, Time},
     lists::{Complaint, Files},
+    losses::{Losses, Numbers},
     rules::Loaded,
     store::{Checkpoint, Saved, Told},
 };
@@ -52,6 +53,9 @@ pub struct Watch {
     /// After this much quiet an incident is told its last state.
     settle: Duration,
     unreadable_since: Option<Tick>,
+    /// Since when one of several cannot be read.
+    partly_since: Option<Tick>,
+    losses: Losses,
     /// Lost records that the engine knows of.
     told_lost: u64,
     /// For each intake.
@@ -119,6 +123,11 @@ struct Kept {
 impl Counts {
     fn malformed(&self, kind: MalformedKind) -> u64 {
         self.malformed.get(kind as usize).copied().unwrap_or(0)
+    }
+
+    /// Firewall records that could not be read.
+    fn all_malformed(&self) -> u64 {
+        MalformedKind::ALL.into_iter().filter(|kind| *kind != MalformedKind::NotNetfilter).map(|kind| self.malformed(kind)).sum()
     }
 
     fn add(&mut self, other: &Self) {
@@ -201,6 +210,8 @@ impl Watch {
             is_replay,
             ended: None,
             unreadable_since: None,
+            partly_since: None,
+            losses: Losses::default(),
             told_lost: kept.told_lost,
         }
     }
@@ -375,6 +386,28 @@ impl Watch {
         }
     }
 
+    /// Says once an hour what went wrong with the lines of each intake. Gives the time to be asked again.
+    pub fn tell_losses(&mut self, now: Tick) -> Tick {
+        let mut losses = std::mem::take(&mut self.losses);
+        for (number, Numbers { lost, malformed, unverified }) in losses.say(now, self.numbers()) {
+            if let Some(intake) = self.intakes.get(number) {
+                warn!(intake = %intake.name, lost, malformed, unverified, "in the last hour, lines of this log were lost, could not be read, or were not the kernel's");
+            }
+        }
+        let due = losses.due(now, self.numbers());
+        self.losses = losses;
+        due
+    }
+
+    /// To a log that does not vouch, nothing is the kernel's: that is known and not worth a line.
+    fn numbers(&self) -> impl Iterator<Item = Numbers> {
+        self.intakes.iter().zip(&self.counts).map(|(intake, counts)| Numbers {
+            lost: intake.counters.lost() + intake.counters.too_long(),
+            malformed: intake.counters.malformed() + counts.all_malformed(),
+            unverified: if intake.vouches { counts.unverified } else { 0 },
+        })
+    }
+
     /// The moment of the last line.
     #[must_use]
     pub fn last(&self) -> Tick {
@@ -472,9 +505,12 @@ impl Watch {
     pub fn health(&mut self, now: Tick, is_history_failing: bool) -> (Health, Option<Tick>) {
         let is_readable = self.intakes.iter().any(|intake| intake.counters.is_readable());
         self.unreadable_since = if is_readable { None } else { self.unreadable_since.or(Some(now)) };
+        let is_whole = self.intakes.iter().all(|intake| intake.counters.is_readable());
+        self.partly_since = if is_whole { None } else { self.partly_since.or(Some(now)) };
         let all_netns = self.vouched_prefixes.is_empty() && self.all_netns.is_on(now) == Some(true);
         let facts = Facts {
             unreadable_since: self.unreadable_since,
+            partly_since: self.partly_since,
             last_loss: self.intakes.iter().filter_map(|intake| intake.counters.last_loss()).max(),
             is_history_failing,
             is_vouched: self.intakes.iter().any(|intake| intake.vouches && !(intake.is_kmsg && all_netns)),
@@ -530,6 +566,24 @@ impl Watch {
         for kind in MalformedKind::ALL {
             status.push((malformed_key(kind), Value::Number(all.malformed(kind))));
         }
+        let each = |count: fn(&Counts) -> u64| Value::Numbers(self.counts.iter().map(count).collect());
+        status.extend([
+            ("each_readable", Value::Numbers(counters(|counters| counters.is_readable().into()))),
+            ("each_lines", each(|counts| counts.lines)),
+            ("each_packets", each(|counts| counts.packets)),
+            ("each_packets_copied", each(|counts| counts.copies)),
+            ("each_packets_unverified", each(|counts| counts.unverified)),
+            ("each_packets_other_prefix", each(|counts| counts.other_prefix)),
+            ("each_lost", Value::Numbers(counters(Counters::lost))),
+            ("each_too_long", Value::Numbers(counters(Counters::too_long))),
+            ("each_not_netfilter", each(|counts| counts.malformed(MalformedKind::NotNetfilter))),
+            ("each_malformed", each(Counts::all_malformed)),
+            ("each_malformed_too_long", each(|counts| counts.malformed(MalformedKind::TooLong))),
+            ("each_malformed_no_address", each(|counts| counts.malformed(MalformedKind::NoAddress))),
+            ("each_malformed_bad_address", each(|counts| counts.malformed(MalformedKind::BadAddress))),
+            ("each_malformed_bad_value", each(|counts| counts.malformed(MalformedKind::BadValue))),
+            ("each_malformed_no_protocol", each(|counts| counts.malformed(MalformedKind::NoProtocol))),
+        ]);
         status
     }
 }
@@ -772,6 +826,44 @@ mod tests {
         scan(&mut watch, live, |_| "4,1,1,-;DROP IN=eth0 OUT= SRC=198.51.100.300 DST=198.51.100.10 LEN=40".into());
         assert_eq!((count(&watch, "lines"), count(&watch, "packets"), count(&watch, "lines_not_netfilter")), (20, 0, 10));
         assert_eq!(count(&watch, "malformed_bad_address"), 10);
+    }
+
+    #[test]
+    fn what_became_of_the_lines_is_counted_for_each_intake_and_said_after_an_hour() {
+        let (first, second) = (info(true, true), info(false, false));
+        let config = Config::parse(Path::new("t.toml"), "").unwrap();
+        let recorded = Recorded::new(ReplayClock::new(2026, 0), Tick::ZERO);
+        let dir = tempfile::tempdir().unwrap();
+        let setting = dir.path().join("nf_log_all_netns");
+        std::fs::write(&setting, "0\n").unwrap();
+        let intakes = vec![Arc::clone(&first), second];
+        let mut watch = Watch::new(&config, [0; 16], intakes, AllNetns::open_at(&setting), recorded, false);
+        let begin = Tick::from_secs(1_763_800_000);
+        assert_eq!(watch.tell_losses(begin), begin.after(Duration::from_secs(3600)));
+        let mut batch = Batch::default();
+        for (intake, line) in [
+            (0, kmsg(4, "DROP ")(1)),
+            (0, "6,1,1,-;usb 1-1: new device".into()),
+            (1, format!("{LINE}2")),
+            (1, "DROP IN=eth0 OUT= SRC=198.51.100.300 DST=198.51.100.10 LEN=40".into()),
+        ] {
+            batch.push(intake, Time::At(begin), line.as_bytes(), b"");
+        }
+        batch.lines().for_each(|line| watch.line(line, std::iter::empty(), begin));
+        first.counters.add_lost(7, begin);
+        let each = |key: &str| watch.status().into_iter().find_map(|(name, value)| (name == key).then_some(value)).unwrap();
+        for (key, numbers) in [
+            ("each_lines", [2, 2]),
+            ("each_packets", [1, 1]),
+            ("each_packets_unverified", [0, 1]),
+            ("each_not_netfilter", [1, 0]),
+            ("each_malformed", [0, 1]),
+            ("each_lost", [7, 0]),
+        ] {
+            assert_eq!(each(key), Value::Numbers(numbers.into()), "{key}");
+        }
+        let numbers: Vec<Numbers> = watch.numbers().collect();
+        assert_eq!(numbers, [Numbers { lost: 7, malformed: 0, unverified: 0 }, Numbers { lost: 0, malformed: 1, unverified: 0 }]);
     }
 
     #[test]

@@ -79,6 +79,8 @@ pub enum Value {
     Text(String),
     /// Several.
     List(Vec<String>),
+    /// Several counters.
+    Numbers(Vec<u64>),
 }
 
 /// Something to send.

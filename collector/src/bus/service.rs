@@ -336,6 +336,7 @@ impl Collector {
                 Value::Number(number) => put(key, (*number).into()),
                 Value::Text(text) => put(key, text.as_str().into()),
                 Value::List(list) => put(key, list.clone().into()),
+                Value::Numbers(numbers) => put(key, numbers.clone().into()),
             }
         }
         put("version", env!("CARGO_PKG_VERSION").into());

@@ -189,6 +189,10 @@ pub enum OpenError {
     },
 }
 
+/// A log that root alone may read was opened while we were root; the next one of its name cannot be.
+const NEW_FILE: &str = ". Let logrotate make it for a group that the user firebell is in (create 0640 root adm), or let firebelld read the kernel log or \
+     the journal ([intake] source)";
+
 fn remedy(path: &str) -> &'static str {
     if path == journal::NAME {
         "start firebelld as root, or as a member of the group systemd-journal"
@@ -529,7 +533,8 @@ impl Reader {
                     }
                     Err(error) => {
                         if counters.set_readable(false) {
-                            tracing::warn!(intake = %self.info.name, %error, "the log file cannot be read; waiting until it can");
+                            let remedy = if error.kind() == io::ErrorKind::PermissionDenied { NEW_FILE } else { "" };
+                            tracing::warn!(intake = %self.info.name, %error, "the log file cannot be read; waiting until it can{remedy}");
                             self.handover.wake();
                         }
                         break;

@@ -92,6 +92,8 @@ fn plain(value: &OwnedVariant) -> Value {
         text.into()
     } else if let Ok(list) = Vec::<String>::try_from(value.clone()) {
         list.into()
+    } else if let Ok(list) = Vec::<u64>::try_from(value.clone()) {
+        list.into()
     } else {
         Value::Null
     }
@@ -105,6 +107,28 @@ fn document(answer: &Answer) -> Value {
         "last_day": { "incidents": answer.alerts.len(), "more": answer.more, "by_severity": [one, two, three, four, five] },
         "open": answer.open(),
     })
+}
+
+/// What became of the lines of intake number `number`; what is nothing is left out.
+fn of_intake(answer: &Answer, number: usize) -> String {
+    let count = |key: &str| answer.counters.get(key).and_then(|list| list.get(number)).and_then(Value::as_u64);
+    let mut parts =
+        vec![format!("{} lines", count("each_lines").unwrap_or(0)), format!("{} firewall records", count("each_packets").unwrap_or(0))];
+    for (key, what) in [
+        ("each_packets_copied", "told by another log too"),
+        ("each_packets_unverified", "by nobody vouched for"),
+        ("each_packets_other_prefix", "with another prefix"),
+        ("each_not_netfilter", "other lines"),
+        ("each_malformed", "that cannot be read"),
+        ("each_lost", "lost"),
+        ("each_too_long", "too long"),
+    ] {
+        parts.extend(count(key).filter(|count| *count > 0).map(|count| format!("{count} {what}")));
+    }
+    if count("each_readable") == Some(0) {
+        parts.push("cannot be read now".to_owned());
+    }
+    parts.join(", ")
 }
 
 fn text(answer: &Answer) -> String {
@@ -125,6 +149,9 @@ fn text(answer: &Answer) -> String {
         answer.number("packets_unverified"),
         lost
     );
+    for (number, intake) in intakes.iter().enumerate() {
+        let _ = writeln!(out, "           {intake}: {}", of_intake(answer, number));
+    }
     let _ = writeln!(
         out,
         "remembers  {} sources, {} of them with more than one contact; {} new ones today",
@@ -154,4 +181,28 @@ fn text(answer: &Answer) -> String {
     }
     let _ = writeln!(out, "\nSee one with firebell show ID; times are UTC, it is {} now", times::plain(times::now()));
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_intake_has_a_line_of_its_own_that_names_what_is_not_nothing() {
+        let numbers = [
+            ("each_lines", [9, 8]),
+            ("each_packets", [5, 1]),
+            ("each_packets_copied", [0, 4]),
+            ("each_lost", [2, 0]),
+            ("each_readable", [1, 0]),
+        ];
+        let mut counters: BTreeMap<String, Value> = numbers.map(|(key, list)| (key.to_owned(), value!(list))).into();
+        counters.insert("intakes".to_owned(), value!(["/dev/kmsg", "/var/log/ufw.log"]));
+        let shown = text(&Answer { counters, alerts: Vec::new(), more: false });
+        assert!(shown.contains("\n           /dev/kmsg: 9 lines, 5 firewall records, 2 lost\n"), "{shown}");
+        assert!(
+            shown.contains("\n           /var/log/ufw.log: 8 lines, 1 firewall records, 4 told by another log too, cannot be read now\n"),
+            "{shown}"
+        );
+    }
 }
