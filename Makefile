@@ -13,6 +13,9 @@ demo: ## the whole way in ten seconds: a scan into a private firewall, and its p
 check: ## the whole test suite
 	@tests/rigs/check
 
+vm-check: ## firebell on a booted Debian: journald, rsyslog, ufw, firewalld, reboots (root, some five minutes)
+	@tests/rigs/vm-check
+
 coverage: ## what is found and what is missed, judged anew: docs/COVERAGE.md and docs/COMPARISON.md
 	@tests/rigs/coverage --write
 
@@ -37,4 +40,4 @@ bench-observe: ## from lines to findings on one core, with everything on, beside
 bench-rules: ## what 10, 1,000 and 10,000 rules cost a packet
 	@cargo bench --quiet -p firebell-engine --bench signatures
 
-.PHONY: help run demo check coverage bench-latency bench-idle bench-analyze bench-intake bench-parse bench-observe bench-rules
+.PHONY: help run demo check vm-check coverage bench-latency bench-idle bench-analyze bench-intake bench-parse bench-observe bench-rules

@@ -157,6 +157,7 @@ fn every_script_of_the_rigs_explains_itself() -> Result<()> {
         "record-timings",
         "vm",
         "vm-guest",
+        "vm-check",
     ] {
         let said = run(script(name).arg("--help"))?;
         ensure!(said.contains("usage: "), "{name} --help: {said}");
