@@ -19,12 +19,25 @@ use std::{
 /// As many as the kernel follows (`MAXSYMLINKS`, path_resolution(7)).
 const MAX_LINKS: usize = 40;
 
+const MAX_TRIES: usize = 10;
+
 /// Opens a regular file for reading, not blocking. Nothing else is opened, not even for a moment: a device may do something then.
 ///
 /// # Errors
 /// What the system says; for a link in a folder that everybody may write to, and one that neither root nor the owner of the file has made; and
 /// for anything that is not a regular file.
 pub(super) fn open(path: &Path) -> io::Result<File> {
+    // A log is rotated while it is opened, and rarely twice.
+    for _ in 0..MAX_TRIES {
+        if let Some(file) = walk(path)? {
+            return Ok(file);
+        }
+    }
+    refused("it was replaced again and again while it was opened")
+}
+
+/// As [`open`]; nothing when another file has taken the place of the one that was looked at.
+fn walk(path: &Path) -> io::Result<Option<File>> {
     let mut folder = root()?;
     let mut rest: Vec<OsString> = names(path);
     let (mut makers, mut is_last_seen) = (Vec::new(), None);
@@ -63,7 +76,7 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = rustix::fs::openat(&folder, &name, flags, Mode::empty())?;
     let is_same = |now: Stat| (now.st_dev, now.st_ino) == (seen.st_dev, seen.st_ino);
-    if is_same(rustix::fs::fstat(&file)?) { Ok(file.into()) } else { refused("it was replaced while it was opened") }
+    Ok(is_same(rustix::fs::fstat(&file)?).then(|| file.into()))
 }
 
 fn root() -> io::Result<OwnedFd> {
@@ -77,7 +90,7 @@ fn names(path: &Path) -> Vec<OsString> {
 }
 
 /// No lack of rights: root has them all, and more of them would not help.
-fn refused(why: &str) -> io::Result<File> {
+fn refused<T>(why: &str) -> io::Result<T> {
     Err(io::Error::new(io::ErrorKind::InvalidInput, why))
 }
 
