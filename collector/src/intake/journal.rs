@@ -57,6 +57,9 @@ pub struct Journal {
     /// The machine's journal, to see whether we may read it.
     file: PathBuf,
     place: Place,
+    /// What earlier boots have left is read first. `journalctl --follow` shows nothing of them: it means `--boot` as well,
+    /// unless `--merge` is given, and that would let the journals of containers in (measured with systemd 252).
+    is_past: bool,
     stamps: Stamps,
     pause: Duration,
     line: Vec<u8>,
@@ -134,7 +137,17 @@ impl Journal {
     fn at(place: Place) -> Self {
         let stamps = Stamps { ours: boot_id(), last: None };
         let (program, file) = (PathBuf::new(), PathBuf::new());
-        Self { program, file, place, stamps, pause: PAUSE.0, line: Vec::new(), position: Vec::new(), buffer: vec![0; 64 << 10] }
+        Self {
+            program,
+            file,
+            place,
+            is_past: false,
+            stamps,
+            pause: PAUSE.0,
+            line: Vec::new(),
+            position: Vec::new(),
+            buffer: vec![0; 64 << 10],
+        }
     }
 
     /// Goes on where an earlier start has stopped. False: that is no place in the journal.
@@ -144,6 +157,7 @@ impl Journal {
             position::Place::Since(micros) => Place::Since(*micros),
             _ => return false,
         };
+        self.is_past = true;
         true
     }
 
@@ -161,7 +175,10 @@ impl Journal {
             io::Error::new(error.kind(), format!("{}: {error}; let firebelld be a member of its group", self.file.display()))
         })?;
         let mut command = Command::new(&self.program);
-        command.args(["--follow", "--quiet", "--system", "--no-tail", "--output=export", FIELDS]);
+        if !self.is_past {
+            command.args(["--follow", "--no-tail"]);
+        }
+        command.args(["--quiet", "--system", "--output=export", FIELDS]);
         match &self.place {
             Place::Boot => command.arg("--boot"),
             Place::Since(micros) => command.arg(format!("--since=@{}.{:06}", micros / 1_000_000, micros % 1_000_000)),
@@ -214,13 +231,17 @@ impl Journal {
         Looked::Full
     }
 
-    /// Why the child has ended, and how long to wait before another is started.
+    /// Why the child has ended, and how long to wait before another is started. Without a reason: it has read the past, as
+    /// it should.
     pub(super) fn ended(&mut self, mut running: Running) -> (String, Duration) {
         running.read_complaint();
         let mut why = firebell_shared::text::safe(running.complaint.trim_ascii(), MAX_COMPLAINT);
         // It knows the place no longer: the files were removed. Times it always knows.
         if let (Place::After(_, taken), true) = (&self.place, why.contains("cursor")) {
             self.place = Place::Since(taken.saturating_add(1));
+        }
+        if why.is_empty() && std::mem::take(&mut self.is_past) {
+            return (why, Duration::ZERO);
         }
         if why.is_empty() {
             why = match running.child.try_wait() {
@@ -605,6 +626,18 @@ mod tests {
         let mut last = Fake::new(&format!("#!/bin/sh\n{RECORDS} \"$*\"\n"));
         assert!(last.journal.resume(&before) && !last.journal.resume(&position::Place::Kmsg { boot: 1, seq: 1 }));
         assert_eq!(Journal::at(Place::Since(1_500_000)).place(), Some(position::Place::Since(1_500_000)));
+    }
+
+    #[test]
+    fn what_earlier_boots_have_left_is_read_before_this_one_is_followed() {
+        let mut later = Fake::new(&format!("#!/bin/sh\n{RECORDS} \"$*\"\n"));
+        assert!(later.journal.resume(&position::Place::Journal { cursor: b"s=1;i=4", taken: 1 }));
+        let (past, why) = later.run();
+        assert!(past[0].contains("--after-cursor=s=1;i=4 ") && !past[0].contains("--follow"), "{past:?}");
+        assert_eq!(why, "");
+        let (now, why) = later.run();
+        assert!(now[0].contains("--follow") && now[0].contains("--after-cursor=s=1;i=5 "), "{now:?}");
+        assert_ne!(why, "");
     }
 
     #[test]

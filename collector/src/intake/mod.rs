@@ -558,6 +558,9 @@ impl Reader {
                 },
                 Err(error) => (error.to_string(), journal.pause(Duration::ZERO)),
             };
+            if why.is_empty() {
+                continue;
+            }
             self.catch_up();
             if self.info.counters.set_readable(false) {
                 self.handover.wake();
