@@ -14,8 +14,9 @@ use tokio::sync::Notify;
 /// What may wait for the loop, in bytes. A kernel ring of 128 KiB holds some 550 records; this holds a
 /// burst of thirty such rings.
 pub const MAX_WAITING: usize = 4 << 20;
-/// A buffer that grew larger than this in a burst is given back when it is empty.
-const KEEP: usize = 64 << 10;
+/// A buffer that grew larger than this in a burst is given back when it is empty. A reader hands over when its batch takes 64 KiB
+/// and a bit, so less than that would be given back, and grown anew, for every batch.
+const KEEP: usize = 256 << 10;
 
 /// When a line happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
