@@ -1,0 +1,336 @@
+//! What the collector needs is missing, broken or too much: it goes on detecting, says what is wrong, and recovers.
+//!
+//! The full disk and somebody else's folder are in history.rs, kill -9 is in kill.rs.
+
+use anyhow::{Context, Result, ensure};
+use firebell_shared::{alert::Alert, client::CollectorProxy};
+use firebell_tests::{
+    bus::{Bus, collector_command, collector_user, folder_for_all, need_root, scan_lines, state_in, wait_until},
+    program::{Program, run},
+    rig::{CannotRun, Network, with_rigs},
+};
+use std::{
+    collections::HashMap,
+    fs,
+    io::{Read as _, Seek as _, SeekFrom, Write as _},
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    path::PathBuf,
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+const SECONDS: Duration = Duration::from_secs(20);
+/// Each source is an incident of its own.
+const EACH: &str = "[engine]\nincidents-per-minute = 1000\n[detect.roll-up]\nenabled = false\n[detect.decoys]\nenabled = false\n\
+                    [detect.distributed]\nenabled = false\n";
+/// Packets of the flood, each of which is a line of the kernel's.
+const FLOOD: u64 = 50_000;
+
+/// A log file, a folder for the history, and a bus.
+struct Stage {
+    bus: Bus,
+    folder: tempfile::TempDir,
+}
+
+impl Stage {
+    fn new() -> Result<Self> {
+        let stage = Self { bus: Bus::up(true)?, folder: folder_for_all()? };
+        fs::write(stage.log(), "")?;
+        Ok(stage)
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.path().join("kern.log")
+    }
+
+    fn state(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
+    fn command(&self, config: &str) -> Result<Command> {
+        let mut command = collector_command(config, &[])?;
+        state_in(self.folder.path(), &mut command)?;
+        command.env("DBUS_SYSTEM_BUS_ADDRESS", self.bus.address());
+        Ok(command)
+    }
+
+    /// The command, in a mount namespace that this script has prepared.
+    fn behind(&self, config: &str, script: &str) -> Result<Command> {
+        let plain = self.command(config)?;
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-euc", &format!("{script}\nexec \"$@\""), "sh"]).arg(plain.get_program()).args(plain.get_args());
+        for (name, value) in plain.get_envs() {
+            command.env(name, value.context("a variable without a value")?);
+        }
+        command.current_dir("/").stdin(Stdio::null());
+        Ok(command)
+    }
+
+    fn start(mut command: Command) -> Result<Program> {
+        let program = Program::start("firebelld", &mut command)?;
+        program.wait_for(SECONDS, |line| line.text.contains("ready"))?;
+        Ok(program)
+    }
+
+    fn follow(&self) -> Result<Program> {
+        Self::start(self.command(&self.file())?)
+    }
+
+    fn file(&self) -> String {
+        format!("[intake]\nsource = \"file\"\nfiles = [{:?}]\n{EACH}", self.log())
+    }
+
+    fn scan(&self, source: &str) -> Result<()> {
+        Ok(fs::File::options().append(true).open(self.log())?.write_all(scan_lines("DROP", source, 20).as_bytes())?)
+    }
+
+    fn wait_for(&self, source: &str) -> Result<()> {
+        wait_until(source, SECONDS, || Ok(self.alerts()?.iter().any(|alert| alert.source == source)))
+    }
+
+    fn alerts(&self) -> Result<Vec<Alert>> {
+        self.ask(async |proxy| {
+            let (alerts, ..) = proxy.list_alerts(0, 1000, HashMap::new()).await?;
+            alerts.into_iter().map(|alert| Ok(Alert::from_wire(alert)?)).collect()
+        })
+    }
+
+    fn health(&self) -> Result<(String, String)> {
+        self.ask(async |proxy| Ok(proxy.health().await?))
+    }
+
+    fn numbers<const N: usize>(&self, keys: [&str; N]) -> Result<[u64; N]> {
+        self.ask(async |proxy| {
+            let status = proxy.status().await?;
+            let mut numbers = [0; N];
+            for (number, key) in numbers.iter_mut().zip(keys) {
+                *number = u64::try_from(&**status.get(key).with_context(|| format!("no {key}"))?)?;
+            }
+            Ok(numbers)
+        })
+    }
+
+    fn ask<T>(&self, question: impl AsyncFnOnce(CollectorProxy<'static>) -> Result<T>) -> Result<T> {
+        tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+            let address = self.bus.address();
+            let connection = zbus::connection::Builder::address(address.as_str()).method_timeout(SECONDS).build().await?;
+            question(CollectorProxy::new(&connection).await?).await
+        })
+    }
+}
+
+/// Detects, and has nothing to complain about in its history.
+fn is_well(stage: &Stage, source: &str) -> Result<()> {
+    stage.scan(source)?;
+    stage.wait_for(source)?;
+    let (_, reason) = stage.health()?;
+    ensure!(!reason.contains("history"), "{reason}");
+    Ok(())
+}
+
+#[test]
+fn a_history_that_is_corrupt_is_moved_aside_and_said_and_a_new_one_begins() -> Result<()> {
+    with_rigs("a corrupt history", || {
+        let stage = Stage::new()?;
+        let collector = stage.follow()?;
+        is_well(&stage, "198.51.100.66")?;
+        collector.stop()?;
+        let database = stage.state().join("history.db");
+        let len = fs::metadata(&database)?.len();
+        let mut file = fs::File::options().write(true).open(&database)?;
+        file.write_all(&vec![0xa5; usize::try_from(len)?])?;
+        drop(file);
+        for suffix in ["-wal", "-shm"] {
+            let _none = fs::remove_file(stage.state().join(format!("history.db{suffix}")));
+        }
+
+        let collector = stage.follow()?;
+        collector
+            .wait_for(SECONDS, |line| line.text.contains("history that was there is now") && line.text.contains("a new one begins"))?;
+        is_well(&stage, "198.51.100.67")?;
+        ensure!(fs::read_dir(stage.state())?.count() > 1, "the old one is gone");
+        // It is no crash loop: the next start finds the new one.
+        collector.stop()?;
+        let collector = stage.follow()?;
+        stage.wait_for("198.51.100.67")?;
+        ensure!(!collector.lines().iter().any(|line| line.text.contains("a new one begins")), "{:?}", collector.lines());
+        Ok(())
+    })
+}
+
+#[test]
+fn a_history_of_a_newer_version_is_moved_aside_and_said_and_a_new_one_begins() -> Result<()> {
+    with_rigs("a history of a newer version", || {
+        if run(Command::new("sqlite3").arg("--version")).is_err() {
+            return Err(CannotRun("no sqlite3 (Debian: sqlite3)".to_owned()).into());
+        }
+        let stage = Stage::new()?;
+        stage.follow()?.stop()?;
+        run(Command::new("sqlite3").arg(stage.state().join("history.db")).arg("PRAGMA user_version = 99"))?;
+        let collector = stage.follow()?;
+        collector
+            .wait_for(SECONDS, |line| line.text.contains("history that was there is now") && line.text.contains("a new one begins"))?;
+        is_well(&stage, "198.51.100.66")
+    })
+}
+
+#[test]
+fn with_a_state_folder_that_cannot_be_written_detection_goes_on_and_it_is_written_when_it_can() -> Result<()> {
+    with_rigs("a read-only state folder", || {
+        need_root()?;
+        let stage = Stage::new()?;
+        fs::create_dir(stage.state())?;
+        let state = stage.state().display().to_string();
+        let script = format!("mount -t tmpfs -o ro,mode=700,uid=$(id -u {}) none {state}", collector_user()?);
+        let collector = Stage::start(stage.behind(&stage.file(), &script)?)?;
+        collector.wait_for(SECONDS, |line| line.text.contains("alerts are told and kept in memory"))?;
+        stage.scan("198.51.100.66")?;
+        stage.wait_for("198.51.100.66")?;
+        let (health, reason) = stage.health()?;
+        ensure!(health == "degraded" && reason.contains("history cannot be written"), "{health}: {reason}");
+        let inside = format!("--mount=/proc/{}/ns/mnt", collector.pid());
+        run(Command::new("nsenter").arg(inside).args(["--", "mount", "-o", "remount,rw", &state]))?;
+        wait_until("the history is written", 3 * SECONDS, || Ok(!stage.health()?.1.contains("history cannot be written")))?;
+        let [waiting] = stage.numbers(["history_waiting"])?;
+        ensure!(waiting == 0, "{waiting} incidents still wait");
+        Ok(())
+    })
+}
+
+#[test]
+fn a_log_that_may_not_be_read_any_more_is_said_once_and_read_to_the_last_line_when_it_may() -> Result<()> {
+    with_rigs("an unreadable log", || {
+        need_root()?;
+        let stage = Stage::new()?;
+        let collector = stage.follow()?;
+        is_well(&stage, "198.51.100.66")?;
+        // As a logrotate does that creates the new file for root alone.
+        fs::rename(stage.log(), stage.folder.path().join("kern.log.1"))?;
+        fs::write(stage.folder.path().join("new"), scan_lines("DROP", "198.51.100.67", 20))?;
+        fs::set_permissions(stage.folder.path().join("new"), fs::Permissions::from_mode(0o600))?;
+        fs::rename(stage.folder.path().join("new"), stage.log())?;
+        collector.wait_for(SECONDS, |line| line.text.contains("the log file cannot be read; waiting until it can"))?;
+        stage.scan("198.51.100.67")?;
+        fs::set_permissions(stage.log(), fs::Permissions::from_mode(0o644))?;
+        stage.wait_for("198.51.100.67")?;
+        let [lines] = stage.numbers(["lines"])?;
+        ensure!(lines == 60, "{lines} lines");
+        let said = collector.lines().iter().filter(|line| line.text.contains("cannot be read")).count();
+        ensure!(said == 1, "said {said} times");
+        Ok(())
+    })
+}
+
+#[test]
+fn without_journalctl_a_collector_of_the_journal_says_what_is_missing() -> Result<()> {
+    with_rigs("no journalctl", || {
+        need_root()?;
+        let stage = Stage::new()?;
+        let script = "mount -t tmpfs none /var/log; mkdir -p /var/log/journal/$(cat /etc/machine-id); touch /var/log/journal/$(cat /etc/machine-id)/system.journal
+            chgrp adm /var/log/journal/*/*; chmod 640 /var/log/journal/*/*";
+        let journalctl = stage.folder.path().join("journalctl");
+        let config = format!("[intake]\nsource = \"journal\"\njournalctl = {journalctl:?}\n");
+        let output = stage.behind(&config, script)?.output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.code() == Some(1) && said.contains("No such file or directory"), "{output:?}");
+
+        // It goes away and comes back while we run.
+        let stream = stage.folder.path().join("stream");
+        fs::write(&stream, "")?;
+        let pid = stage.folder.path().join("pid");
+        fs::write(&pid, "")?;
+        fs::set_permissions(&pid, fs::Permissions::from_mode(0o666))?;
+        let install = || -> Result<()> {
+            fs::write(&journalctl, format!("#!/bin/sh\necho $$ >{}\nexec tail -q -c +1 -f {}\n", pid.display(), stream.display()))?;
+            Ok(fs::set_permissions(&journalctl, fs::Permissions::from_mode(0o755))?)
+        };
+        install()?;
+        let collector = Stage::start(stage.behind(&config, script)?)?;
+        wait_until("it is started", SECONDS, || Ok(fs::read_to_string(&pid)?.ends_with('\n')))?;
+        let child = fs::read_to_string(&pid)?;
+        fs::remove_file(&journalctl)?;
+        run(Command::new("kill").arg(child.trim()))?;
+        collector.wait_for(SECONDS, |line| line.text.contains("journalctl has ended; it is started again until it stays"))?;
+        install()?;
+        let mut records = String::new();
+        for line in scan_lines("DROP", "198.51.100.66", 20).lines() {
+            let text = line.split_once(';').context("no text")?.1;
+            records +=
+                &format!("__REALTIME_TIMESTAMP={}\n_TRANSPORT=kernel\nPRIORITY=4\nSYSLOG_FACILITY=0\nMESSAGE={text}\n\n", now_micros()?);
+        }
+        fs::File::options().append(true).open(&stream)?.write_all(records.as_bytes())?;
+        stage.wait_for("198.51.100.66")?;
+        wait_until("its restart is counted", SECONDS, || Ok(stage.numbers(["intake_restarts"])?[0] > 0))
+    })
+}
+
+fn now_micros() -> Result<u128> {
+    Ok(std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_micros())
+}
+
+#[test]
+fn in_a_flood_of_the_kernel_log_read_and_lost_are_what_the_kernel_has_numbered() -> Result<()> {
+    with_rigs("a flood of the kernel log", || {
+        need_root()?;
+        let prefix = format!("FBG{} ", std::process::id());
+        let (stage, network) = (Stage::new()?, Network::up(&prefix, &[])?);
+        let collector = Stage::start(stage.command("[intake]\nsource = \"kmsg\"\n")?)?;
+        let mut kmsg = fs::File::options().read(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed()).open("/dev/kmsg")?;
+        // Lines that are read or lost, and the number of the newest record, at one moment.
+        let mut level = || -> Result<(u64, u64)> {
+            let mut both = None;
+            wait_until("the kernel log is quiet", 3 * SECONDS, || {
+                let before = newest(&mut kmsg)?;
+                let [lines, lost] = stage.numbers(["lines", "lines_lost"])?;
+                std::thread::sleep(Duration::from_millis(200));
+                let again: u64 = stage.numbers(["lines", "lines_lost"])?.iter().sum();
+                both = Some((lines + lost, before));
+                Ok(lines + lost == again && newest(&mut kmsg)? == before)
+            })?;
+            both.context("it was asked")
+        };
+        let (counted, newest) = level()?;
+        let [before, lost_before] = stage.numbers(["lines", "lines_lost"])?;
+        let flood = "import os, socket, sys\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\nfor n in range(int(sys.argv[2])):\n    s.sendto(b'x', (sys.argv[1], 1 + n % 60000))\n";
+        run(network.attacker()?.args(["python3", "-I", "-c", flood, network.value("RIG_VICTIM4")?, &FLOOD.to_string()]))?;
+        let (counted_after, newest_after) = level()?;
+        let [lines, lost] = stage.numbers(["lines", "lines_lost"])?;
+        let pid = collector.pid();
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+        // utime and stime, the 12th and 13th behind the name (proc(5)); a hundredth of a second each.
+        let ticks: u64 =
+            stat.rsplit_once(')').context("no name")?.1.split_whitespace().skip(11).take(2).filter_map(|one| one.parse::<u64>().ok()).sum();
+        let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let rss = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default().trim();
+        writeln!(
+            std::io::stderr(),
+            "kmsg flood: {} records, {} read, {} lost, {} ms of processor time since its start, {rss} at most",
+            newest_after - newest,
+            lines - before,
+            lost - lost_before,
+            ticks * 10
+        )?;
+        ensure!(newest_after - newest >= FLOOD, "only {} records", newest_after - newest);
+        ensure!(counted_after - counted == newest_after - newest, "{} counted of {}", counted_after - counted, newest_after - newest);
+        Ok(())
+    })
+}
+
+/// The number of the newest record in the kernel's log.
+fn newest(kmsg: &mut fs::File) -> Result<u64> {
+    // To the end of what is there, and one record back by reading from the last clear or the beginning.
+    kmsg.seek(SeekFrom::Start(0))?;
+    let (mut buffer, mut last) = (vec![0; 16 << 10], None);
+    loop {
+        match kmsg.read(&mut buffer) {
+            Ok(len) => {
+                let text = String::from_utf8_lossy(buffer.get(..len).unwrap_or_default());
+                last = text.split(',').nth(1).and_then(|number| number.parse().ok()).or(last);
+            }
+            // Overwritten while we read.
+            Err(error) if error.raw_os_error() == Some(rustix::io::Errno::PIPE.raw_os_error()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return last.context("the kernel log is empty"),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
