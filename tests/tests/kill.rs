@@ -98,7 +98,11 @@ impl Stage {
             let told = packets(&self.alerts(0)?);
             Ok(told.len() >= SCANNERS && told.values().all(|(packets, _)| *packets == PORTS as u64))
         })
-        .with_context(|| format!("{:?}", packets(&self.alerts(0).unwrap_or_default())))
+        .with_context(|| {
+            let alerts = self.alerts(0).unwrap_or_default();
+            let wrong: Vec<_> = alerts.iter().filter(|alert| alert.details.packets != PORTS as u64).collect();
+            format!("{} incidents, and of these not all is told: {wrong:#?}", alerts.len())
+        })
     }
 }
 
