@@ -13,7 +13,7 @@ use firebell_collector::{
     lists::Files,
     privilege::{self, DropError, Unprivileged},
     rules,
-    store::{self, Bounds, Checkpoint, Desk, Found, Store},
+    store::{self, Bounds, Checkpoint, Desk, Found, Store, attempts::Attempts},
     watch::{Recorded, Watch},
 };
 use firebell_engine::{replay::ReplayClock, tick::Tick};
@@ -229,7 +229,7 @@ async fn watch(token: Unprivileged, start: Start<'_>) -> anyhow::Result<()> {
     let (key, id) = random.split_at(16);
     let history_id = id.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
     let (bounds, in_memory) = bounds(config, !is_replay);
-    let mut found = state.map(|folder| Found::open(&folder, bounds, history_id.clone()));
+    let mut found = state.as_ref().map(|folder| Found::open(folder, bounds, history_id.clone()));
     let (history, history_id) = match &found {
         Some(found) => {
             let history = History::resume(in_memory, found.newest.clone(), found.has_older, found.numbers.last_seq);
@@ -270,7 +270,12 @@ async fn watch(token: Unprivileged, start: Start<'_>) -> anyhow::Result<()> {
         }
     };
     let serving = tokio::spawn(bus::serve(token, Arc::clone(&board), outbox, ready));
-    let place = Place::begin(readers.positions.clone(), saved.starts, saved.attempts);
+    let mut place = Place::begin(readers.positions.clone(), saved.starts);
+    if place.is_slow()
+        && let Some(folder) = &state
+    {
+        place.mark(folder);
+    }
     let config = config.clone();
     let mut reading =
         Loop { config, file, watch, board, store, questions, hangup, clock, readers, place, alerts: Vec::new(), is_replay, health: None };
@@ -315,6 +320,8 @@ struct Place {
     pause: Duration,
     /// Until then lines are written down one by one, since one of them may be our end.
     slow_until: Option<Instant>,
+    /// The lines that are written down one by one are marked here while they are taken.
+    attempts: Option<Attempts>,
     /// Intakes whose next line was our end before.
     skip: [bool; MAX_INTAKES],
     /// Everything was read that was there before the start. Until then time is that of the lines.
@@ -400,9 +407,7 @@ impl Loop {
             if self.place.is_to_skip(line.0) {
                 self.watch.skip(line.0);
             } else if is_slow {
-                self.attempt(false).await;
-                self.watch.line(line, lines.clone(), now);
-                self.attempt(true).await;
+                self.place.attempt(|| self.watch.line(line, lines.clone(), now));
             } else {
                 self.watch.line(line, lines.clone(), now);
             }
@@ -419,12 +424,6 @@ impl Loop {
         }
         self.place.go_on(batch, &mut last);
         self.publish();
-    }
-
-    async fn attempt(&self, is_over: bool) {
-        if let Some(store) = &self.store {
-            store.attempt(is_over).await;
-        }
     }
 
     /// Waits until the line at hand is on the disk, or the disk is too slow.
@@ -487,16 +486,43 @@ impl Loop {
 
 impl Place {
     /// `starts` from the same checkpoint, this one included. From the second on, lines are taken in one by one, so that the checkpoint
-    /// moves up to the one that ends us. When two `attempts` at that have ended us, it is left out.
-    fn begin(positions: Vec<Vec<u8>>, starts: u32, attempts: u32) -> Self {
-        let is_skipping = attempts >= 2;
-        if is_skipping {
-            warn!(attempts, "the starts before this one ended where they began to read: the next line is left out");
-        }
+    /// moves up to the one that ends us.
+    fn begin(positions: Vec<Vec<u8>>, starts: u32) -> Self {
         let slow_until = (starts >= 2).then(|| Instant::now() + SLOW);
-        let (skip, pause) = ([is_skipping; MAX_INTAKES], Duration::ZERO);
         // A first start keeps where it began; another one writes nothing before it has got on.
-        Self { positions, is_written: starts > 0, written: None, pause, slow_until, skip, is_current: false }
+        Self {
+            positions,
+            is_written: starts > 0,
+            written: None,
+            pause: Duration::ZERO,
+            slow_until,
+            attempts: None,
+            skip: [false; MAX_INTAKES],
+            is_current: false,
+        }
+    }
+
+    /// Marks in `folder` which line is being taken. The next one is left out when two attempts at it have ended us.
+    fn mark(&mut self, folder: &Path) {
+        match Attempts::open(folder) {
+            Ok(attempts) => {
+                let before = attempts.at(&self.positions);
+                if before >= 2 {
+                    warn!(attempts = before, "the starts before this one ended where they began to read: the next line is left out");
+                    self.skip = [true; MAX_INTAKES];
+                }
+                self.attempts = Some(attempts);
+            }
+            Err(error) => warn!(%error, "a line that ends us again and again will not be left out"),
+        }
+    }
+
+    /// Takes a line that may be our end.
+    fn attempt(&mut self, take: impl FnOnce()) {
+        // A mark that cannot be made is no reason not to take the line.
+        let _ = self.attempts.as_mut().map(|attempts| attempts.begin(&self.positions));
+        take();
+        let _ = self.attempts.as_mut().map(Attempts::end);
     }
 
     /// The lines of `last` are taken in.

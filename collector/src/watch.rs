@@ -920,7 +920,7 @@ mod tests {
 
     fn saved(watch: &Watch, told: Vec<Told>) -> Saved {
         let (counters, engine, last_seq) = watch.save();
-        Saved { checkpoint: Checkpoint { counters, engine, last_seq, ..Checkpoint::default() }, starts: 1, attempts: 0, told }
+        Saved { checkpoint: Checkpoint { counters, engine, last_seq, ..Checkpoint::default() }, starts: 1, told }
     }
 
     fn told_as(id: u64, revision: u32, source: &str, packets: u64) -> Told {

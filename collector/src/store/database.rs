@@ -71,8 +71,7 @@ const SCHEMA: [&str; 3] = [
         counters BLOB NOT NULL,
         engine BLOB NOT NULL,
         last_seq INTEGER NOT NULL,
-        starts INTEGER NOT NULL,
-        attempts INTEGER NOT NULL
+        starts INTEGER NOT NULL
     ) STRICT;
 ",
 ];
@@ -169,8 +168,6 @@ pub struct Saved {
     pub checkpoint: Checkpoint,
     /// How many starts began with it, this one included: those before have ended without another one.
     pub starts: u32,
-    /// How many of them ended while they took the line behind it.
-    pub attempts: u32,
     /// Incidents of which something was told since: the lines that say so are read again.
     pub told: Vec<Told>,
 }
@@ -295,13 +292,13 @@ impl Database {
     pub fn start(&mut self) -> Result<Saved, StoreError> {
         let positions = self.positions()?;
         let sql = "UPDATE checkpoint SET starts = min(starts, ?1) + 1 RETURNING counters,
-                   CASE WHEN length(engine) <= ?2 THEN engine ELSE x'' END, last_seq, starts, attempts";
+                   CASE WHEN length(engine) <= ?2 THEN engine ELSE x'' END, last_seq, starts";
         let row = self.connection.query_row(sql, [MAX_STARTS, MAX_SNAPSHOT].map(signed), |row| {
             let (counters, engine, last_seq) = (row.get(0)?, row.get(1)?, unsigned(row, 2)?);
             let checkpoint = Checkpoint { counters, engine, last_seq, ..Checkpoint::default() };
-            Ok((checkpoint, (row.get(3)?, row.get(4)?)))
+            Ok((checkpoint, row.get(3)?))
         });
-        let (checkpoint, (starts, attempts)) = row.optional()?.unwrap_or_default();
+        let (checkpoint, starts) = row.optional()?.unwrap_or_default();
         let mut select = self.connection.prepare("SELECT id, revision, source, details ->> 'packets', details ->> 'phase' = 'closed' FROM alerts WHERE seq > ?1 ORDER BY seq DESC LIMIT ?2")?;
         let told = select.query_map([signed(checkpoint.last_seq), signed(MAX_TOLD)], |row| {
             Ok(Told {
@@ -313,21 +310,7 @@ impl Database {
             })
         })?;
         let told = if starts > 0 { told.collect::<Result<_, _>>()? } else { Vec::new() };
-        Ok(Saved { checkpoint: Checkpoint { positions, ..checkpoint }, starts, attempts, told })
-    }
-
-    /// Notes that the line behind the checkpoint is being taken, or that this is over. For the next start of the program, not of the
-    /// machine: it waits for no disk.
-    ///
-    /// # Errors
-    /// [`StoreError`]
-    pub fn attempt(&mut self, is_over: bool) -> Result<(), StoreError> {
-        self.connection.pragma_update(None, "synchronous", "OFF")?;
-        let sql = "UPDATE checkpoint SET attempts = CASE WHEN ?1 THEN 0 ELSE min(attempts, ?2) + 1 END";
-        let done = self.connection.execute(sql, params![is_over, signed(MAX_STARTS)]);
-        self.connection.pragma_update(None, "synchronous", "FULL")?;
-        done?;
-        Ok(())
+        Ok(Saved { checkpoint: Checkpoint { positions, ..checkpoint }, starts, told })
     }
 
     fn positions(&self) -> Result<Positions, StoreError> {
@@ -365,7 +348,7 @@ impl Database {
         transaction.execute("UPDATE state SET last_id = ?1, last_seq = ?2", [signed(last_id), signed(last_seq)])?;
         if let Some(Checkpoint { positions, counters, engine, last_seq, is_slow }) = checkpoint {
             transaction.execute(
-                "INSERT OR REPLACE INTO checkpoint (one, counters, engine, last_seq, starts, attempts) VALUES (1, ?1, ?2, ?3, ?4, 0)",
+                "INSERT OR REPLACE INTO checkpoint (one, counters, engine, last_seq, starts) VALUES (1, ?1, ?2, ?3, ?4)",
                 params![counters, engine, signed(*last_seq), is_slow],
             )?;
             // Those of intakes that are not read any more would lead far back when they are read again.

@@ -4,6 +4,7 @@
 //! in one transaction, and tells them then. What cannot be written, or not within [`PATIENCE`], is told all the same, kept
 //! in memory within bounds, and written when the disk is well again.
 
+pub mod attempts;
 mod database;
 pub mod folder;
 
@@ -171,13 +172,6 @@ pub enum Question {
         /// The answer; nothing when the disk does not give one.
         answer: oneshot::Sender<Option<Page>>,
     },
-    /// The line behind the checkpoint is being taken, or that is over.
-    Attempt {
-        /// It is.
-        is_over: bool,
-        /// Noted, or not.
-        answer: oneshot::Sender<()>,
-    },
     /// The newest revision of an incident.
     Get {
         /// Its number.
@@ -286,15 +280,6 @@ impl Store {
             inbox.checkpoint = checkpoint;
         }
         self.desk.changed.notify_one();
-    }
-
-    /// Notes that the line behind the checkpoint is being taken, or that this is over.
-    pub async fn attempt(&self, is_over: bool) {
-        let (answer, noted) = oneshot::channel();
-        if self.desk.ask(Question::Attempt { is_over, answer }) {
-            // A disk that hangs is not waited for; then the next start knows less.
-            let _ = tokio::time::timeout(PATIENCE, noted).await;
-        }
     }
 
     /// Is the last checkpoint on the disk, so that there may be another one?
@@ -521,10 +506,6 @@ impl Writer {
             Question::List { after_seq, last_seq, limit, filter, answer } => {
                 let page = self.database.as_ref().map(|database| database.list(after_seq, last_seq, limit, &filter));
                 let _ = answer.send(page.transpose().map_err(failed).ok().flatten());
-            }
-            Question::Attempt { is_over, answer } => {
-                let _ = self.database.as_mut().map(|database| database.attempt(is_over)).transpose().map_err(failed);
-                let _ = answer.send(());
             }
             Question::Get { id, answer } => {
                 let alert = self.database.as_ref().map(|database| database.get(id));
