@@ -1,5 +1,6 @@
 //! Is what we say worth anything? The state on the bus, and its reason.
 
+use crate::intake::Netns;
 use firebell_engine::tick::Tick;
 use std::{fmt, time::Duration};
 
@@ -52,8 +53,8 @@ pub struct Facts {
     pub is_history_failing: bool,
     /// An intake vouches for its lines.
     pub is_vouched: bool,
-    /// `net.netfilter.nf_log_all_netns` takes that away from the kernel log.
-    pub all_netns: bool,
+    /// Whose lines the kernel log holds: those of other network namespaces take that away from it.
+    pub netns: Netns,
 }
 
 /// Judges the facts at `now`. Second: when to judge again if nothing changes before.
@@ -75,8 +76,13 @@ pub fn judge(facts: &Facts, now: Tick) -> (Health, Option<Tick>) {
         degraded("the history cannot be written, so alerts will be forgotten at a restart; see the journal of firebelld")
     } else if facts.is_vouched {
         Health::default()
-    } else if facts.all_netns {
+    } else if facts.netns == Netns::All {
         degraded("net.netfilter.nf_log_all_netns is 1, so any user can write firewall lines; set it to 0")
+    } else if facts.netns == Netns::Hidden {
+        degraded(
+            "net.netfilter.nf_log_all_netns cannot be seen from this network namespace, so any user may be able to write firewall lines; \
+             start firebelld outside of it, or name the firewall's prefixes in [intake] vouched-prefixes",
+        )
     } else {
         degraded("any user can write to the log that is read; let firebelld read /dev/kmsg")
     };
@@ -132,9 +138,11 @@ mod tests {
 
     #[test]
     fn lines_that_nobody_vouches_for_are_half_the_truth() {
-        let (health, _) = judge(&Facts { all_netns: true, ..Facts::default() }, NOW);
-        assert_eq!(health.state, State::Degraded);
-        assert!(health.reason.contains("nf_log_all_netns"));
+        for netns in [Netns::All, Netns::Hidden] {
+            let (health, _) = judge(&Facts { netns, ..Facts::default() }, NOW);
+            assert_eq!(health.state, State::Degraded);
+            assert!(health.reason.contains("nf_log_all_netns"));
+        }
         assert!(judge(&Facts::default(), NOW).0.reason.contains("/dev/kmsg"));
     }
 }

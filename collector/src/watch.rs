@@ -6,7 +6,7 @@ use crate::{
     convert,
     copies::{Copies, Met, WAIT},
     health::{self, Facts, Health},
-    intake::{AllNetns, Counters, Info, Numbered, Time},
+    intake::{AllNetns, Counters, Info, Netns, Numbered, Time},
     lists::{Complaint, Files},
     losses::{Losses, Numbers},
     rules::Loaded,
@@ -371,7 +371,7 @@ impl Watch {
     /// program writes to `/dev/kmsg` gets another one (`devkmsg_write()` in Linux kernel/printk/printk.c).
     fn is_kernels(&mut self, priority: Option<u32>, prefix: &[u8], at: Tick) -> bool {
         priority.is_some_and(|priority| priority >> 3 == 0)
-            && (self.all_netns.is_on(at) != Some(true) || self.vouched_prefixes.iter().any(|vouched| vouched.is(prefix)))
+            && (self.all_netns.holds(at) == Netns::Own || self.vouched_prefixes.iter().any(|vouched| vouched.is(prefix)))
     }
 
     /// Tells the engine what the intakes have lost since it was last told: its verdicts rest on an incomplete log.
@@ -507,14 +507,15 @@ impl Watch {
         self.unreadable_since = if is_readable { None } else { self.unreadable_since.or(Some(now)) };
         let is_whole = self.intakes.iter().all(|intake| intake.counters.is_readable());
         self.partly_since = if is_whole { None } else { self.partly_since.or(Some(now)) };
-        let all_netns = self.vouched_prefixes.is_empty() && self.all_netns.is_on(now) == Some(true);
+        let netns = if self.vouched_prefixes.is_empty() { self.all_netns.holds(now) } else { Netns::Own };
+        let is_doubted = |intake: &Info| intake.is_kmsg && netns != Netns::Own;
         let facts = Facts {
             unreadable_since: self.unreadable_since,
             partly_since: self.partly_since,
             last_loss: self.intakes.iter().filter_map(|intake| intake.counters.last_loss()).max(),
             is_history_failing,
-            is_vouched: self.intakes.iter().any(|intake| intake.vouches && !(intake.is_kmsg && all_netns)),
-            all_netns: all_netns && self.intakes.iter().any(|intake| intake.is_kmsg),
+            is_vouched: self.intakes.iter().any(|intake| intake.vouches && !is_doubted(intake)),
+            netns: if self.intakes.iter().any(|intake| is_doubted(intake)) { netns } else { Netns::Own },
         };
         health::judge(&facts, now)
     }

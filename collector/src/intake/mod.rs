@@ -30,7 +30,7 @@ use std::{
     io::{self, Read as _},
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd},
-        unix::fs::MetadataExt,
+        unix::fs::{FileExt as _, MetadataExt},
     },
     path::{Path, PathBuf},
     sync::{
@@ -664,9 +664,22 @@ impl Reader {
 /// Looked at when lines arrive and a minute has passed since; never by a timer.
 #[derive(Debug, Default)]
 pub struct AllNetns {
+    path: PathBuf,
     file: Option<File>,
-    value: Option<bool>,
+    holds: Netns,
     checked: Option<Tick>,
+}
+
+/// Whose firewall lines the kernel log holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Netns {
+    /// Those of the machine's own network alone, or there were none yet.
+    #[default]
+    Own,
+    /// Those of every network namespace, and any user may make one.
+    All,
+    /// We are in a network namespace ourselves, and cannot tell.
+    Hidden,
 }
 
 impl AllNetns {
@@ -682,25 +695,34 @@ impl AllNetns {
     }
 
     pub(crate) fn open_at(path: &Path) -> Self {
-        Self { file: File::open(path).ok(), value: None, checked: None }
+        Self { path: path.to_owned(), file: File::open(path).ok(), holds: Netns::Own, checked: None }
     }
 
-    /// Is it on? `None`: there is no such setting, i.e. nothing has been logged or the kernel has no namespaces.
-    pub fn is_on(&mut self, now: Tick) -> Option<bool> {
+    /// Whose lines there may be, as of a minute ago at most.
+    pub fn holds(&mut self, now: Tick) -> Netns {
         if self.checked.is_none_or(|checked| now.since(checked) >= Self::HOLDS) {
             self.checked = Some(now);
-            if self.file.is_none() {
-                // It appears with the module nf_log_syslog.
-                self.file = File::open(Self::PATH).ok();
-            }
-            self.value = self.file.as_ref().and_then(|file| {
-                use std::os::unix::fs::FileExt as _;
-                let mut text = [0; 16];
-                let len = file.read_at(&mut text, 0).ok()?;
-                Some(!matches!(text.get(..len), Some(b"0\n" | b"0")))
-            });
+            self.holds = self.look();
         }
-        self.value
+        self.holds
+    }
+
+    fn look(&mut self) -> Netns {
+        if self.file.is_none() {
+            // It appears with the kernel's module nf_log.
+            self.file = File::open(&self.path).ok();
+        }
+        let Some(file) = &self.file else {
+            // The setting is there for the first network namespace alone, and the folder beside it for each
+            // (`netfilter_log_sysctl_init()` in Linux net/netfilter/nf_log.c).
+            return if self.path.with_file_name("nf_log").exists() { Netns::Hidden } else { Netns::Own };
+        };
+        let mut text = [0; 16];
+        match file.read_at(&mut text, 0) {
+            Ok(len) if matches!(text.get(..len), Some(b"0\n" | b"0")) => Netns::Own,
+            Ok(_) => Netns::All,
+            Err(_) => Netns::Hidden,
+        }
     }
 }
 
@@ -715,10 +737,21 @@ mod tests {
         let path = dir.path().join("nf_log_all_netns");
         fs::write(&path, "0\n").unwrap();
         let mut setting = AllNetns::open_at(&path);
-        assert_eq!(setting.is_on(Tick::from_secs(10)), Some(false));
+        assert_eq!(setting.holds(Tick::from_secs(10)), Netns::Own);
         fs::write(&path, "1\n").unwrap();
-        assert_eq!(setting.is_on(Tick::from_secs(69)), Some(false));
-        assert_eq!(setting.is_on(Tick::from_secs(70)), Some(true));
+        assert_eq!(setting.holds(Tick::from_secs(69)), Netns::Own);
+        assert_eq!(setting.holds(Tick::from_secs(70)), Netns::All);
+    }
+
+    #[test]
+    fn in_a_network_namespace_the_setting_is_hidden() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut setting = AllNetns::open_at(&dir.path().join("nf_log_all_netns"));
+        assert_eq!(setting.holds(Tick::from_secs(10)), Netns::Own, "nothing was logged since the machine started");
+        fs::create_dir(dir.path().join("nf_log")).unwrap();
+        assert_eq!(setting.holds(Tick::from_secs(70)), Netns::Hidden);
+        fs::write(dir.path().join("nf_log_all_netns"), "0\n").unwrap();
+        assert_eq!(setting.holds(Tick::from_secs(130)), Netns::Own);
     }
 
     #[test]
