@@ -181,8 +181,10 @@ fn line(source: &str, port: u16) -> String {
 }
 
 /// One record. The file is opened for each: the kernel takes ten in five seconds from one opening (`printk.devkmsg=ratelimit`).
+/// One write is one record. Without its newline nobody would see it before the next one (`vprintk_store()` in Linux
+/// kernel/printk/printk.c).
 fn write_to_kmsg(text: &str) -> Result<()> {
-    Ok(fs::File::options().write(true).open("/dev/kmsg")?.write_all(text.as_bytes())?)
+    Ok(fs::File::options().write(true).open("/dev/kmsg")?.write_all(format!("{text}\n").as_bytes())?)
 }
 
 /// Keeps test networks, which change the setting, from coming up until this is dropped; waits until none is there.

@@ -115,7 +115,7 @@ fn the_collector_is_poor_on_the_live_kernel_log_and_believes_no_program_in_it() 
         for line in scan_lines(&prefix, "198.51.100.66", 20).lines() {
             let text = line.split_once(';').context("no text")?.1;
             // One write is one record.
-            fs::File::options().write(true).open("/dev/kmsg")?.write_all(format!("<4>{text}").as_bytes())?;
+            fs::File::options().write(true).open("/dev/kmsg")?.write_all(format!("<4>{text}\n").as_bytes())?;
         }
         wait_until("an alert", SECONDS, || Ok(list(&bus)?.contains("198.51.100.66")))?;
         let alerts = list(&bus)?;
@@ -146,7 +146,7 @@ fn records_that_the_kernel_overwrote_before_we_came_are_counted_and_said() -> Re
             rustix::process::kill_process(pid, rustix::process::Signal::STOP)?;
             for number in 0..count {
                 // Opened for each: the kernel takes ten records in five seconds from one opening (`printk.devkmsg=ratelimit`).
-                let text = format!("<7>firebell test of lost records {number} {filler}");
+                let text = format!("<7>firebell test of lost records {number} {filler}\n");
                 fs::File::options().write(true).open("/dev/kmsg")?.write_all(text.as_bytes())?;
                 if number % 8 == 7 {
                     // Slowly enough for other readers.
