@@ -249,7 +249,7 @@ fn a_burst_beyond_every_queue_is_caught_up_with() -> Result<()> {
         }
         until(SOON, || (collector.acknowledged() == 1000).then_some(())).context("not everything was heard of")?;
         ensure!(collector.held_back() > 0, "the burst was no burst");
-        until(Duration::from_secs(15), || server.screen().iter().any(|popup| popup.summary == "995 more firewall incidents").then_some(()))
+        until(Duration::from_secs(60), || server.screen().iter().any(|popup| popup.summary == "995 more firewall incidents").then_some(()))
             .with_context(|| format!("{:#?}", server.screen()))?;
         ensure!(server.screen().len() == 6, "{:#?}", server.screen());
         Ok(())
