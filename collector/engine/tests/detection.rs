@@ -236,6 +236,19 @@ fn a_sweep_is_named_at_the_seventh_address() {
 }
 
 #[test]
+fn what_else_a_sweeper_asks_hides_no_sweep_whenever_it_comes() {
+    let sweep: Vec<(u8, u16)> = vec![(10, 445), (11, 445), (12, 445), (13, 445), (14, 445), (15, 22), (16, 80)];
+    let more = vec![(17, 1001), (17, 1002), (17, 1003)];
+    for asked in [[sweep.clone(), more.clone()].concat(), [more, sweep].concat()] {
+        let mut bench = Bench::new();
+        for (host, port) in asked {
+            bench.see(&tcp(ATTACKER, &format!("198.51.100.{host}"), port, "SYN "));
+        }
+        assert_eq!((bench.said.len(), bench.last().severity), (1, 2));
+    }
+}
+
+#[test]
 fn a_sweep_from_the_internet_is_no_popup_however_many_addresses_are_logged() {
     let mut bench = Bench::new();
     for n in 0..=255 {
