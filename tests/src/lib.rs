@@ -10,3 +10,4 @@ pub mod private_bus;
 pub mod program;
 pub mod replay;
 pub mod rig;
+pub mod stage;

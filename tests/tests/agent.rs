@@ -249,6 +249,7 @@ fn a_burst_beyond_every_queue_is_caught_up_with() -> Result<()> {
         }
         until(SOON, || (collector.acknowledged() == 1000).then_some(())).context("not everything was heard of")?;
         ensure!(collector.held_back() > 0, "the burst was no burst");
+        // A digest says how many there are by then, and after each of them waits before it changes: 10 s, then 20 s.
         until(Duration::from_secs(60), || server.screen().iter().any(|popup| popup.summary == "995 more firewall incidents").then_some(()))
             .with_context(|| format!("{:#?}", server.screen()))?;
         ensure!(server.screen().len() == 6, "{:#?}", server.screen());

@@ -3,125 +3,39 @@
 //! The full disk and somebody else's folder are in history.rs, kill -9 is in kill.rs.
 
 use anyhow::{Context, Result, ensure};
-use firebell_shared::{alert::Alert, client::CollectorProxy};
 use firebell_tests::{
-    bus::{Bus, collector_command, collector_user, folder_for_all, need_root, scan_lines, state_in, wait_until},
-    program::{Program, run},
+    bus::{collector_user, need_root, scan_lines, wait_until},
+    program::run,
     rig::{CannotRun, Network, with_rigs},
+    stage::{EACH, Stage},
 };
 use std::{
-    collections::HashMap,
     fs,
     io::{Read as _, Seek as _, SeekFrom, Write as _},
     os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
-    path::PathBuf,
     process::{Command, Stdio},
     time::Duration,
 };
 
 const SECONDS: Duration = Duration::from_secs(20);
-/// Each source is an incident of its own.
-const EACH: &str = "[engine]\nincidents-per-minute = 1000\n[detect.roll-up]\nenabled = false\n[detect.decoys]\nenabled = false\n\
-                    [detect.distributed]\nenabled = false\n";
 /// Packets of the flood, each of which is a line of the kernel's.
 const FLOOD: u64 = 50_000;
 
-/// A log file, a folder for the history, and a bus.
-struct Stage {
-    bus: Bus,
-    folder: tempfile::TempDir,
-}
-
-impl Stage {
-    fn new() -> Result<Self> {
-        let stage = Self { bus: Bus::up(true)?, folder: folder_for_all()? };
-        fs::write(stage.log(), "")?;
-        Ok(stage)
+/// The command, in a mount namespace that this script has prepared.
+fn behind(stage: &Stage, config: &str, script: &str) -> Result<Command> {
+    let plain = stage.command(config)?;
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-euc", &format!("{script}\nexec \"$@\""), "sh"]).arg(plain.get_program()).args(plain.get_args());
+    for (name, value) in plain.get_envs() {
+        command.env(name, value.context("a variable without a value")?);
     }
-
-    fn log(&self) -> PathBuf {
-        self.folder.path().join("kern.log")
-    }
-
-    fn state(&self) -> PathBuf {
-        self.folder.path().join("state")
-    }
-
-    fn command(&self, config: &str) -> Result<Command> {
-        let mut command = collector_command(config, &[])?;
-        state_in(self.folder.path(), &mut command)?;
-        command.env("DBUS_SYSTEM_BUS_ADDRESS", self.bus.address());
-        Ok(command)
-    }
-
-    /// The command, in a mount namespace that this script has prepared.
-    fn behind(&self, config: &str, script: &str) -> Result<Command> {
-        let plain = self.command(config)?;
-        let mut command = Command::new("unshare");
-        command.args(["--mount", "sh", "-euc", &format!("{script}\nexec \"$@\""), "sh"]).arg(plain.get_program()).args(plain.get_args());
-        for (name, value) in plain.get_envs() {
-            command.env(name, value.context("a variable without a value")?);
-        }
-        command.current_dir("/").stdin(Stdio::null());
-        Ok(command)
-    }
-
-    fn start(mut command: Command) -> Result<Program> {
-        let program = Program::start("firebelld", &mut command)?;
-        program.wait_for(SECONDS, |line| line.text.contains("ready"))?;
-        Ok(program)
-    }
-
-    fn follow(&self) -> Result<Program> {
-        Self::start(self.command(&self.file())?)
-    }
-
-    fn file(&self) -> String {
-        format!("[intake]\nsource = \"file\"\nfiles = [{:?}]\n{EACH}", self.log())
-    }
-
-    fn scan(&self, source: &str) -> Result<()> {
-        Ok(fs::File::options().append(true).open(self.log())?.write_all(scan_lines("DROP", source, 20).as_bytes())?)
-    }
-
-    fn wait_for(&self, source: &str) -> Result<()> {
-        wait_until(source, SECONDS, || Ok(self.alerts()?.iter().any(|alert| alert.source == source)))
-    }
-
-    fn alerts(&self) -> Result<Vec<Alert>> {
-        self.ask(async |proxy| {
-            let (alerts, ..) = proxy.list_alerts(0, 1000, HashMap::new()).await?;
-            alerts.into_iter().map(|alert| Ok(Alert::from_wire(alert)?)).collect()
-        })
-    }
-
-    fn health(&self) -> Result<(String, String)> {
-        self.ask(async |proxy| Ok(proxy.health().await?))
-    }
-
-    fn numbers<const N: usize>(&self, keys: [&str; N]) -> Result<[u64; N]> {
-        self.ask(async |proxy| {
-            let status = proxy.status().await?;
-            let mut numbers = [0; N];
-            for (number, key) in numbers.iter_mut().zip(keys) {
-                *number = u64::try_from(&**status.get(key).with_context(|| format!("no {key}"))?)?;
-            }
-            Ok(numbers)
-        })
-    }
-
-    fn ask<T>(&self, question: impl AsyncFnOnce(CollectorProxy<'static>) -> Result<T>) -> Result<T> {
-        tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-            let address = self.bus.address();
-            let connection = zbus::connection::Builder::address(address.as_str()).method_timeout(SECONDS).build().await?;
-            question(CollectorProxy::new(&connection).await?).await
-        })
-    }
+    command.current_dir("/").stdin(Stdio::null());
+    Ok(command)
 }
 
 /// Detects, and has nothing to complain about in its history.
 fn is_well(stage: &Stage, source: &str) -> Result<()> {
-    stage.scan(source)?;
+    stage.scan(source, 20)?;
     stage.wait_for(source)?;
     let (_, reason) = stage.health()?;
     ensure!(!reason.contains("history"), "{reason}");
@@ -182,9 +96,9 @@ fn with_a_state_folder_that_cannot_be_written_detection_goes_on_and_it_is_writte
         fs::create_dir(stage.state())?;
         let state = stage.state().display().to_string();
         let script = format!("mount -t tmpfs -o ro,mode=700,uid=$(id -u {}) none {state}", collector_user()?);
-        let collector = Stage::start(stage.behind(&stage.file(), &script)?)?;
+        let collector = Stage::start(behind(&stage, &stage.following(EACH), &script)?)?;
         collector.wait_for(SECONDS, |line| line.text.contains("alerts are told and kept in memory"))?;
-        stage.scan("198.51.100.66")?;
+        stage.scan("198.51.100.66", 20)?;
         stage.wait_for("198.51.100.66")?;
         let (health, reason) = stage.health()?;
         ensure!(health == "degraded" && reason.contains("history cannot be written"), "{health}: {reason}");
@@ -210,7 +124,7 @@ fn a_log_that_may_not_be_read_any_more_is_said_once_and_read_to_the_last_line_wh
         fs::set_permissions(stage.folder.path().join("new"), fs::Permissions::from_mode(0o600))?;
         fs::rename(stage.folder.path().join("new"), stage.log())?;
         collector.wait_for(SECONDS, |line| line.text.contains("the log file cannot be read; waiting until it can"))?;
-        stage.scan("198.51.100.67")?;
+        stage.scan("198.51.100.67", 20)?;
         fs::set_permissions(stage.log(), fs::Permissions::from_mode(0o644))?;
         stage.wait_for("198.51.100.67")?;
         let [lines] = stage.numbers(["lines"])?;
@@ -230,7 +144,7 @@ fn without_journalctl_a_collector_of_the_journal_says_what_is_missing() -> Resul
             chgrp adm /var/log/journal/*/*; chmod 640 /var/log/journal/*/*";
         let journalctl = stage.folder.path().join("journalctl");
         let config = format!("[intake]\nsource = \"journal\"\njournalctl = {journalctl:?}\n");
-        let output = stage.behind(&config, script)?.output()?;
+        let output = behind(&stage, &config, script)?.output()?;
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.code() == Some(1) && said.contains("No such file or directory"), "{output:?}");
 
@@ -245,7 +159,7 @@ fn without_journalctl_a_collector_of_the_journal_says_what_is_missing() -> Resul
             Ok(fs::set_permissions(&journalctl, fs::Permissions::from_mode(0o755))?)
         };
         install()?;
-        let collector = Stage::start(stage.behind(&config, script)?)?;
+        let collector = Stage::start(behind(&stage, &config, script)?)?;
         wait_until("it is started", SECONDS, || Ok(fs::read_to_string(&pid)?.ends_with('\n')))?;
         let child = fs::read_to_string(&pid)?;
         fs::remove_file(&journalctl)?;

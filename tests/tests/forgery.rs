@@ -12,6 +12,7 @@ use firebell_tests::{
     bus::{Bus, collector_command, folder_for_all, need_root, state_in, wait_until},
     program::{Program, as_user, repository, run},
     rig::{CannotRun, Network, with_rigs},
+    stage::EACH,
 };
 use std::{
     collections::HashMap,
@@ -33,9 +34,6 @@ const PORTS: u16 = 20;
 /// The kernel tells of ten crashes in five seconds (`printk_ratelimit()` in Linux kernel/printk/printk.c).
 const CRASHES: u16 = 9;
 const ALL_NETNS: &str = "/proc/sys/net/netfilter/nf_log_all_netns";
-/// Each sender is an incident of its own.
-const EACH: &str = "[engine]\nincidents-per-minute = 1000\n[detect.roll-up]\nenabled = false\n[detect.decoys]\nenabled = false\n\
-                    [detect.distributed]\nenabled = false\n";
 
 /// What becomes of lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,11 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
 
 use anyhow::{Context as _, Result, ensure};
-use firebell_shared::{alert::Alert, client::CollectorProxy};
+use firebell_shared::alert::Alert;
 use firebell_tests::{
-    bus::{Bus, collector_command, folder_for_all, state_in, wait_until},
+    bus::wait_until,
     program::{Program, run},
     rig::with_rigs,
+    stage::Stage,
 };
 use std::{
     collections::BTreeMap,
@@ -40,70 +41,23 @@ impl Random {
     }
 }
 
-struct Stage {
-    bus: Bus,
-    folder: tempfile::TempDir,
-    runtime: tokio::runtime::Runtime,
+/// Starts one that follows the log; `more` is of its intake.
+fn start(stage: &Stage, more: &str) -> Result<Program> {
+    Program::start("firebelld", &mut stage.command(&stage.following(&format!("{more}{EACH}")))?)
 }
 
-impl Stage {
-    fn new() -> Result<Self> {
-        let (bus, folder) = (Bus::up(true)?, folder_for_all()?);
-        fs::write(folder.path().join("kern.log"), "")?;
-        Ok(Self { bus, folder, runtime: tokio::runtime::Builder::new_current_thread().enable_all().build()? })
-    }
-
-    fn log(&self) -> PathBuf {
-        self.folder.path().join("kern.log")
-    }
-
-    fn start(&self, more: &str) -> Result<Program> {
-        let config = format!("[intake]\nsource = \"file\"\nfiles = [{:?}]\n{more}{EACH}", self.log());
-        let mut command = collector_command(&config, &[])?;
-        state_in(self.folder.path(), &mut command)?;
-        Program::start("firebelld", command.env("DBUS_SYSTEM_BUS_ADDRESS", self.bus.address()))
-    }
-
-    /// Every alert after `after`, page by page.
-    fn alerts(&self, after: u64) -> Result<Vec<Alert>> {
-        self.ask(async |proxy| {
-            let (mut after, mut all) = (after, Vec::new());
-            loop {
-                let (alerts, last_seq, more) = proxy.list_alerts(after, 1000, std::collections::HashMap::new()).await?;
-                all.extend(alerts.into_iter().map(Alert::from_wire).collect::<Result<Vec<_>, _>>()?);
-                after = last_seq;
-                if !more {
-                    return Ok(all);
-                }
-            }
-        })
-    }
-
-    fn number(&self, key: &str) -> Result<u64> {
-        self.ask(async |proxy| Ok(u64::try_from(&*proxy.status().await?[key])?))
-    }
-
-    fn ask<T>(&self, question: impl AsyncFnOnce(CollectorProxy<'static>) -> Result<T>) -> Result<T> {
-        self.runtime.block_on(async {
-            let address = self.bus.address();
-            let connection = zbus::connection::Builder::address(address.as_str()).method_timeout(SECONDS).build().await?;
-            question(CollectorProxy::new(&connection).await?).await
-        })
-    }
-
-    /// Waits until so many lines are counted, and every scanner's last state is told.
-    fn wait_for(&self, lines: u64) -> Result<()> {
-        wait_until("every line is counted", SECONDS, || Ok(self.number("lines")? >= lines))?;
-        wait_until("the last state is told", SECONDS, || {
-            let told = packets(&self.alerts(0)?);
-            Ok(told.len() >= SCANNERS && told.values().all(|(packets, _)| *packets == PORTS as u64))
-        })
-        .with_context(|| {
-            let alerts = self.alerts(0).unwrap_or_default();
-            let wrong: Vec<_> = alerts.iter().filter(|alert| alert.details.packets != PORTS as u64).collect();
-            format!("{} incidents, and of these not all is told: {wrong:#?}", alerts.len())
-        })
-    }
+/// Waits until so many lines are counted, and every scanner's last state is told.
+fn wait_for(stage: &Stage, lines: u64) -> Result<()> {
+    wait_until("every line is counted", SECONDS, || Ok(stage.numbers(["lines"])? >= [lines]))?;
+    wait_until("the last state is told", SECONDS, || {
+        let told = packets(&stage.alerts(0)?);
+        Ok(told.len() >= SCANNERS && told.values().all(|(packets, _)| *packets == PORTS as u64))
+    })
+    .with_context(|| {
+        let alerts = stage.alerts(0).unwrap_or_default();
+        let wrong: Vec<_> = alerts.iter().filter(|alert| alert.details.packets != PORTS as u64).collect();
+        format!("{} incidents, and of these not all is told: {wrong:#?}", alerts.len())
+    })
 }
 
 /// Packets and kind of the incident of each source.
@@ -205,7 +159,7 @@ fn killed_fifty_times_over_rotations_each_line_counts_once_and_each_incident_kee
             }
             Ok(())
         };
-        let (mut collector, mut written) = (stage.start("")?, 0);
+        let (mut collector, mut written) = (start(&stage, "")?, 0);
         collector.wait_for(SECONDS, |line| line.text.contains("ready"))?;
         for turn in 0..KILLS {
             let next = lines.len() * (turn + 1) / KILLS;
@@ -229,15 +183,15 @@ fn killed_fifty_times_over_rotations_each_line_counts_once_and_each_incident_kee
             if cuts < (turn + 1) * CUTS / KILLS {
                 writer.cut()?;
             }
-            collector = stage.start("")?;
+            collector = start(&stage, "")?;
         }
         collector.wait_for(SECONDS, |line| line.text.contains("ready"))?;
         let all = lines.len() as u64;
-        stage.wait_for(all)?;
+        wait_for(&stage, all)?;
         ensure!(
-            (stage.number("lines")?, stage.number("packets")?, stage.number("lines_skipped")?) == (all, all, 0),
+            (stage.numbers(["lines"])?[0], stage.numbers(["packets"])?[0], stage.numbers(["lines_skipped"])?[0]) == (all, all, 0),
             "{all} lines, and {:?}",
-            (stage.number("lines")?, stage.number("packets")?, stage.number("lines_skipped")?)
+            (stage.numbers(["lines"])?[0], stage.numbers(["packets"])?[0], stage.numbers(["lines_skipped"])?[0])
         );
         let after = heard.iter().map(|alert| alert.details.seq).max().unwrap_or(0);
         note(stage.alerts(after)?, &mut heard)?;
@@ -250,9 +204,9 @@ fn killed_fifty_times_over_rotations_each_line_counts_once_and_each_incident_kee
 
         let steady = Stage::new()?;
         fs::copy(&whole, steady.log())?;
-        let collector = steady.start("from = \"start\"\n")?;
+        let collector = start(&steady, "from = \"start\"\n")?;
         collector.wait_for(SECONDS, |line| line.text.contains("ready"))?;
-        steady.wait_for(all)?;
+        wait_for(&steady, all)?;
         ensure!(packets(&steady.alerts(0)?) == told, "{:?}\n{told:?}", packets(&steady.alerts(0)?));
         println!("{all} lines, {KILLS} kills, {RENAMES} renames, {CUTS} cuts: {} incidents", told.len());
         Ok(())
@@ -264,7 +218,7 @@ fn what_was_written_and_not_told_is_heard_by_whoever_asks_after_the_start() -> R
     with_rigs("killed between the disk and the signal", || {
         let (mut stage, lines) = (Stage::new()?, lines());
         let mut writer = Writer::new(&stage.log(), &stage.folder.path().join("whole.log"))?;
-        let collector = stage.start("")?;
+        let collector = start(&stage, "")?;
         collector.wait_for(SECONDS, |line| line.text.contains("ready"))?;
         // Without a bus alerts are written, and nobody hears them.
         stage.bus.stop()?;
@@ -279,10 +233,10 @@ fn what_was_written_and_not_told_is_heard_by_whoever_asks_after_the_start() -> R
         })?;
         collector.kill()?;
         stage.bus.start()?;
-        let collector = stage.start("")?;
+        let collector = start(&stage, "")?;
         collector.wait_for(SECONDS, |line| line.text.contains("ready"))?;
         ensure!(packets(&stage.alerts(0)?).len() == SCANNERS, "{:?}", stage.alerts(0)?.len());
-        ensure!(stage.number("lines")? == lines.len() as u64);
+        ensure!(stage.numbers(["lines"])?[0] == lines.len() as u64);
         Ok(())
     })
 }
@@ -295,21 +249,21 @@ fn without_a_state_that_fits_reading_goes_on_and_the_detectors_begin_anew() -> R
         }
         let (stage, lines) = (Stage::new()?, lines());
         let mut writer = Writer::new(&stage.log(), &stage.folder.path().join("whole.log"))?;
-        let collector = stage.start("")?;
+        let collector = start(&stage, "")?;
         collector.wait_for(SECONDS, |line| line.text.contains("ready"))?;
         writer.write(&lines[..100])?;
-        wait_until("100 lines", SECONDS, || Ok(stage.number("lines")? == 100))?;
+        wait_until("100 lines", SECONDS, || Ok(stage.numbers(["lines"])?[0] == 100))?;
         collector.stop()?;
         let database = stage.folder.path().join("state/history.db");
         run(Command::new("sqlite3").arg(&database).arg("UPDATE checkpoint SET engine = x'ffffffff'"))?;
         writer.write(&lines[100..200])?;
-        let collector = stage.start("")?;
+        let collector = start(&stage, "")?;
         collector.wait_for(SECONDS, |line| line.text.contains("not taken over (another version"))?;
         collector.wait_for(SECONDS, |line| line.text.contains("ready"))?;
-        wait_until("the other 100 lines", SECONDS, || Ok(stage.number("lines")? == 200))?;
+        wait_until("the other 100 lines", SECONDS, || Ok(stage.numbers(["lines"])?[0] == 200))?;
         collector.stop()?;
         run(Command::new("sqlite3").arg(&database).arg("UPDATE positions SET position = x'ffffffff'"))?;
-        let collector = stage.start("")?;
+        let collector = start(&stage, "")?;
         collector.wait_for(SECONDS, |line| line.text.contains("the position that was kept is none of this intake"))?;
         Ok(())
     })
