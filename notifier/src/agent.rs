@@ -7,6 +7,7 @@ use crate::{
     seen::Seen,
     server::{Server, Signal},
     terminal::Terminal,
+    words::Words,
 };
 use anyhow::Context as _;
 use std::{env, future, path::PathBuf, time::Duration};
@@ -28,10 +29,11 @@ pub(crate) enum Desktop {
 ///
 /// # Errors
 /// When another agent took our name, or the terminal is gone.
-pub(crate) async fn run(rules: Rules, desktop: Desktop, seen: Seen) -> anyhow::Result<()> {
+pub(crate) async fn run(rules: Rules, words: Words, desktop: Desktop, seen: Seen) -> anyhow::Result<()> {
     let (tell, mut news) = mpsc::channel(4);
     let collector = tokio::spawn(collector::listen(tell, seen.read()));
-    let mut agent = Agent { ledger: Ledger::new(rules), desktop, seen, start: Instant::now(), has_said_no_server: false, failures: 0 };
+    let mut agent =
+        Agent { ledger: Ledger::new(rules, words), desktop, seen, start: Instant::now(), has_said_no_server: false, failures: 0 };
     let result = agent.work(&mut news).await;
     collector.abort();
     result

@@ -12,6 +12,7 @@
 use crate::{
     collector::Sight,
     present::{self, Popup},
+    words::Words,
 };
 use firebell_shared::{
     alert::{Alert, Delivery, Phase},
@@ -110,6 +111,7 @@ pub(crate) struct Counters {
 #[derive(Debug)]
 pub(crate) struct Ledger {
     rules: Rules,
+    words: Words,
     incidents: HashMap<u64, Incident>,
     gathering: Option<Gathering>,
     blindness: Option<Blindness>,
@@ -187,9 +189,10 @@ enum Window {
 }
 
 impl Ledger {
-    pub(crate) fn new(rules: Rules) -> Self {
+    pub(crate) fn new(rules: Rules, words: Words) -> Self {
         Self {
             rules,
+            words,
             incidents: HashMap::new(),
             gathering: None,
             blindness: None,
@@ -290,15 +293,15 @@ impl Ledger {
         let (slot, popup) = match key {
             Key::Incident(id) => {
                 let incident = self.incidents.get(&id)?;
-                (incident.slot.as_ref()?, present::incident(&incident.alert, stay_from))
+                (incident.slot.as_ref()?, present::incident(&self.words, &incident.alert, stay_from))
             }
             Key::Gathering => {
                 let gathering = self.gathering.as_ref()?;
-                (&gathering.slot, gathering.popup(stay_from))
+                (&gathering.slot, gathering.popup(&self.words, stay_from))
             }
             Key::Sight => {
                 let blindness = self.blindness.as_ref()?;
-                (&blindness.slot, present::blindness(blindness.reason.as_deref()))
+                (&blindness.slot, present::blindness(&self.words, blindness.reason.as_deref()))
             }
         };
         let replaces = if let Window::Shown(id) = slot.window { id } else { 0 };
@@ -505,7 +508,7 @@ impl Ledger {
         if let Some(gathering) = &mut self.gathering
             && !gathering.is_past(now)
         {
-            gathering.add(alert, now);
+            gathering.add(&self.words, alert, now);
             self.reopen_gathering(alert, now);
             return;
         }
@@ -520,7 +523,7 @@ impl Ledger {
             slot,
             count: 1,
             worst: alert.severity,
-            titles: vec![present::incident(alert, self.rules.stay_from).title],
+            titles: vec![present::incident(&self.words, alert, self.rules.stay_from).title],
             only: Some(alert.clone()),
         });
     }
@@ -635,7 +638,7 @@ impl Gathering {
         self.only.as_ref().map_or(self.count, size)
     }
 
-    fn add(&mut self, alert: &Alert, now: Duration) {
+    fn add(&mut self, words: &Words, alert: &Alert, now: Duration) {
         // From one to several is the change that matters; after that it may settle.
         let is_urgent = self.only.take().is_some();
         if is_urgent {
@@ -643,7 +646,7 @@ impl Gathering {
         }
         self.count += 1;
         if self.titles.len() < SHOWN_TITLES {
-            self.titles.push(present::incident(alert, Severity::AIMED).title);
+            self.titles.push(present::incident(words, alert, Severity::AIMED).title);
         }
         self.worsen(alert.severity, now, is_urgent);
     }
@@ -672,10 +675,10 @@ impl Gathering {
         }
     }
 
-    fn popup(&self, stay_from: Severity) -> Popup {
+    fn popup(&self, words: &Words, stay_from: Severity) -> Popup {
         match &self.only {
-            Some(alert) => present::incident(alert, stay_from),
-            None => present::several(self.count, &self.titles, self.worst, stay_from),
+            Some(alert) => present::incident(words, alert, stay_from),
+            None => present::several(words, self.count, &self.titles, self.worst, stay_from),
         }
     }
 }
@@ -695,7 +698,7 @@ fn expire(times: &mut VecDeque<Duration>, now: Duration, span: Duration) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::present::tests::alert;
+    use crate::present::tests::{alert, english};
     use proptest::prelude::*;
 
     const RULES: Rules = Rules { stay_from: Severity::AIMED, popup_from: None, per_hour: 6 };
@@ -713,7 +716,7 @@ mod tests {
 
     impl Desk {
         fn new(rules: Rules) -> Self {
-            Self { ledger: Ledger::new(rules), now: HOUR, next_id: 0, screen: Default::default(), opened: 0, updated: 0 }
+            Self { ledger: Ledger::new(rules, english()), now: HOUR, next_id: 0, screen: Default::default(), opened: 0, updated: 0 }
         }
 
         fn see(&mut self, alert: &Alert) -> &mut Self {

@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! system bus --> collector --> agent <--> ledger --> present --> server  --> session bus
-//!                (listens)     (loop)     (books)    (words)     terminal --> standard output
+//!                (listens)     (loop)     (books)    (popups)    terminal --> standard output
 //! ```
-//! `ledger` and `present` are pure; the others carry.
+//! `present` says everything with `words`, in the language of the person. `ledger` and `present` are pure; the others carry.
 
 mod agent;
 mod backoff;
@@ -16,8 +16,9 @@ mod present;
 mod seen;
 mod server;
 mod terminal;
+mod words;
 
-use crate::{agent::Desktop, seen::Seen, server::Server, terminal::Terminal};
+use crate::{agent::Desktop, seen::Seen, server::Server, terminal::Terminal, words::Words};
 use clap::Parser;
 use firebell_shared::{config::ConfigError, names};
 use std::{
@@ -119,6 +120,6 @@ async fn serve(config: config::Config, print: bool) -> anyhow::Result<ExitCode> 
             }
         }
     };
-    agent::run(config.rules(), desktop, seen).await?;
+    agent::run(config.rules(), Words::of_environment(), desktop, seen).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,13 +1,14 @@
-//! An alert in the words of the person at the desk. Pure: the same alert is always the same popup.
+//! An alert in the words of the person at the desk. Pure: the same alert in the same words is always the same popup.
 //!
 //! A popup answers, in this order: who does what, how much of it and how fast, what the firewall did
 //! about it, how sure we are, what to do.
 
+use crate::words::Words;
 use firebell_shared::{
-    alert::{Action, Alert, Attribution, OriginWord, Phase},
+    alert::{Action, Alert, Attribution, MAX_ENTRIES, OriginWord, Phase},
     services::{self, SERVICES},
     severity::Severity,
-    text::{self, thousands},
+    text,
 };
 use std::{fmt::Write as _, net::IpAddr};
 
@@ -68,15 +69,15 @@ impl Popup {
 }
 
 /// Writes one incident. Popups from severity `stay_from` on stay until they are closed.
-pub(crate) fn incident(alert: &Alert, stay_from: Severity) -> Popup {
+pub(crate) fn incident(words: &Words, alert: &Alert, stay_from: Severity) -> Popup {
     let is_test = alert.kind == "test";
-    let mut title = title(alert);
+    let mut title = title(words, alert);
     if alert.details.phase == Phase::Closed {
-        title.push_str(" (ended)");
+        title = words.say("title-ended", &[("title", (&title).into())]);
     }
     Popup {
         title: text::safe(title.as_bytes(), MAX_TITLE),
-        body: lines(&if is_test { test_body(alert) } else { body(alert) }),
+        body: lines(&if is_test { test_body(words, alert) } else { body(words, alert) }),
         severity: alert.severity,
         stays: alert.severity >= stay_from && !is_test,
         is_test,
@@ -84,16 +85,16 @@ pub(crate) fn incident(alert: &Alert, stay_from: Severity) -> Popup {
 }
 
 /// Writes several incidents that share one popup: how many, the titles of the first ones.
-pub(crate) fn several(count: u64, first: &[String], worst: Severity, stay_from: Severity) -> Popup {
+pub(crate) fn several(words: &Words, count: u64, first: &[String], worst: Severity, stay_from: Severity) -> Popup {
     // Full stops, because GNOME shows the lines of a body in one.
-    let mut body: Vec<String> = first.iter().map(|title| format!("{title}.")).collect();
+    let mut body: Vec<String> = first.iter().map(|title| words.say("several-item", &[("title", title.into())])).collect();
     let rest = count.saturating_sub(first.len() as u64);
     if rest > 0 {
-        body.push(format!("And {} more.", thousands(rest)));
+        body.push(words.say("several-rest", &[("n", rest.into())]));
     }
-    body.push("Shown together, so that they do not fill your screen.".to_owned());
+    body.push(words.say("several-why", &[]));
     Popup {
-        title: format!("{} more firewall incidents", thousands(count)),
+        title: words.say("several-title", &[("n", count.into())]),
         body: lines(&body),
         severity: worst,
         stays: worst >= stay_from,
@@ -102,14 +103,14 @@ pub(crate) fn several(count: u64, first: &[String], worst: Severity, stay_from: 
 }
 
 /// Says that nobody watches the firewall log: because of `reason`, or because there is no collector. Quiet, and there until it is over.
-pub(crate) fn blindness(reason: Option<&str>) -> Popup {
+pub(crate) fn blindness(words: &Words, reason: Option<&str>) -> Popup {
     let (title, why) = match reason {
-        Some(reason) => ("Firebell cannot see the firewall log", capital(&sentence(reason))),
-        None => ("Firebell is not watching", "Its collector (firebelld) has not been running for a minute or longer.".to_owned()),
+        Some(reason) => ("blind-title", capital(&sentence(reason))),
+        None => ("absent-title", words.say("absent-why", &[])),
     };
     Popup {
-        title: title.to_owned(),
-        body: lines(&[why, "Until that changes you will not hear of attacks.".to_owned()]),
+        title: words.say(title, &[]),
+        body: lines(&[why, words.say("unwatched", &[])]),
         severity: Severity::BACKGROUND,
         stays: true,
         is_test: false,
@@ -117,175 +118,186 @@ pub(crate) fn blindness(reason: Option<&str>) -> Popup {
 }
 
 /// The title of an incident: what it is and who does it.
-pub(crate) fn title(alert: &Alert) -> String {
+pub(crate) fn title(words: &Words, alert: &Alert) -> String {
     let d = &alert.details;
     let who = source(alert);
-    let port = single_port(&d.ports);
-    let by = |what: &str| if who.is_empty() { what.to_owned() } else { format!("{what} from {who}") };
+    let port = single_port(&d.ports).map(|port| named(words, port)).unwrap_or_default();
+    let by = |id: &str| {
+        let id = if who.is_empty() { &format!("{id}.alone") } else { id };
+        words.say(id, &[("source", (&who).into()), ("port", (&port).into())])
+    };
+    let by_port = |general: &str, special: &str| by(if port.is_empty() { general } else { special });
     match alert.kind.as_str() {
-        "syn-scan" | "connect-scan" => by("Port scan"),
-        "fin-scan" | "null-scan" | "xmas-scan" | "maimon-scan" => by("Stealth port scan"),
-        "ack-scan" => by("Firewall probe (ACK scan)"),
-        "udp-scan" => by("UDP port scan"),
-        "protocol-scan" => by("IP protocol scan"),
-        "ping-sweep" => by("Ping sweep"),
-        "port-sweep" => by(&port.map_or_else(|| "Port sweep".to_owned(), |port| format!("Search for {}", named(port)))),
-        "slow-scan" => by("Slow port scan"),
-        "decoy-scan" => format!("Port scan hidden among {}", several_addresses(d.sources.len(), "decoys")),
-        "distributed-scan" => format!("Port scan shared by {}", several_addresses(d.sources.len(), "several addresses")),
-        "os-detection" => by("Operating system detection"),
-        "flood" => by(&port.map_or_else(|| "Packet flood".to_owned(), |port| format!("Packet flood on {}", named(port)))),
-        "backscatter" => "Somebody forges your address".to_owned(),
-        "insistent-tries" => {
-            by(&port.map_or_else(|| "Repeated connection attempts".to_owned(), |port| format!("Repeated attempts at {}", named(port))))
-        }
-        "egress-scan" => "This computer is scanning others".to_owned(),
-        "signature" => by("Known attack pattern"),
-        "visibility" => "The firewall log does not show everything".to_owned(),
-        "test" => "Firebell test".to_owned(),
+        "syn-scan" | "connect-scan" => by("title-port-scan"),
+        "fin-scan" | "null-scan" | "xmas-scan" | "maimon-scan" => by("title-stealth-scan"),
+        "ack-scan" => by("title-ack-scan"),
+        "udp-scan" => by("title-udp-scan"),
+        "protocol-scan" => by("title-protocol-scan"),
+        "ping-sweep" => by("title-ping-sweep"),
+        "port-sweep" => by_port("title-port-sweep", "title-service-search"),
+        "slow-scan" => by("title-slow-scan"),
+        "decoy-scan" => among(words, "title-decoy-scan", d.sources.len()),
+        "distributed-scan" => among(words, "title-distributed-scan", d.sources.len()),
+        "os-detection" => by("title-os-detection"),
+        "flood" => by_port("title-flood", "title-flood-on"),
+        "backscatter" => words.say("title-backscatter", &[]),
+        "insistent-tries" => by_port("title-tries", "title-tries-at"),
+        "egress-scan" => words.say("title-egress-scan", &[]),
+        "signature" => by("title-signature"),
+        "visibility" => words.say("title-visibility", &[]),
+        "test" => words.say("title-test", &[]),
         // A newer collector may know more kinds than we do.
-        _ => by("Firewall alert"),
+        _ => by("title-other"),
     }
 }
 
+/// The title of a scan from `n` addresses. A list of 16 was probably cut, so there it is `16 or more`.
+fn among(words: &Words, id: &str, n: usize) -> String {
+    let id = match n {
+        0 | 1 => format!("{id}.unknown"),
+        2..MAX_ENTRIES => id.to_owned(),
+        _ => format!("{id}.more"),
+    };
+    words.say(&id, &[("n", n.into())])
+}
+
 /// What follows the title, one sentence a line.
-fn body(alert: &Alert) -> Vec<String> {
+fn body(words: &Words, alert: &Alert) -> Vec<String> {
     let d = &alert.details;
-    let mut lines = vec![what(alert)];
-    lines.extend(known(alert));
+    let mut lines = vec![what(words, alert)];
+    lines.extend(known(words, alert));
     if !d.tool.is_empty() {
-        lines.push(format!("Tool: {}.", text::safe(d.tool.as_bytes(), 64)));
+        lines.push(words.say("known-tool", &[("tool", (&text::safe(d.tool.as_bytes(), 64)).into())]));
     }
     // These two are not about packets that somebody sent here.
     if !matches!(alert.kind.as_str(), "visibility" | "egress-scan") {
-        lines.push(
-            match d.action {
-                Action::Dropped => "The firewall dropped the packets.",
-                Action::Rejected => "The firewall rejected the packets.",
-                Action::Accepted => "The firewall let the packets through.",
-                Action::Unknown => "The log does not say what the firewall did with the packets.",
-            }
-            .to_owned(),
-        );
+        let did = match d.action {
+            Action::Dropped => "did-drop",
+            Action::Rejected => "did-reject",
+            Action::Accepted => "did-accept",
+            Action::Unknown => "did-unknown",
+        };
+        lines.push(words.say(did, &[]));
     }
-    if let Some(doubt) = doubt(alert) {
-        lines.push(doubt.to_owned());
-    }
-    lines.push(advice(alert));
+    lines.extend(doubt(alert).map(|doubt| words.say(doubt, &[])));
+    lines.push(advice(words, alert));
     lines
 }
 
 /// What happened, how much of it, how fast.
-fn what(alert: &Alert) -> String {
+fn what(words: &Words, alert: &Alert) -> String {
     let d = &alert.details;
-    let took = duration(d.last_seen.saturating_sub(d.first_seen));
-    let ports = |technique: &str, word: &str| {
-        let n = port_count(alert);
-        let on = match d.targets.len() {
-            0 | 1 => String::new(),
-            n => format!(" on {}", several_addresses(n, "several addresses")),
-        };
-        format!("{technique}: {} {}{on} {took}{}.", thousands(n), plural(n, word), which_ports(&d.ports))
-    };
+    let took = duration(words, d.last_seen.saturating_sub(d.first_seen));
+    let which = which_ports(words, &d.ports);
+    let amount = |id: &str, n: u64| words.say(id, &[("n", n.into()), ("took", (&took).into()), ("which", (&which).into())]);
+    let contacts = u64::from(d.contacts);
     match alert.kind.as_str() {
-        "syn-scan" => ports("TCP SYN scan", "port"),
-        "connect-scan" => ports("TCP connect scan", "port"),
-        "fin-scan" => ports("TCP FIN scan", "port"),
-        "null-scan" => ports("TCP scan without flags", "port"),
-        "xmas-scan" => ports("TCP Xmas scan", "port"),
-        "maimon-scan" => ports("TCP Maimon scan", "port"),
-        "ack-scan" => ports("It tries which ports your firewall filters", "port"),
-        "udp-scan" => ports("UDP scan", "port"),
-        "slow-scan" => ports("A few ports at a time", "port"),
+        "syn-scan" | "connect-scan" | "fin-scan" | "null-scan" | "xmas-scan" | "maimon-scan" | "ack-scan" | "udp-scan" | "slow-scan" => {
+            ports(words, alert, &format!("technique-{}", alert.kind), &took, &which)
+        }
         "decoy-scan" | "distributed-scan" => {
-            format!("{} From {}.", ports("Probes that belong together", "port"), listed(&d.sources))
+            let from = words.say("what-from", &[("sources", (&listed(words, &d.sources)).into())]);
+            format!("{} {from}", ports(words, alert, "technique-set", &took, &which))
         }
-        "protocol-scan" => {
-            let n = u64::from(d.contacts);
-            format!("It tries which IP protocols you answer: {} {took}.", counted(n, "protocol"))
-        }
-        "ping-sweep" => format!("It asks which of your addresses answer: {} {took}.", counted(u64::from(d.contacts), "address")),
-        "port-sweep" => {
-            let n = u64::from(d.contacts);
-            format!("The same port on {} {took}{}.", counted(n, "address"), which_ports(&d.ports))
-        }
-        "insistent-tries" => format!("{} {took}{}.", counted(d.packets, "packet"), which_ports(&d.ports)),
-        "flood" => {
-            let at = d.targets.first().map(|target| format!(" to {}", text::safe(target.as_bytes(), 64))).unwrap_or_default();
-            format!("{}{at} {took}{}.", counted(d.packets, "packet"), which_ports(&d.ports))
-        }
+        "protocol-scan" => amount("what-protocols", contacts),
+        "ping-sweep" => amount("what-ping-sweep", contacts),
+        "port-sweep" => amount("what-port-sweep", contacts),
+        "insistent-tries" => amount("what-packets", d.packets),
+        "flood" => match d.targets.first() {
+            Some(target) => {
+                let target = text::safe(target.as_bytes(), 64);
+                let variables =
+                    [("n", d.packets.into()), ("took", (&took).into()), ("which", (&which).into()), ("target", (&target).into())];
+                words.say("what-packets-to", &variables)
+            }
+            None => amount("what-packets", d.packets),
+        },
         "backscatter" => {
             let who = source(alert);
-            let who = if who.is_empty() { "Somebody" } else { &who };
-            format!("{who} answers packets that this computer never sent: {} {took}.", counted(d.packets, "answer"))
+            let id = if who.is_empty() { "what-backscatter.alone" } else { "what-backscatter" };
+            words.say(id, &[("source", (&who).into()), ("n", d.packets.into()), ("took", (&took).into())])
         }
         "egress-scan" => {
-            let uid = d.uid.map(|uid| format!(", by user id {uid}")).unwrap_or_default();
-            let n = u64::from(d.contacts);
-            format!("It tried {} {took}{}{uid}; the firewall refused.", counted(n, "connection"), which_ports(&d.ports))
+            let (id, uid) = d.uid.map_or(("what-egress", String::new()), |uid| ("what-egress.user", uid.to_string()));
+            words.say(id, &[("n", contacts.into()), ("took", (&took).into()), ("which", (&which).into()), ("uid", (&uid).into())])
         }
         // The collector's own sentence says more about these than their numbers.
         _ if !alert.summary.trim().is_empty() => sentence(&alert.summary),
-        _ => format!("{} {took}.", counted(d.packets, "packet")),
+        _ => words.say("what-packets", &[("n", d.packets.into()), ("took", (&took).into()), ("which", "".into())]),
     }
 }
 
+/// So many ports with this technique, and on how many of our addresses where that is more than one.
+fn ports(words: &Words, alert: &Alert, technique: &str, took: &str, which: &str) -> String {
+    let targets = alert.details.targets.len();
+    let id = match targets {
+        0 | 1 => "what-ports",
+        2..MAX_ENTRIES => "what-ports-on",
+        _ => "what-ports-on.more",
+    };
+    let technique = words.say(technique, &[]);
+    let variables = [
+        ("technique", (&technique).into()),
+        ("ports", port_count(alert).into()),
+        ("targets", targets.into()),
+        ("took", took.into()),
+        ("which", which.into()),
+    ];
+    words.say(id, &variables)
+}
+
 /// What its packets are known as. A `signature` is that and nothing else, so there it is said already.
-fn known(alert: &Alert) -> Option<String> {
+fn known(words: &Words, alert: &Alert) -> Option<String> {
     let d = &alert.details;
     let title = d.known.trim();
     if title.is_empty() || alert.kind == "signature" || title.eq_ignore_ascii_case(&d.tool) {
         return None;
     }
     // Some titles say themselves that it is only likely.
-    Some(if title.starts_with("Looks like ") {
-        sentence(title)
-    } else if d.known_surely {
-        sentence(&format!("Recognised: {title}"))
-    } else {
-        sentence(&format!("Looks like: {title}"))
-    })
+    if title.starts_with("Looks like ") {
+        return Some(sentence(title));
+    }
+    let id = if d.known_surely { "known-surely" } else { "known-likely" };
+    Some(sentence(&words.say(id, &[("what", title.into())])))
 }
 
-/// What speaks against it, where something does.
+/// The message that says what speaks against it, where something does.
 fn doubt(alert: &Alert) -> Option<&'static str> {
     let d = &alert.details;
     if matches!(alert.kind.as_str(), "visibility") {
         return None;
     }
     if d.origin == OriginWord::Unverified || d.attribution == Attribution::ForgedLinePossible {
-        return Some("Not certain: any program on this computer can write such log lines.");
+        return Some("doubt-line");
     }
     match d.attribution {
         Attribution::Plausible | Attribution::ForgedLinePossible => None,
         Attribution::Spoofable if matches!(alert.kind.as_str(), "egress-scan" | "backscatter") => None,
-        Attribution::Spoofable => Some("The sender's address may be forged."),
-        Attribution::DecoySet => Some("At most one of these addresses is the real one."),
+        Attribution::Spoofable => Some("doubt-address"),
+        Attribution::DecoySet => Some("doubt-decoys"),
     }
 }
 
 /// What to do: the collector knows best, otherwise what holds for everybody.
-fn advice(alert: &Alert) -> String {
+fn advice(words: &Words, alert: &Alert) -> String {
     let given = alert.details.advice.trim();
     if !given.is_empty() {
         return sentence(given);
     }
-    match (alert.kind.as_str(), alert.details.action) {
-        ("egress-scan", _) => "Find the program that does this; it may be malware.",
-        ("visibility", _) => "Look at the limits of your firewall's log rules.",
-        ("backscatter", _) => "Nothing to do: it is not an attack on you.",
-        (_, Action::Accepted) => "Check whether what listens there should be reachable.",
-        (_, Action::Unknown) => "Check that your firewall blocks it.",
-        _ => "Nothing to do as long as your firewall holds.",
-    }
-    .to_owned()
+    let id = match (alert.kind.as_str(), alert.details.action) {
+        ("egress-scan", _) => "advice-egress",
+        ("visibility", _) => "advice-visibility",
+        ("backscatter", _) => "advice-backscatter",
+        (_, Action::Accepted) => "advice-accepted",
+        (_, Action::Unknown) => "advice-unknown",
+        _ => "advice-refused",
+    };
+    words.say(id, &[])
 }
 
-fn test_body(alert: &Alert) -> Vec<String> {
-    vec![
-        if alert.summary.trim().is_empty() { "Somebody asked for a test.".to_owned() } else { sentence(&alert.summary) },
-        "You see this, so alerts reach you.".to_owned(),
-    ]
+fn test_body(words: &Words, alert: &Alert) -> Vec<String> {
+    let asked = if alert.summary.trim().is_empty() { words.say("test-asked", &[]) } else { sentence(&alert.summary) };
+    vec![asked, words.say("test-seen", &[])]
 }
 
 /// The source, where it is one: an address or a network.
@@ -304,33 +316,33 @@ fn port_count(alert: &Alert) -> u64 {
 }
 
 /// `, among them 22 (SSH), 80 (HTTP)`, or the list itself where it is short.
-fn which_ports(ports: &str) -> String {
+fn which_ports(words: &Words, ports: &str) -> String {
     let Some(ranges) = ranges(ports) else { return String::new() };
     let known: Vec<u16> =
         SERVICES.iter().map(|&(port, _)| port).filter(|port| ranges.iter().any(|(low, high)| (low..=high).contains(&port))).collect();
     if let [(low, high)] = ranges.as_slice()
         && low == high
     {
-        return format!(": {}", named(*low));
-    }
-    if ports.len() <= SHORT_PORTS && known.is_empty() {
-        return format!(": {}", ports.replace(',', ", "));
+        return words.say("which-one", &[("port", (&named(words, *low)).into())]);
     }
     if known.is_empty() {
-        return String::new();
+        if ports.len() > SHORT_PORTS {
+            return String::new();
+        }
+        return words.say("which-all", &[("ports", (&list(words, ports.split(',').map(str::to_owned))).into())]);
     }
     // The telling ones, in the order of a list of ports.
     let mut telling: Vec<u16> = known.into_iter().take(NAMED_PORTS).collect();
     telling.sort_unstable();
-    let names: Vec<String> = telling.into_iter().map(named).collect();
-    format!(", among them {}", names.join(", "))
+    words.say("which-known", &[("ports", (&list(words, telling.into_iter().map(|port| named(words, port)))).into())])
 }
 
 /// `22 (SSH)`, or only the number.
-fn named(port: u16) -> String {
+fn named(words: &Words, port: u16) -> String {
+    let number = port.to_string();
     match services::name(port) {
-        Some(name) => format!("{port} ({name})"),
-        None => format!("port {port}"),
+        Some(name) => words.say("port-known", &[("port", (&number).into()), ("name", name.into())]),
+        None => words.say("port-unknown", &[("port", (&number).into())]),
     }
 }
 
@@ -354,48 +366,35 @@ fn ranges(ports: &str) -> Option<Vec<(u16, u16)>> {
         .collect()
 }
 
-/// `5 addresses`; a list of 16 was probably cut, so there it is `16 or more`.
-fn several_addresses(n: usize, unknown: &str) -> String {
-    match n {
-        0 | 1 => unknown.to_owned(),
-        n if n < firebell_shared::alert::MAX_ENTRIES => format!("{n} addresses"),
-        n => format!("{n} or more addresses"),
+/// The first few addresses of a list. What is no address is not shown as one.
+fn listed(words: &Words, addresses: &[String]) -> String {
+    let shown: Vec<String> = addresses.iter().filter_map(|a| a.parse::<IpAddr>().ok()).take(3).map(|a| a.to_string()).collect();
+    if shown.is_empty() {
+        return words.say("addresses-unlisted", &[]);
+    }
+    let shown = list(words, shown.into_iter());
+    match addresses.len().saturating_sub(3) {
+        0 => shown,
+        rest => words.say("list-more", &[("list", (&shown).into()), ("n", rest.into())]),
     }
 }
 
-/// The first few addresses of a list. What is no address is not shown as one.
-fn listed(addresses: &[String]) -> String {
-    let shown: Vec<String> = addresses.iter().filter_map(|a| a.parse::<IpAddr>().ok()).take(3).map(|a| a.to_string()).collect();
-    match (shown.len(), addresses.len().saturating_sub(3)) {
-        (0, _) => "addresses that are not listed".to_owned(),
-        (_, 0) => shown.join(", "),
-        (_, rest) => format!("{} and {rest} more", shown.join(", ")),
-    }
+/// Joins the parts of a list.
+fn list(words: &Words, parts: impl Iterator<Item = String>) -> String {
+    parts.reduce(|list, next| words.say("list-next", &[("list", (&list).into()), ("next", (&next).into())])).unwrap_or_default()
 }
 
 /// `in 12 seconds`, from microseconds.
-fn duration(micros: u64) -> String {
+fn duration(words: &Words, micros: u64) -> String {
     let seconds = micros / 1_000_000;
-    let (n, unit) = match seconds {
-        0 => return "in less than a second".to_owned(),
-        1..=119 => (seconds, "second"),
-        120..=7_199 => (seconds / 60, "minute"),
-        7_200..=172_799 => (seconds / 3_600, "hour"),
-        _ => (seconds / 86_400, "day"),
+    let (n, id) = match seconds {
+        0 => return words.say("took-moment", &[]),
+        1..=119 => (seconds, "took-seconds"),
+        120..=7_199 => (seconds / 60, "took-minutes"),
+        7_200..=172_799 => (seconds / 3_600, "took-hours"),
+        _ => (seconds / 86_400, "took-days"),
     };
-    format!("in {}", counted(n, unit))
-}
-
-fn counted(n: u64, word: &str) -> String {
-    format!("{} {}", thousands(n), plural(n, word))
-}
-
-fn plural(n: u64, word: &str) -> String {
-    match (n, word) {
-        (1, word) => word.to_owned(),
-        (_, "address") => "addresses".to_owned(),
-        (_, word) => format!("{word}s"),
-    }
+    words.say(id, &[("n", n.into())])
 }
 
 /// Somebody else's sentence: safe, bounded, with a full stop.
@@ -432,8 +431,13 @@ fn lines(sentences: &[String]) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::words::Language;
     use firebell_shared::{alert::Details, kind::KINDS};
     use proptest::prelude::*;
+
+    pub(crate) fn english() -> Words {
+        Words::new(Language::English)
+    }
 
     pub(crate) fn alert(id: u64, kind: &str, severity: u8) -> Alert {
         Alert {
@@ -464,7 +468,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_scan_is_told_in_the_words_of_the_person_at_the_desk() {
-        let popup = incident(&alert(1, "syn-scan", 4), Severity::AIMED);
+        let popup = incident(&english(), &alert(1, "syn-scan", 4), Severity::AIMED);
         assert_eq!(popup.title, "Port scan from 198.51.100.66");
         assert_eq!(
             popup.body,
@@ -478,18 +482,18 @@ pub(crate) mod tests {
     #[test]
     fn every_kind_has_a_title_of_its_own_words() {
         for kind in KINDS {
-            let popup = incident(&alert(1, kind, 3), Severity::AIMED);
+            let popup = incident(&english(), &alert(1, kind, 3), Severity::AIMED);
             assert!(!popup.title.starts_with("Firewall alert"), "{kind} has no words");
             assert!(!kind.contains('-') || !popup.title.contains(kind), "{kind} is shown raw: {}", popup.title);
             assert!(popup.title.chars().next().unwrap().is_uppercase() && popup.body.lines().count() >= 2, "{popup:?}");
         }
-        assert_eq!(incident(&alert(1, "newer-kind", 3), Severity::AIMED).title, "Firewall alert from 198.51.100.66");
+        assert_eq!(incident(&english(), &alert(1, "newer-kind", 3), Severity::AIMED).title, "Firewall alert from 198.51.100.66");
     }
 
     #[test]
     fn what_is_known_is_one_sentence_and_no_surer_than_the_rule() {
         let mut scan = alert(1, "insistent-tries", 3);
-        let second = |scan: &Alert| incident(scan, Severity::AIMED).body.lines().nth(1).unwrap().to_owned();
+        let second = |scan: &Alert| incident(&english(), scan, Severity::AIMED).body.lines().nth(1).unwrap().to_owned();
         assert_eq!(second(&scan), "The firewall dropped the packets.");
         scan.details.known = "Mirai looks for \u{1b}[31m<b>victims</b>".into();
         assert_eq!(second(&scan), r"Looks like: Mirai looks for \x1b[31m<b>victims</b>.");
@@ -503,7 +507,7 @@ pub(crate) mod tests {
         assert_eq!(second(&scan), "Tool: masscan.");
         scan.kind = "signature".into();
         scan.details.known = "SQL Slammer".into();
-        assert!(!incident(&scan, Severity::AIMED).body.contains("Recognised"), "its own sentence says that");
+        assert!(!incident(&english(), &scan, Severity::AIMED).body.contains("Recognised"), "its own sentence says that");
     }
 
     #[test]
@@ -512,7 +516,7 @@ pub(crate) mod tests {
         decoys.source = String::new();
         decoys.details.sources = (1..=5).map(|n| format!("203.0.113.{n}")).collect();
         decoys.details.attribution = Attribution::DecoySet;
-        let popup = incident(&decoys, Severity::AIMED);
+        let popup = incident(&english(), &decoys, Severity::AIMED);
         assert_eq!(popup.title, "Port scan hidden among 5 addresses");
         assert!(popup.body.contains("From 203.0.113.1, 203.0.113.2, 203.0.113.3 and 2 more."), "{}", popup.body);
         assert!(popup.body.contains("At most one of these addresses is the real one."), "{}", popup.body);
@@ -522,11 +526,11 @@ pub(crate) mod tests {
     fn doubt_is_said_and_certainty_is_not_claimed() {
         let mut scan = alert(1, "udp-scan", 3);
         scan.details.attribution = Attribution::Spoofable;
-        assert!(incident(&scan, Severity::AIMED).body.contains("address may be forged"));
+        assert!(incident(&english(), &scan, Severity::AIMED).body.contains("address may be forged"));
         scan.details.origin = OriginWord::Unverified;
-        assert!(incident(&scan, Severity::AIMED).body.contains("any program on this computer can write such log lines"));
+        assert!(incident(&english(), &scan, Severity::AIMED).body.contains("any program on this computer can write such log lines"));
         scan.details.action = Action::Unknown;
-        let body = incident(&scan, Severity::AIMED).body;
+        let body = incident(&english(), &scan, Severity::AIMED).body;
         assert!(body.contains("The log does not say") && !body.contains("dropped"), "{body}");
     }
 
@@ -534,37 +538,33 @@ pub(crate) mod tests {
     fn an_end_is_said_in_the_title() {
         let mut scan = alert(1, "syn-scan", 3);
         scan.details.phase = Phase::Closed;
-        assert_eq!(incident(&scan, Severity::AIMED).title, "Port scan from 198.51.100.66 (ended)");
+        assert_eq!(incident(&english(), &scan, Severity::AIMED).title, "Port scan from 198.51.100.66 (ended)");
     }
 
     #[test]
     fn few_ports_are_listed_and_one_port_is_named() {
-        assert_eq!(which_ports("1000-1007"), ": 1000-1007");
-        assert_eq!(which_ports("22"), ": 22 (SSH)");
-        assert_eq!(which_ports("4444"), ": port 4444");
-        assert_eq!(which_ports("21-23,80"), ", among them 21 (FTP), 22 (SSH), 23 (Telnet), 80 (HTTP)");
-        assert_eq!(which_ports("22-25,8…"), "", "a list that was cut is not taken for whole");
-        assert_eq!(which_ports(""), "");
+        assert_eq!(which_ports(&english(), "1000-1007"), ": 1000-1007");
+        assert_eq!(which_ports(&english(), "22"), ": 22 (SSH)");
+        assert_eq!(which_ports(&english(), "4444"), ": port 4444");
+        assert_eq!(which_ports(&english(), "21-23,80"), ", among them 21 (FTP), 22 (SSH), 23 (Telnet), 80 (HTTP)");
+        assert_eq!(which_ports(&english(), "22-25,8…"), "", "a list that was cut is not taken for whole");
+        assert_eq!(which_ports(&english(), ""), "");
     }
 
     #[test]
     fn only_popups_from_the_chosen_severity_on_stay() {
-        assert!(!incident(&alert(1, "syn-scan", 3), Severity::BROAD).stays);
-        assert!(incident(&alert(1, "syn-scan", 4), Severity::BROAD).stays);
-        assert!(!incident(&alert(1, "test", 5), Severity::AIMED).stays, "a test does not have to be closed");
+        assert!(!incident(&english(), &alert(1, "syn-scan", 3), Severity::BROAD).stays);
+        assert!(incident(&english(), &alert(1, "syn-scan", 4), Severity::BROAD).stays);
+        assert!(!incident(&english(), &alert(1, "test", 5), Severity::AIMED).stays, "a test does not have to be closed");
     }
 
     #[test]
-    fn numbers_and_durations_read_well() {
-        assert_eq!(
-            (thousands(0), thousands(999), thousands(1000), thousands(1_234_567)),
-            ("0".into(), "999".into(), "1,000".into(), "1,234,567".into())
-        );
-        assert_eq!(duration(999_999), "in less than a second");
-        assert_eq!(duration(1_000_000), "in 1 second");
-        assert_eq!(duration(300_000_000), "in 5 minutes");
-        assert_eq!(duration(86_400_000_000), "in 24 hours");
-        assert_eq!(duration(u64::MAX), "in 213,503,982 days");
+    fn durations_read_well() {
+        assert_eq!(duration(&english(), 999_999), "in less than a second");
+        assert_eq!(duration(&english(), 1_000_000), "in 1 second");
+        assert_eq!(duration(&english(), 300_000_000), "in 5 minutes");
+        assert_eq!(duration(&english(), 86_400_000_000), "in 24 hours");
+        assert_eq!(duration(&english(), u64::MAX), "in 213,503,982 days");
     }
 
     prop_compose! {
@@ -592,7 +592,7 @@ pub(crate) mod tests {
     proptest! {
         #[test]
         fn any_alert_is_bounded_safe_text(alert in any_alert()) {
-            let popup = incident(&alert, Severity::AIMED);
+            let popup = incident(&english(), &alert, Severity::AIMED);
             prop_assert!(popup.title.len() <= MAX_TITLE && popup.body.len() <= MAX_BODY);
             prop_assert!(!popup.title.contains('\n'));
             for line in std::iter::once(popup.title.as_str()).chain(popup.body.split('\n')) {

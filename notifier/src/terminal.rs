@@ -55,12 +55,15 @@ impl Terminal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::present::{incident, tests::alert};
+    use crate::present::{
+        incident,
+        tests::{alert, english},
+    };
     use firebell_shared::severity::Severity;
 
     #[test]
     fn a_popup_is_a_line_and_an_indented_body_and_an_update_says_so() {
-        let popup = incident(&alert(1, "syn-scan", 4), Severity::AIMED);
+        let popup = incident(&english(), &alert(1, "syn-scan", 4), Severity::AIMED);
         let plain = Terminal { next_id: 0, has_colours: false };
         let text = plain.text(&popup, false);
         assert!(text.starts_with("severity 4, Port scan from 198.51.100.66\n    TCP SYN scan: 1,000 ports"), "{text}");
@@ -73,7 +76,7 @@ mod tests {
         let mut evil = alert(1, "newer-kind", 3);
         evil.source = "\x1b]0;owned\x07\r\nseverity 5, forged".into();
         evil.summary = "\x1b[2J\u{202e}x\nseverity 5, forged too".into();
-        let text = Terminal { next_id: 0, has_colours: false }.text(&incident(&evil, Severity::AIMED), false);
+        let text = Terminal { next_id: 0, has_colours: false }.text(&incident(&english(), &evil, Severity::AIMED), false);
         assert!(!text.contains(['\x1b', '\x07', '\r', '\u{202e}']), "{text:?}");
         assert_eq!(text.lines().filter(|line| line.starts_with("severity")).count(), 1, "{text}");
     }

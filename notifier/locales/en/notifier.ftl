@@ -1,0 +1,193 @@
+# What the agent says, in English. The other catalogues have the same messages with the same variables.
+#
+# Numbers ($n, $ports, ...) are grouped as the language does it; ports, addresses and times come as text.
+# A sentence may turn its parts around, but it needs all of them.
+
+## Titles: one line. $source is an address or a network; `.alone` is for where there is no single source.
+
+title-port-scan = Port scan from { $source }
+    .alone = Port scan
+title-stealth-scan = Stealth port scan from { $source }
+    .alone = Stealth port scan
+title-ack-scan = Firewall probe (ACK scan) from { $source }
+    .alone = Firewall probe (ACK scan)
+title-udp-scan = UDP port scan from { $source }
+    .alone = UDP port scan
+title-protocol-scan = IP protocol scan from { $source }
+    .alone = IP protocol scan
+title-ping-sweep = Ping sweep from { $source }
+    .alone = Ping sweep
+title-port-sweep = Port sweep from { $source }
+    .alone = Port sweep
+# $port as in port-known or port-unknown.
+title-service-search = Search for { $port } from { $source }
+    .alone = Search for { $port }
+title-slow-scan = Slow port scan from { $source }
+    .alone = Slow port scan
+# $n is 2 or more. `.more`: $n or more, the list was cut. `.unknown`: it is not known how many.
+title-decoy-scan = Port scan hidden among { $n } addresses
+    .more = Port scan hidden among { $n } or more addresses
+    .unknown = Port scan hidden among decoys
+title-distributed-scan = Port scan shared by { $n } addresses
+    .more = Port scan shared by { $n } or more addresses
+    .unknown = Port scan shared by several addresses
+title-os-detection = Operating system detection from { $source }
+    .alone = Operating system detection
+title-flood = Packet flood from { $source }
+    .alone = Packet flood
+title-flood-on = Packet flood on { $port } from { $source }
+    .alone = Packet flood on { $port }
+title-backscatter = Somebody forges your address
+title-tries = Repeated connection attempts from { $source }
+    .alone = Repeated connection attempts
+title-tries-at = Repeated attempts at { $port } from { $source }
+    .alone = Repeated attempts at { $port }
+title-egress-scan = This computer is scanning others
+title-signature = Known attack pattern from { $source }
+    .alone = Known attack pattern
+title-visibility = The firewall log does not show everything
+title-test = Firebell test
+# A kind that this version does not know.
+title-other = Firewall alert from { $source }
+    .alone = Firewall alert
+title-ended = { $title } (ended)
+
+## What happened. $took as in the durations below, $which as in the lists of ports below (it may be empty).
+
+# $technique as in technique-...
+what-ports = { $technique }: { $ports ->
+        [one] { $ports } port
+       *[other] { $ports } ports
+    } { $took }{ $which }.
+what-ports-on = { $technique }: { $ports ->
+        [one] { $ports } port
+       *[other] { $ports } ports
+    } on { $targets } addresses { $took }{ $which }.
+    .more = { $technique }: { $ports ->
+        [one] { $ports } port
+       *[other] { $ports } ports
+    } on { $targets } or more addresses { $took }{ $which }.
+what-from = From { $sources }.
+what-protocols = It tries which IP protocols you answer: { $n ->
+        [one] { $n } protocol
+       *[other] { $n } protocols
+    } { $took }.
+what-ping-sweep = It asks which of your addresses answer: { $n ->
+        [one] { $n } address
+       *[other] { $n } addresses
+    } { $took }.
+what-port-sweep = The same port on { $n ->
+        [one] { $n } address
+       *[other] { $n } addresses
+    } { $took }{ $which }.
+what-packets = { $n ->
+        [one] { $n } packet
+       *[other] { $n } packets
+    } { $took }{ $which }.
+what-packets-to = { $n ->
+        [one] { $n } packet
+       *[other] { $n } packets
+    } to { $target } { $took }{ $which }.
+what-backscatter = { $source } answers packets that this computer never sent: { $n ->
+        [one] { $n } answer
+       *[other] { $n } answers
+    } { $took }.
+    .alone = Somebody answers packets that this computer never sent: { $n ->
+        [one] { $n } answer
+       *[other] { $n } answers
+    } { $took }.
+what-egress = It tried { $n ->
+        [one] { $n } connection
+       *[other] { $n } connections
+    } { $took }{ $which }; the firewall refused.
+    .user = It tried { $n ->
+        [one] { $n } connection
+       *[other] { $n } connections
+    } { $took }{ $which }, by user id { $uid }; the firewall refused.
+
+technique-syn-scan = TCP SYN scan
+technique-connect-scan = TCP connect scan
+technique-fin-scan = TCP FIN scan
+technique-null-scan = TCP scan without flags
+technique-xmas-scan = TCP Xmas scan
+technique-maimon-scan = TCP Maimon scan
+technique-ack-scan = It tries which ports your firewall filters
+technique-udp-scan = UDP scan
+technique-slow-scan = A few ports at a time
+technique-set = Probes that belong together
+
+## Ports and lists.
+
+# $name is what people call the port.
+port-known = { $port } ({ $name })
+port-unknown = port { $port }
+# These three follow a number of ports.
+which-one = : { $port }
+which-all = : { $ports }
+which-known = , among them { $ports }
+# Joins a list: called again with its result as $list.
+list-next = { $list }, { $next }
+list-more = { $list } and { $n } more
+addresses-unlisted = addresses that are not listed
+
+## Durations: how long something took.
+
+took-moment = in less than a second
+took-seconds = in { $n ->
+        [one] { $n } second
+       *[other] { $n } seconds
+    }
+took-minutes = in { $n ->
+        [one] { $n } minute
+       *[other] { $n } minutes
+    }
+took-hours = in { $n ->
+        [one] { $n } hour
+       *[other] { $n } hours
+    }
+took-days = in { $n ->
+        [one] { $n } day
+       *[other] { $n } days
+    }
+
+## What is known, what the firewall did, how sure it is.
+
+known-tool = Tool: { $tool }.
+# $what is the title of a rule, in the language of whoever wrote the rule.
+known-surely = Recognised: { $what }
+known-likely = Looks like: { $what }
+did-drop = The firewall dropped the packets.
+did-reject = The firewall rejected the packets.
+did-accept = The firewall let the packets through.
+did-unknown = The log does not say what the firewall did with the packets.
+doubt-line = Not certain: any program on this computer can write such log lines.
+doubt-address = The sender's address may be forged.
+doubt-decoys = At most one of these addresses is the real one.
+
+## What to do.
+
+advice-egress = Find the program that does this; it may be malware.
+advice-visibility = Look at the limits of your firewall's log rules.
+advice-backscatter = Nothing to do: it is not an attack on you.
+advice-accepted = Check whether what listens there should be reachable.
+advice-unknown = Check that your firewall blocks it.
+advice-refused = Nothing to do as long as your firewall holds.
+
+## A test.
+
+test-asked = Somebody asked for a test.
+test-seen = You see this, so alerts reach you.
+
+## Several incidents in one popup.
+
+several-title = { $n } more firewall incidents
+several-item = { $title }.
+several-rest = And { $n } more.
+several-why = Shown together, so that they do not fill your screen.
+
+## Nobody watches the firewall log.
+
+blind-title = Firebell cannot see the firewall log
+absent-title = Firebell is not watching
+absent-why = Its collector (firebelld) has not been running for a minute or longer.
+unwatched = Until that changes you will not hear of attacks.

@@ -1,0 +1,138 @@
+//! What the agent says, in the language of the person at the desk.
+//!
+//! Sentences live in catalogues (`locales/LANGUAGE/notifier.ftl`, Project Fluent), one for each language and all in the
+//! program. [`Words`] is the one value that everybody who says something takes: chosen once, at the start.
+//!
+//! What comes from outside is only ever a variable of a message: it is put in as it is and never read as a message.
+
+mod language;
+mod number;
+
+use fluent_bundle::{FluentArgs, FluentResource, FluentValue, concurrent::FluentBundle};
+pub(crate) use language::Language;
+use std::fmt;
+
+/// More than this is not told apart by a language's plural rules, which count with floating point.
+const MAX_NUMBER: u64 = 1 << 53;
+
+/// All that the agent can say.
+pub(crate) struct Words {
+    language: Language,
+    chosen: Catalogue,
+    /// For what is missing there; none where English is the language that was chosen.
+    english: Option<Catalogue>,
+}
+
+type Catalogue = FluentBundle<FluentResource>;
+
+/// A variable of a message.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Value<'a> {
+    /// Counted and grouped as the language does it.
+    Number(u64),
+    /// Put in as it is.
+    Text(&'a str),
+}
+
+impl Words {
+    /// The words of one language.
+    pub(crate) fn new(language: Language) -> Self {
+        let english = (language != Language::English).then(|| catalogue(Language::English));
+        Self { language, chosen: catalogue(language), english }
+    }
+
+    /// The words of the language that the environment asks for.
+    pub(crate) fn of_environment() -> Self {
+        Self::new(Language::of_environment())
+    }
+
+    /// Says the message `id`, or its attribute where it is `id.attribute`. A message that a language lacks is said in English.
+    pub(crate) fn say(&self, id: &str, variables: &[(&str, Value<'_>)]) -> String {
+        let mut arguments = FluentArgs::with_capacity(variables.len());
+        for (name, value) in variables {
+            arguments.set(*name, FluentValue::from(*value));
+        }
+        [Some(&self.chosen), self.english.as_ref()]
+            .into_iter()
+            .flatten()
+            .find_map(|catalogue| said(catalogue, id, &arguments))
+            .unwrap_or_else(|| {
+                debug_assert!(false, "{id} is no message, or it wants another variable");
+                id.to_owned()
+            })
+    }
+}
+
+impl fmt::Debug for Words {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Words").field("language", &self.language).finish_non_exhaustive()
+    }
+}
+
+/// `None` where the catalogue does not have it, or it wants a variable that it was not given.
+fn said(catalogue: &Catalogue, id: &str, arguments: &FluentArgs<'_>) -> Option<String> {
+    let (message, attribute) = id.split_once('.').map_or((id, None), |(message, attribute)| (message, Some(attribute)));
+    let message = catalogue.get_message(message)?;
+    let pattern = match attribute {
+        Some(attribute) => message.get_attribute(attribute)?.value(),
+        None => message.value()?,
+    };
+    let mut errors = Vec::new();
+    let text = catalogue.format_pattern(pattern, Some(arguments), &mut errors);
+    errors.is_empty().then(|| text.into_owned())
+}
+
+fn catalogue(language: Language) -> Catalogue {
+    // What can be read of a damaged one is kept; a test holds that none is.
+    let resource = FluentResource::try_new(language.catalogue().to_owned()).unwrap_or_else(|(resource, _)| resource);
+    let mut catalogue = Catalogue::new_concurrent(vec![language.identifier()]);
+    // The isolates that Fluent puts around variables are invisible characters, which `text::safe` would show as such.
+    // None of our languages is written from right to left, so there is nothing to isolate.
+    catalogue.set_use_isolating(false);
+    catalogue.set_formatter(Some(language.number_formatter()));
+    catalogue.add_resource_overriding(resource);
+    catalogue
+}
+
+impl From<Value<'_>> for FluentValue<'static> {
+    fn from(value: Value<'_>) -> Self {
+        match value {
+            // Fluent panics on numbers that a u64 cannot hold once they were rounded up.
+            Value::Number(number) => FluentValue::from(number.min(MAX_NUMBER)),
+            Value::Text(text) => FluentValue::from(text.to_owned()),
+        }
+    }
+}
+
+impl From<u64> for Value<'_> {
+    fn from(number: u64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<usize> for Value<'_> {
+    fn from(number: usize) -> Self {
+        Self::Number(number as u64)
+    }
+}
+
+impl From<u32> for Value<'_> {
+    fn from(number: u32) -> Self {
+        Self::Number(number.into())
+    }
+}
+
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl<'a> From<&'a String> for Value<'a> {
+    fn from(text: &'a String) -> Self {
+        Self::Text(text)
+    }
+}
+
+#[cfg(test)]
+mod tests;
