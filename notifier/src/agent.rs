@@ -1,9 +1,14 @@
 //! The loop: news in, popups out.
 
+mod answer;
+
 use crate::{
     backoff::Backoff,
-    collector::{self, News, Word},
-    ledger::{Command, Failure, Ledger, Rules},
+    collector::{self, News, Sight, Word},
+    config::Config,
+    control::Request,
+    hidden::Hidden,
+    ledger::{Command, Failure, Ledger},
     seen::Seen,
     server::{Server, Signal},
     terminal::Terminal,
@@ -11,7 +16,11 @@ use crate::{
 };
 use anyhow::Context as _;
 use std::{env, future, path::PathBuf, time::Duration};
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    signal::unix::{self, SignalKind, signal},
+    sync::mpsc,
+    time::Instant,
+};
 use tracing::{debug, info, warn};
 
 /// So long after the session bus went away its socket may be missing before we take the session for over.
@@ -25,39 +34,85 @@ pub(crate) enum Desktop {
     Terminal(Terminal),
 }
 
+/// What an agent begins with.
+pub(crate) struct Start {
+    pub(crate) config: Config,
+    /// The file that was named on the command line, to be read again on request.
+    pub(crate) config_path: Option<PathBuf>,
+    pub(crate) words: Words,
+    pub(crate) desktop: Desktop,
+    pub(crate) seen: Seen,
+    pub(crate) hidden: Hidden,
+    /// What is asked over the session bus; nobody asks a terminal.
+    pub(crate) requests: mpsc::Receiver<Request>,
+    /// For the next connection to it.
+    pub(crate) ask: mpsc::Sender<Request>,
+}
+
 /// Runs until the session is over.
 ///
 /// # Errors
 /// When another agent took our name, or the terminal is gone.
-pub(crate) async fn run(rules: Rules, words: Words, desktop: Desktop, seen: Seen) -> anyhow::Result<()> {
+pub(crate) async fn run(start: Start) -> anyhow::Result<()> {
     let (tell, mut news) = mpsc::channel(4);
-    let collector = tokio::spawn(collector::listen(tell, seen.read()));
-    let mut agent =
-        Agent { ledger: Ledger::new(rules, words), desktop, seen, start: Instant::now(), has_said_no_server: false, failures: 0 };
-    let result = agent.work(&mut news).await;
+    let collector = tokio::spawn(collector::listen(tell, start.seen.read()));
+    // A terminal that is closed ends us, as it does everybody.
+    let mut hangups = match start.desktop {
+        Desktop::Server(_) => Some(signal(SignalKind::hangup())?),
+        Desktop::Terminal(_) => None,
+    };
+    let mut requests = start.requests;
+    let mut agent = Agent {
+        ledger: Ledger::new(start.config.rules(), start.words),
+        config_path: start.config_path,
+        desktop: start.desktop,
+        seen: start.seen,
+        hidden: start.hidden,
+        sight: None,
+        ask: start.ask,
+        start: Instant::now(),
+        has_said_no_server: false,
+        failures: 0,
+        complaint: String::new(),
+    };
+    let result = agent.work(&mut news, &mut requests, &mut hangups).await;
     collector.abort();
     result
 }
 
 struct Agent {
     ledger: Ledger,
+    config_path: Option<PathBuf>,
     desktop: Desktop,
     seen: Seen,
+    hidden: Hidden,
+    /// What was heard of the collector last.
+    sight: Option<Sight>,
+    ask: mpsc::Sender<Request>,
     /// The zero of the ledger's time.
     start: Instant,
     has_said_no_server: bool,
     failures: u64,
+    /// Why the server did not show a popup the last time.
+    complaint: String,
 }
 
 /// What woke us.
 enum Event {
     Word(Option<Word>),
     Signal(Option<Signal>),
+    Request(Request),
+    Hangup,
     Deadline,
 }
 
 impl Agent {
-    async fn work(&mut self, news: &mut mpsc::Receiver<Word>) -> anyhow::Result<()> {
+    async fn work(
+        &mut self,
+        news: &mut mpsc::Receiver<Word>,
+        requests: &mut mpsc::Receiver<Request>,
+        hangups: &mut Option<unix::Signal>,
+    ) -> anyhow::Result<()> {
         loop {
             while let Some(command) = self.ledger.next(self.start.elapsed()) {
                 self.perform(command).await?;
@@ -67,12 +122,15 @@ impl Agent {
             let event = tokio::select! {
                 word = news.recv() => Event::Word(word),
                 signal = self.desktop.signal() => Event::Signal(signal),
+                Some(request) = requests.recv() => Event::Request(request),
+                () = hangup(hangups) => Event::Hangup,
                 () = sleep_until(deadline) => Event::Deadline,
             };
             match event {
                 Event::Word(Some(Word::News(news))) => self.take(&news).await?,
                 Event::Word(Some(Word::Sight(sight))) => {
                     debug!(?sight, "collector");
+                    self.sight = Some(sight.clone());
                     self.ledger.see(sight, self.start.elapsed());
                 }
                 // It listens for as long as we do.
@@ -80,12 +138,17 @@ impl Agent {
                 Event::Signal(Some(signal)) => self.heed(signal),
                 Event::Signal(None) => {
                     self.ledger.server_gone();
-                    match reconnect().await? {
+                    match reconnect(&self.ask).await? {
                         Some(server) => self.desktop = Desktop::Server(server),
                         None => return Ok(()),
                     }
                     self.heed(Signal::Back);
                 }
+                Event::Request(request) => self.answer(request).await?,
+                Event::Hangup => match self.reload() {
+                    Ok(in_force) => info!("reloaded: {in_force}"),
+                    Err(error) => warn!("nothing is reloaded: {error}"),
+                },
                 Event::Deadline => {}
             }
         }
@@ -98,7 +161,8 @@ impl Agent {
         }
         for alert in &news.alerts {
             debug!(id = alert.id, seq = alert.details.seq, kind = %alert.kind, phase = alert.details.phase.as_str(), "alert");
-            self.ledger.observe(alert, self.start.elapsed(), news.is_late);
+            let is_muted = self.hidden.hides(alert);
+            self.ledger.observe(alert, self.start.elapsed(), news.is_late, is_muted);
         }
         while let Some(command) = self.ledger.next(self.start.elapsed()) {
             self.perform(command).await?;
@@ -166,6 +230,7 @@ impl Agent {
 
     /// Says what the server does not do; each thing once, or at the 1st, 2nd, 4th, ... time.
     fn complain(&mut self, failure: Failure, why: &str) {
+        why.clone_into(&mut self.complaint);
         match failure {
             Failure::NoServer if self.has_said_no_server => {}
             Failure::NoServer => {
@@ -199,6 +264,14 @@ impl Desktop {
     }
 }
 
+/// The next SIGHUP, where it means something.
+async fn hangup(hangups: &mut Option<unix::Signal>) {
+    match hangups {
+        Some(hangups) => drop(hangups.recv().await),
+        None => future::pending().await,
+    }
+}
+
 async fn sleep_until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => tokio::time::sleep_until(deadline).await,
@@ -207,13 +280,13 @@ async fn sleep_until(deadline: Option<Instant>) {
 }
 
 /// Connects to the session bus again. `None`: the session is over.
-async fn reconnect() -> anyhow::Result<Option<Server>> {
+async fn reconnect(ask: &mpsc::Sender<Request>) -> anyhow::Result<Option<Server>> {
     warn!("the session bus closed the connection; trying again");
     let lost = Instant::now();
     let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(60));
     loop {
         tokio::time::sleep(backoff.next_wait()).await;
-        match Server::connect().await {
+        match Server::connect(ask.clone()).await {
             Ok(server) => {
                 info!("connected to the session bus again");
                 return Ok(Some(server));

@@ -6,6 +6,7 @@
 //! - An update needs a reason: worse, over, grown tenfold, or quiet after a change. So 1,000 ports make at most three.
 //! - Six popups an hour (severity 5 excepted). The last of them gathers all further incidents, so nothing is
 //!   silent; the same happens with more than eight new sources in a minute, which are cheap to forge.
+//! - What the user has muted takes no popup and no budget. When it becomes worse than that it is shown; when the mute ends it is not.
 //! - One popup more says that nobody watches: the collector is blind or gone for a minute. It goes when that is over.
 //! - Everything is bounded: incidents, budgets, retries.
 
@@ -66,6 +67,8 @@ pub(crate) enum Key {
     Gathering,
     /// Nobody watches the firewall log.
     Sight,
+    /// What somebody asked for: see [`Ledger::say`].
+    Said,
 }
 
 /// What to do on the desktop.
@@ -101,6 +104,8 @@ pub(crate) struct Counters {
     pub(crate) gathered: u64,
     /// Incidents without any popup, for want of budget.
     pub(crate) held: u64,
+    /// Incidents without a popup, or whose popup was taken away, because the user has muted them.
+    pub(crate) muted: u64,
     /// Incidents that were forgotten to make room.
     pub(crate) evicted: u64,
     /// Popups given up after several tries.
@@ -115,6 +120,7 @@ pub(crate) struct Ledger {
     incidents: HashMap<u64, Incident>,
     gathering: Option<Gathering>,
     blindness: Option<Blindness>,
+    said: Option<(Popup, Slot)>,
     /// When a popup was taken out of the budget, oldest first; at most `rules.per_hour` of the last hour.
     spent: VecDeque<Duration>,
     /// When a new single-source incident came, oldest first; at most [`MAX_NEWCOMERS`] + 1 of the last minute.
@@ -196,6 +202,7 @@ impl Ledger {
             incidents: HashMap::new(),
             gathering: None,
             blindness: None,
+            said: None,
             spent: VecDeque::new(),
             newcomers: VecDeque::new(),
             closes: VecDeque::new(),
@@ -207,16 +214,26 @@ impl Ledger {
         self.counters
     }
 
+    pub(crate) fn words(&self) -> &Words {
+        &self.words
+    }
+
+    /// Incidents on record, and popups that are left of this hour's.
+    pub(crate) fn load(&self, now: Duration) -> (usize, usize) {
+        let spent = self.spent.iter().filter(|&&at| now.saturating_sub(at) < HOUR).count();
+        (self.incidents.len(), usize::try_from(self.rules.per_hour).unwrap_or(usize::MAX).saturating_sub(spent))
+    }
+
     /// Takes in one revision of one incident. `is_late`: it is told afterwards, so that an incident which
-    /// is over already may be new to us.
-    pub(crate) fn observe(&mut self, alert: &Alert, now: Duration, is_late: bool) {
+    /// is over already may be new to us. `is_muted`: the user does not want to hear of it as it is now.
+    pub(crate) fn observe(&mut self, alert: &Alert, now: Duration, is_late: bool, is_muted: bool) {
         if alert.details.phase == Phase::Merged {
             self.forget(alert.id);
             return;
         }
         if let Some(known) = self.incidents.get(&alert.id) {
             if alert.details.revision > known.alert.details.revision {
-                self.revise(alert, now);
+                if is_muted { self.revise_muted(alert, now) } else { self.revise(alert, now) }
             }
             return;
         }
@@ -224,13 +241,49 @@ impl Ledger {
             self.counters.quiet += 1;
             return;
         }
+        let slot = if is_muted {
+            self.counters.muted += 1;
+            if alert.details.phase == Phase::Closed {
+                return;
+            }
+            Some(Slot::hidden(Some(alert.severity), now))
+        } else {
+            self.place(alert, now)
+        };
         self.make_room();
-        let slot = self.place(alert, now);
         if slot.is_none() {
             self.gather(alert, now);
         }
         // A test is asked for each time: nothing to keep books on, but it has to be shown first.
         self.incidents.insert(alert.id, Incident { alert: alert.clone(), heard: now, slot });
+    }
+
+    /// Takes the popups of what the user has muted by now off the screen. What they share with others stays.
+    pub(crate) fn mute(&mut self, is_muted: impl Fn(&Alert) -> bool, now: Duration) {
+        for incident in self.incidents.values_mut().filter(|incident| is_muted(&incident.alert)) {
+            let shown = match &incident.slot {
+                Some(slot) => Some((slot.window, slot.severity)),
+                None => self
+                    .gathering
+                    .take_if(|gathering| gathering.only.as_ref().is_some_and(|only| only.id == incident.alert.id))
+                    .map(|gathering| (gathering.slot.window, gathering.slot.severity)),
+            };
+            let (window, severity) = shown.unwrap_or((Window::Wanted(None), None));
+            if let Window::Shown(id) = window {
+                self.closes.push_back(id);
+            }
+            if window != Window::Gone {
+                self.counters.muted += 1;
+            }
+            incident.slot = Some(Slot::hidden(severity.max(Some(incident.alert.severity)), now));
+        }
+        // They are over, and only waited to be shown.
+        self.incidents.retain(|_, incident| incident.alert.details.phase != Phase::Closed || !is_muted(&incident.alert));
+    }
+
+    /// The worst of the incidents on record that `is_about` names.
+    pub(crate) fn worst(&self, is_about: impl Fn(&Alert) -> bool) -> Option<Severity> {
+        self.incidents.values().map(|incident| &incident.alert).filter(|alert| is_about(alert)).map(|alert| alert.severity).max()
     }
 
     /// Takes in whether anything watches the firewall log. Until it does there is one popup, whatever else happens meanwhile.
@@ -274,6 +327,28 @@ impl Ledger {
         }
     }
 
+    /// Shows what somebody asked for, outside every budget, in the place of what was asked for before. It is tried once.
+    pub(crate) fn say(&mut self, popup: Popup, now: Duration) {
+        let (content, slot) = self.said.get_or_insert_with(|| (popup.clone(), Slot::new(now)));
+        *content = popup;
+        slot.change = Some(Change { since: now, is_urgent: true });
+        // Whoever asked waits for it.
+        slot.at = Duration::ZERO;
+        if !matches!(slot.window, Window::Shown(_)) {
+            slot.window = Window::Wanted(Some(now));
+        }
+    }
+
+    /// Is what was asked for last on the screen?
+    pub(crate) fn is_said(&self) -> bool {
+        self.said.as_ref().is_some_and(|(_, slot)| matches!(slot.window, Window::Shown(_)) && slot.change.is_none())
+    }
+
+    /// Goes by other rules from now on. What is on the screen stays as it is.
+    pub(crate) fn set_rules(&mut self, rules: Rules) {
+        self.rules = rules;
+    }
+
     /// The ids of incidents start anew: none of ours is heard of again. What is on the screen stays there.
     pub(crate) fn start_anew(&mut self) {
         self.incidents.clear();
@@ -303,6 +378,10 @@ impl Ledger {
                 let blindness = self.blindness.as_ref()?;
                 (&blindness.slot, present::blindness(&self.words, blindness.reason.as_deref()))
             }
+            Key::Said => {
+                let (popup, slot) = self.said.as_ref()?;
+                (slot, popup.clone())
+            }
         };
         let replaces = if let Window::Shown(id) = slot.window { id } else { 0 };
         Some(Command::Show { key, replaces, popup })
@@ -325,7 +404,7 @@ impl Ledger {
                 Some(gathering) => (gathering.worst, gathering.size()),
                 None => return,
             },
-            Key::Sight => (Severity::BACKGROUND, 1),
+            Key::Sight | Key::Said => (Severity::BACKGROUND, 1),
         };
         let Some(slot) = self.slot(key) else { return };
         let is_update = matches!(slot.window, Window::Shown(_));
@@ -339,9 +418,11 @@ impl Ledger {
         slot.change = None;
         if is_update {
             slot.tries = 0;
-            self.counters.updated += 1;
-        } else {
-            self.counters.shown += 1;
+        }
+        match key {
+            Key::Said => {}
+            _ if is_update => self.counters.updated += 1,
+            _ => self.counters.shown += 1,
         }
         self.settle_books(key);
     }
@@ -352,6 +433,11 @@ impl Ledger {
             Key::Incident(id) => self.incidents.get(&id).map(|incident| incident.alert.severity),
             Key::Gathering => self.gathering.as_ref().map(|gathering| gathering.worst),
             Key::Sight => None,
+            Key::Said => {
+                // Whoever asked is told.
+                self.said = None;
+                return;
+            }
         };
         let Some(slot) = self.slot(key) else { return };
         slot.tries += 1;
@@ -392,6 +478,7 @@ impl Ledger {
     /// The server went away and took its popups along.
     pub(crate) fn server_gone(&mut self) {
         self.closes.clear();
+        self.said = None;
         for slot in self.slots() {
             if matches!(slot.window, Window::Shown(_) | Window::Unknown) {
                 slot.tries += 1;
@@ -464,6 +551,14 @@ impl Ledger {
         if is_over {
             self.settle_books(Key::Incident(alert.id));
         }
+    }
+
+    /// A newer revision of an incident that we know and that the user has muted.
+    fn revise_muted(&mut self, alert: &Alert, now: Duration) {
+        let Some(known) = self.incidents.get_mut(&alert.id) else { return };
+        known.alert = alert.clone();
+        known.heard = now;
+        self.mute(|other| other.id == alert.id, now);
     }
 
     /// A place for a new incident, or `None`: it has to share one.
@@ -585,7 +680,8 @@ impl Ledger {
             .filter_map(|(&id, incident)| Some((Key::Incident(id), incident.slot.as_ref()?.due(size(&incident.alert))?)));
         let gathering = self.gathering.as_ref().and_then(|g| Some((Key::Gathering, g.slot.due(g.size())?)));
         let blindness = self.blindness.as_ref().and_then(|blindness| Some((Key::Sight, blindness.slot.due(1)?)));
-        incidents.chain(gathering).chain(blindness).collect()
+        let said = self.said.as_ref().and_then(|(_, slot)| Some((Key::Said, slot.due(1)?)));
+        incidents.chain(gathering).chain(blindness).chain(said).collect()
     }
 
     fn slot(&mut self, key: Key) -> Option<&mut Slot> {
@@ -593,19 +689,26 @@ impl Ledger {
             Key::Incident(id) => self.incidents.get_mut(&id)?.slot.as_mut(),
             Key::Gathering => self.gathering.as_mut().map(|gathering| &mut gathering.slot),
             Key::Sight => self.blindness.as_mut().map(|blindness| &mut blindness.slot),
+            Key::Said => self.said.as_mut().map(|(_, slot)| slot),
         }
     }
 
     fn slots(&mut self) -> impl Iterator<Item = &mut Slot> {
         let incidents = self.incidents.values_mut().filter_map(|incident| incident.slot.as_mut());
         let gathering = self.gathering.as_mut().map(|gathering| &mut gathering.slot);
-        incidents.chain(gathering).chain(self.blindness.as_mut().map(|blindness| &mut blindness.slot))
+        let said = self.said.as_mut().map(|(_, slot)| slot);
+        incidents.chain(gathering).chain(self.blindness.as_mut().map(|blindness| &mut blindness.slot)).chain(said)
     }
 }
 
 impl Slot {
     fn new(now: Duration) -> Self {
         Self { window: Window::Wanted(Some(now)), severity: None, size: 0, at: now, plain_updates: 0, tries: 0, change: None }
+    }
+
+    /// Of what the user does not want to see, up to this severity.
+    fn hidden(severity: Option<Severity>, now: Duration) -> Self {
+        Self { window: Window::Gone, severity, ..Self::new(now) }
     }
 
     /// When to show it, where there is something to show.
@@ -720,7 +823,7 @@ mod tests {
         }
 
         fn see(&mut self, alert: &Alert) -> &mut Self {
-            self.ledger.observe(alert, self.now, false);
+            self.ledger.observe(alert, self.now, false, false);
             self.settle()
         }
 
@@ -942,11 +1045,11 @@ mod tests {
     #[test]
     fn without_a_server_popups_wait_and_are_shown_as_they_are_by_then() {
         let mut desk = Desk::new(RULES);
-        desk.ledger.observe(&opened(1, 3), desk.now, false);
+        desk.ledger.observe(&opened(1, 3), desk.now, false, false);
         let Some(Command::Show { key, .. }) = desk.ledger.next(desk.now) else { panic!() };
         desk.ledger.failed(key, Failure::NoServer, desk.now);
         assert_eq!((desk.ledger.next(desk.now), desk.ledger.deadline()), (None, None), "waiting costs nothing");
-        desk.ledger.observe(&revision(1, 2, Phase::Escalated, 4, 500), desk.now, false);
+        desk.ledger.observe(&revision(1, 2, Phase::Escalated, 4, 500), desk.now, false, false);
         assert_eq!(desk.ledger.next(desk.now), None);
         desk.ledger.server_back(desk.now);
         desk.settle();
@@ -971,7 +1074,7 @@ mod tests {
     #[test]
     fn a_server_that_refuses_is_asked_three_times() {
         let mut desk = Desk::new(RULES);
-        desk.ledger.observe(&opened(1, 3), desk.now, false);
+        desk.ledger.observe(&opened(1, 3), desk.now, false, false);
         let mut tries = 0;
         while let Some(at) = desk.ledger.deadline() {
             desk.now = desk.now.max(at);
@@ -989,7 +1092,7 @@ mod tests {
     #[test]
     fn a_silent_server_is_not_shown_the_same_twice() {
         let mut desk = Desk::new(RULES);
-        desk.ledger.observe(&opened(1, 3), desk.now, false);
+        desk.ledger.observe(&opened(1, 3), desk.now, false, false);
         let Some(Command::Show { key, .. }) = desk.ledger.next(desk.now) else { panic!() };
         desk.ledger.failed(key, Failure::Silent, desk.now);
         assert_eq!(desk.ledger.deadline(), None);
@@ -1003,7 +1106,7 @@ mod tests {
         let over = revision(1, 4, Phase::Closed, 3, 100);
         desk.see(&over);
         assert!(desk.screen.is_empty());
-        desk.ledger.observe(&over, desk.now, true);
+        desk.ledger.observe(&over, desk.now, true, false);
         desk.settle();
         assert_eq!(desk.titles(), ["Port scan from 198.51.100.1 (ended)"]);
         assert!(desk.ledger.incidents.is_empty());
@@ -1080,6 +1183,76 @@ mod tests {
         assert_eq!(desk.opened, 2);
     }
 
+    impl Desk {
+        /// As [`Self::see`], of a source that is muted up to severity 3.
+        fn see_muted(&mut self, alert: &Alert) -> &mut Self {
+            self.ledger.observe(alert, self.now, false, alert.severity <= Severity::AIMED);
+            self.settle()
+        }
+
+        fn mute(&mut self, id: u64) -> &mut Self {
+            self.ledger.mute(|alert| alert.id == id, self.now);
+            self.settle()
+        }
+    }
+
+    #[test]
+    fn a_mute_takes_the_popup_away_and_worse_brings_the_incident_back() {
+        let mut desk = Desk::new(RULES);
+        desk.see(&opened(1, 3)).see(&opened(2, 3)).mute(1);
+        assert_eq!(desk.titles(), ["Port scan from 198.51.100.2"]);
+        desk.see_muted(&revision(1, 2, Phase::Updated, 3, 500)).see_muted(&revision(1, 3, Phase::Reopened, 3, 9000)).wait(HOUR);
+        assert_eq!((desk.titles().len(), desk.opened), (1, 2));
+        desk.see_muted(&revision(1, 4, Phase::Escalated, 4, 9001));
+        assert_eq!((desk.titles().len(), desk.opened, desk.ledger.counters().muted), (2, 3, 1));
+    }
+
+    #[test]
+    fn a_muted_source_takes_no_budget_and_the_end_of_a_mute_brings_nothing_old_back() {
+        let mut desk = Desk::new(RULES);
+        for id in 1..=20 {
+            desk.see_muted(&opened(id, 3)).wait(MINUTE);
+        }
+        assert_eq!((desk.opened, desk.ledger.spent.len(), desk.ledger.counters().muted), (0, 0, 20));
+        desk.see(&revision(1, 2, Phase::Updated, 3, 500)).see(&revision(1, 3, Phase::Reopened, 3, 600)).wait(HOUR);
+        assert_eq!(desk.opened, 0, "it is as it was when it was muted");
+        desk.see(&revision(1, 4, Phase::Closed, 3, 600)).see(&revision(1, 5, Phase::Reopened, 3, 700));
+        assert_eq!(desk.opened, 1, "another time is news");
+        desk.see_muted(&revision(2, 2, Phase::Closed, 3, 7)).see_muted(&revision(30, 1, Phase::Closed, 3, 7));
+        assert!(!desk.ledger.incidents.contains_key(&2) && !desk.ledger.incidents.contains_key(&30), "what is over is forgotten");
+    }
+
+    #[test]
+    fn muting_what_shares_a_popup_takes_it_away_only_when_nothing_else_is_in_it() {
+        let mut desk = Desk::new(Rules { per_hour: 2, ..RULES });
+        desk.see(&opened(1, 3)).see(&opened(2, 3)).mute(2);
+        assert_eq!(desk.titles(), ["Port scan from 198.51.100.1"]);
+        let mut desk = Desk::new(Rules { per_hour: 2, ..RULES });
+        desk.see(&opened(1, 3)).see(&opened(2, 3)).see(&opened(3, 3)).wait(MINUTE).mute(2);
+        assert_eq!(desk.titles(), ["Port scan from 198.51.100.1", "2 more firewall incidents"]);
+        desk.see_muted(&revision(2, 2, Phase::Escalated, 4, 900));
+        assert_eq!(desk.titles(), ["Port scan from 198.51.100.1", "3 more firewall incidents"], "without budget it shares again");
+        let sources = |alert: &Alert| alert.source.ends_with(".1");
+        assert_eq!(desk.ledger.worst(sources), Some(Severity::AIMED));
+    }
+
+    #[test]
+    fn what_was_asked_for_is_shown_at_once_in_one_place_and_outside_the_budget() {
+        let mut desk = Desk::new(Rules { per_hour: 0, ..RULES });
+        for _ in 0..3 {
+            desk.ledger.say(present::preview(&english(), &alert(1, "syn-scan", 3)), desk.now);
+            desk.settle();
+            assert!(desk.ledger.is_said());
+        }
+        assert_eq!((desk.titles(), desk.opened, desk.ledger.counters().shown), (vec!["Preview: Port scan from 198.51.100.66"], 1, 0));
+        desk.close(1);
+        assert!(!desk.ledger.is_said());
+        desk.ledger.say(present::preview(&english(), &alert(1, "syn-scan", 3)), desk.now);
+        let Some(Command::Show { key, .. }) = desk.ledger.next(desk.now) else { panic!() };
+        desk.ledger.failed(key, Failure::Silent, desk.now);
+        assert!(!desk.ledger.is_said() && desk.ledger.deadline().is_none(), "whoever asked knows that it failed");
+    }
+
     #[test]
     fn an_older_revision_changes_nothing() {
         let mut desk = Desk::new(RULES);
@@ -1135,7 +1308,7 @@ mod tests {
                         let mut alert = revision(id, *n, phase, severity, *n * 10);
                         if !popup { alert.details.delivery = Delivery::Digest; }
                         is_exempt = severity == 5;
-                        desk.ledger.observe(&alert, desk.now, is_late);
+                        desk.ledger.observe(&alert, desk.now, is_late, false);
                         desk.settle();
                     }
                     Step::Wait(ms) => { desk.wait(Duration::from_millis(ms.into())); }

@@ -10,15 +10,28 @@ mod agent;
 mod backoff;
 mod collector;
 mod config;
+mod control;
+mod hidden;
 mod ledger;
+mod mutes;
 mod once;
 mod present;
+mod sample;
 mod seen;
 mod server;
+mod state;
 mod terminal;
 mod words;
 
-use crate::{agent::Desktop, seen::Seen, server::Server, terminal::Terminal, words::Words};
+use crate::{
+    agent::{Desktop, Start},
+    control::MAX_WAITING,
+    hidden::Hidden,
+    seen::Seen,
+    server::Server,
+    terminal::Terminal,
+    words::Words,
+};
 use clap::Parser;
 use firebell_shared::{config::ConfigError, names};
 use std::{
@@ -26,7 +39,10 @@ use std::{
     path::PathBuf,
     process::ExitCode,
 };
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::mpsc,
+};
 use tracing::info;
 
 /// Exit codes of sysexits(3).
@@ -97,19 +113,21 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let mut interrupt = signal(SignalKind::interrupt())?;
         // Ending in the middle of a call is fine: the connections end with us.
         tokio::select! {
-            code = serve(config, args.print) => code,
+            code = serve(config, args.config.clone(), args.print) => code,
             _ = terminate.recv() => Ok(ExitCode::SUCCESS),
             _ = interrupt.recv() => Ok(ExitCode::SUCCESS),
         }
     })
 }
 
-async fn serve(config: config::Config, print: bool) -> anyhow::Result<ExitCode> {
-    let (desktop, seen) = if print {
-        (Desktop::Terminal(Terminal::new()), Seen::nowhere())
+async fn serve(config: config::Config, config_path: Option<PathBuf>, print: bool) -> anyhow::Result<ExitCode> {
+    let (ask, requests) = mpsc::channel(MAX_WAITING);
+    let (desktop, seen, hidden) = if print {
+        // What is muted in the desktop is not meant for whoever reads this.
+        (Desktop::Terminal(Terminal::new()), Seen::nowhere(), Hidden::nothing())
     } else {
-        match Server::connect().await {
-            Ok(server) => (Desktop::Server(server), Seen::in_state_dir()),
+        match Server::connect(ask.clone()).await {
+            Ok(server) => (Desktop::Server(server), Seen::in_state_dir(), Hidden::in_state_dir()),
             Err(zbus::Error::NameTaken) => {
                 info!("another firebell-notifier serves this session ({} is taken); nothing to do", names::NOTIFIER_NAME);
                 return Ok(ExitCode::SUCCESS);
@@ -120,6 +138,7 @@ async fn serve(config: config::Config, print: bool) -> anyhow::Result<ExitCode> 
             }
         }
     };
-    agent::run(config.rules(), Words::of_environment(), desktop, seen).await?;
+    let words = Words::of_environment();
+    agent::run(Start { config, config_path, words, desktop, seen, hidden, requests, ask }).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -2,57 +2,42 @@
 //!
 //! One line, `SEQ HISTORY`, in `$XDG_STATE_HOME/firebell/notifier-seen`.
 
-use crate::{collector::Position, config};
-use std::{fs, io, path::PathBuf};
-use tracing::warn;
+use crate::{collector::Position, state::StateFile};
 
 /// More than a line can be is no line of ours.
 const MAX_BYTES: u64 = 4096;
 
-/// The file, and whether writing to it still makes sense.
+/// The file, and what is in it.
 #[derive(Debug)]
 pub(crate) struct Seen {
-    path: Option<PathBuf>,
+    file: StateFile,
     last: Option<Position>,
 }
 
 impl Seen {
     /// In the user's state directory.
     pub(crate) fn in_state_dir() -> Self {
-        Self { path: config::user_dir("XDG_STATE_HOME", ".local/state").map(|dir| dir.join("notifier-seen")), last: None }
+        Self::in_file(StateFile::in_state_dir("notifier-seen", "cannot remember what was shown; after a restart it is shown again"))
     }
 
     /// Nowhere: each start is the first.
     pub(crate) fn nowhere() -> Self {
-        Self { path: None, last: None }
+        Self::in_file(StateFile::nowhere())
+    }
+
+    fn in_file(file: StateFile) -> Self {
+        Self { file, last: None }
     }
 
     /// What an earlier run wrote. A file that is absent, unreadable or damaged is none.
     pub(crate) fn read(&self) -> Option<Position> {
-        let path = self.path.as_ref()?;
-        if fs::metadata(path).ok()?.len() > MAX_BYTES {
-            return None;
-        }
-        parse(&fs::read_to_string(path).ok()?)
+        parse(&self.file.read(MAX_BYTES).ok()??)
     }
 
-    /// Writes it down. The old file stays until the new one is complete. A failure is said once.
+    /// Writes it down.
     pub(crate) fn write(&mut self, position: &Position) {
-        let Some(path) = self.path.clone().filter(|_| self.last.as_ref() != Some(position)) else { return };
-        let write = || -> io::Result<()> {
-            if let Some(dir) = path.parent() {
-                fs::create_dir_all(dir)?;
-            }
-            let new = path.with_extension("new");
-            fs::write(&new, format!("{} {}\n", position.seq, position.history))?;
-            fs::rename(&new, &path)
-        };
-        match write() {
-            Ok(()) => self.last = Some(position.clone()),
-            Err(error) => {
-                warn!(%error, path = %path.display(), "cannot remember what was shown; after a restart it is shown again");
-                self.path = None;
-            }
+        if self.last.as_ref() != Some(position) && self.file.write(&format!("{} {}\n", position.seq, position.history)) {
+            self.last = Some(position.clone());
         }
     }
 }
@@ -66,12 +51,13 @@ fn parse(text: &str) -> Option<Position> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn what_was_written_is_read_again_and_damage_is_nothing() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("a/b/notifier-seen");
-        let mut seen = Seen { path: Some(path.clone()), last: None };
+        let path = dir.path().join("notifier-seen");
+        let mut seen = Seen::in_file(StateFile::at(path.clone()));
         assert_eq!(seen.read(), None);
         let position = Position { history: "an id".into(), seq: 42 };
         seen.write(&position);

@@ -4,7 +4,11 @@
 //! servers drop what belongs to a connection that is gone. Our own small proxy, because it waits for nobody: a server
 //! that is silent costs [`CALL_TIMEOUT`], one that refuses costs a line in the ledger.
 
-use crate::{ledger::Failure, present::Popup};
+use crate::{
+    control::{Control, Request},
+    ledger::Failure,
+    present::Popup,
+};
 use firebell_shared::{names, text};
 use futures_util::{StreamExt, stream};
 use std::{collections::HashMap, time::Duration};
@@ -63,13 +67,14 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Connects to the session bus and takes the name that only one agent in a session may have.
+    /// Connects to the session bus and takes the name that only one agent in a session may have. Whoever asks there is handed to `ask`.
     ///
     /// # Errors
     /// [`zbus::Error::NameTaken`] when another agent has it; anything else when there is no bus.
-    pub(crate) async fn connect() -> zbus::Result<Self> {
+    pub(crate) async fn connect(ask: mpsc::Sender<Request>) -> zbus::Result<Self> {
         let conn = connection::Builder::session()
             .method_timeout(CALL_TIMEOUT)
+            .serve_at(names::NOTIFIER_PATH, Control::new(ask))
             .name(names::NOTIFIER_NAME)
             // Without these two zbus takes the name from whoever has it, and lets the next one take it from us.
             .replace_existing_names(false)

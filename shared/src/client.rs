@@ -1,4 +1,4 @@
-//! The collector as its clients see it.
+//! The collector and the agent as their clients see them.
 //!
 //! The generated proxy believes only the owner of [`crate::names::COLLECTOR_NAME`]. A match rule with
 //! `sender=` alone does not stop a unicast forgery, so nobody should listen in another way.
@@ -62,4 +62,23 @@ pub trait Collector {
     /// State (`ok`, `degraded`, `blind`) and its reason.
     #[zbus(property)]
     fn health(&self) -> zbus::Result<(String, String)>;
+}
+
+/// Interface `org.firebell.Notifier1` of the user's agent, on the session bus. Sentences are for people.
+#[zbus::proxy(interface = "org.firebell.Notifier1", default_service = "org.firebell.Notifier1", default_path = "/org/firebell/Notifier1")]
+pub trait Notifier {
+    /// Versions, state and counters.
+    fn status(&self) -> zbus::Result<HashMap<String, OwnedVariant>>;
+    /// Hides the popups of a source for so many seconds; 0: until [`Self::unmute`].
+    fn mute(&self, source: &str, seconds: u64) -> zbus::Result<String>;
+    /// Ends [`Self::mute`].
+    fn unmute(&self, source: &str) -> zbus::Result<String>;
+    /// Hides the popups of a known device.
+    fn trust(&self, source: &str) -> zbus::Result<String>;
+    /// Ends [`Self::trust`].
+    fn untrust(&self, source: &str) -> zbus::Result<String>;
+    /// Shows how a popup of that kind looks.
+    fn preview(&self, kind: &str) -> zbus::Result<String>;
+    /// Reads the configuration again; says what is in force now.
+    fn reload(&self) -> zbus::Result<String>;
 }

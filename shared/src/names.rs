@@ -10,6 +10,8 @@ pub const COLLECTOR_INTERFACE: &str = "org.firebell.Collector1";
 pub const ERROR_PREFIX: &str = "org.firebell.Error";
 /// Well-known name of the agent on the session bus: one agent a session.
 pub const NOTIFIER_NAME: &str = "org.firebell.Notifier1";
+/// Object path of the agent.
+pub const NOTIFIER_PATH: &str = "/org/firebell/Notifier1";
 /// polkit action for `Subscribe` and the reading methods.
 pub const ACTION_VIEW: &str = "org.firebell.view-alerts";
 /// polkit action for the methods that change something.

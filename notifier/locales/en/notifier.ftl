@@ -191,3 +191,30 @@ blind-title = Firebell cannot see the firewall log
 absent-title = Firebell is not watching
 absent-why = Its collector (firebelld) has not been running for a minute or longer.
 unwatched = Until that changes you will not hear of attacks.
+
+## What the user asked for.
+
+preview-title = Preview: { $title }
+preview-body = This is a preview; nothing has happened.
+preview-shown = The preview is on the screen.
+# $source is an address or a network. These are followed by hidden-up-to and hidden-undo.
+hidden-muted = { $source } is muted until you end it.
+hidden-muted-minutes = { $source } is muted for { $n ->
+        [one] { $n } minute
+       *[other] { $n } minutes
+    }.
+hidden-muted-hours = { $source } is muted for { $n ->
+        [one] { $n } hour
+       *[other] { $n } hours
+    }.
+hidden-muted-days = { $source } is muted for { $n ->
+        [one] { $n } day
+       *[other] { $n } days
+    }.
+hidden-trusted = { $source } is trusted.
+hidden-up-to = What is worse than severity { $severity } is still shown.
+# These two are followed by hidden-undo.
+hidden-unmuted = { $source } is no longer muted; what it did meanwhile is not shown again.
+hidden-untrusted = { $source } is no longer trusted; what it did meanwhile is not shown again.
+# $command is what to type.
+hidden-undo = To undo: { $command }
