@@ -11,6 +11,9 @@
 //! What nobody vouches for never makes a copy of what the kernel wrote: any user could write first what is to be overlooked.
 //! So a line that nobody vouches for waits for [`WAIT`] in a [`Copies`] beside an intake that vouches. Mostly its twin comes, and it is
 //! a copy; what is left then was in no other log, and is judged as unverified evidence.
+//!
+//! All of it goes into a checkpoint ([`Copies::save`]): the position of an intake is then behind lines that still wait, and behind packets
+//! whose copy comes after the next start.
 
 use crate::intake::MAX_INTAKES;
 use firebell_engine::{
@@ -18,7 +21,12 @@ use firebell_engine::{
     packet::{Header, Packet, TcpFlags},
     tick::Tick,
 };
-use std::{collections::VecDeque, hash::BuildHasher as _, hash::RandomState, time::Duration};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::VecDeque,
+    hash::{BuildHasher as _, DefaultHasher, Hash, Hasher as _, RandomState},
+    time::Duration,
+};
 
 /// So long after the last new packet of a kind its copies are known. A syslog daemon is a second behind, journald under a flood
 /// some more.
@@ -39,14 +47,16 @@ const SHOWN: usize = 4;
 /// How often each intake has shown each packet of late, and lines that wait.
 #[derive(Debug)]
 pub struct Copies {
-    key: RandomState,
+    key: [u64; 2],
+    /// When a record was last judged.
+    last: Tick,
     sets: Vec<[Kind; WAYS]>,
     waiting: VecDeque<Waiting>,
     bytes: VecDeque<u8>,
 }
 
 /// Packets that are alike in everything.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Kind {
     hash: u64,
     /// When the last one was new.
@@ -55,7 +65,7 @@ struct Kind {
 }
 
 /// How often an intake has shown it. Twice 0 is a free place.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Shown {
     intake: u8,
     kernel: u16,
@@ -68,6 +78,18 @@ struct Waiting {
     intake: u8,
     tick: Tick,
     len: usize,
+}
+
+/// What is saved.
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    key: [u64; 2],
+    last: Tick,
+    /// Of the intakes, by number.
+    names: Vec<String>,
+    kinds: Vec<Kind>,
+    /// Intake, moment and text of each line that waits.
+    waiting: Vec<(u8, Tick, Vec<u8>)>,
 }
 
 /// What a record is.
@@ -83,7 +105,15 @@ pub enum Met {
 
 impl Default for Copies {
     fn default() -> Self {
-        Self { key: RandomState::new(), sets: vec![[Kind::default(); WAYS]; SETS], waiting: VecDeque::new(), bytes: VecDeque::new() }
+        // From the system's own random source.
+        let random = RandomState::new();
+        Self {
+            key: [random.hash_one(0), random.hash_one(1)],
+            last: Tick::ZERO,
+            sets: vec![[Kind::default(); WAYS]; SETS],
+            waiting: VecDeque::new(),
+            bytes: VecDeque::new(),
+        }
     }
 }
 
@@ -91,7 +121,8 @@ impl Copies {
     /// Judges a record of intake number `intake` that came at `now`. With `may_wait` it is [`Met::Wait`] instead of [`Met::New`],
     /// and is judged again later.
     pub fn meet(&mut self, packet: &Packet<'_>, intake: u8, origin: Origin, may_wait: bool, now: Tick) -> Met {
-        let hash = self.key.hash_one((packet.in_iface, packet.out_iface, told(&packet.header), packet.nested.as_ref().map(told)));
+        self.last = now;
+        let hash = self.hash((packet.in_iface, packet.out_iface, told(&packet.header), packet.nested.as_ref().map(told)));
         let Some(kind) = self.kind(hash, now) else { return Met::New };
         let count = |shown: &Shown| match origin {
             Origin::Kernel => shown.kernel,
@@ -137,6 +168,52 @@ impl Copies {
         self.waiting.front().map(|first| first.until)
     }
 
+    /// What a later start goes on with, in its stored form. `names` are those of the intakes, by number.
+    #[must_use]
+    pub fn save(&self, names: Vec<String>) -> Vec<u8> {
+        let is_known = |kind: &&Kind| kind.hash != 0 && self.last.since(kind.last) <= WINDOW;
+        let kinds = self.sets.iter().flatten().filter(is_known).copied().collect();
+        let mut bytes = self.bytes.iter().copied();
+        let waiting = self.waiting.iter().map(|line| (line.intake, line.tick, bytes.by_ref().take(line.len).collect())).collect();
+        // A vector takes everything.
+        postcard::to_allocvec(&Saved { key: self.key, last: self.last, names, kinds, waiting }).unwrap_or_default()
+    }
+
+    /// Goes on at `now` with what was saved by a start whose intakes may have had other numbers; with nothing where that is none of ours.
+    /// The time between does not count: while nobody read, no copy could come. An intake that is gone takes its lines with it.
+    #[must_use]
+    pub fn restore(saved: &[u8], names: &[String], now: Tick) -> Self {
+        let mut copies = Self::default();
+        let Ok(saved) = postcard::from_bytes::<Saved>(saved) else { return copies };
+        let number = |old: u8| {
+            let name = saved.names.get(usize::from(old))?;
+            names.iter().position(|known| known == name).and_then(|number| u8::try_from(number).ok())
+        };
+        (copies.key, copies.last) = (saved.key, now);
+        for mut kind in saved.kinds {
+            kind.last = Tick::from_micros(now.as_micros().saturating_sub(micros(saved.last.since(kind.last))));
+            for shown in &mut kind.shown {
+                *shown = number(shown.intake).map_or(Shown::default(), |intake| Shown { intake, ..*shown });
+            }
+            if let Some(place) = copies.kind(kind.hash, now) {
+                *place = kind;
+            }
+        }
+        for (intake, tick, line) in saved.waiting {
+            if let Some(intake) = number(intake) {
+                copies.wait(intake, tick, &line, now);
+            }
+        }
+        copies
+    }
+
+    /// Never 0, which is a free place. The key is what the hash begins with, so nobody else knows what falls together.
+    fn hash(&self, what: impl Hash) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (self.key, what).hash(&mut hasher);
+        hasher.finish().max(1)
+    }
+
     /// The place of a kind, which may have to be made.
     fn kind(&mut self, hash: u64, now: Tick) -> Option<&mut Kind> {
         let at = usize::try_from(hash % SETS as u64).ok()?;
@@ -175,8 +252,12 @@ impl Shown {
     }
 }
 
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
 /// What every logger tells of a header. `ulogd` always prints sequence numbers, the kernel only where the rule wants them.
-fn told(header: &Header<'_>) -> impl std::hash::Hash + use<> {
+fn told(header: &Header<'_>) -> impl Hash + use<> {
     let ip = (header.src, header.dst, header.len, header.ttl, header.hop_limit, header.id, header.flow_label, header.frag);
     let ports = (header.proto.number, header.sport, header.dport, header.l4_len, header.window, header.flags.map(TcpFlags::bits));
     let icmp = (header.icmp_type, header.icmp_code, header.icmp_id, header.icmp_seq, header.arp_opcode);

@@ -474,9 +474,9 @@ impl Loop {
         deadline.into_iter().chain(recheck).chain([losses]).map(until).chain(relieve).chain(check).min()
     }
 
-    /// The end in order: what was taken in so far is written, however late that is.
+    /// The end in order: what was taken in so far is written, however late that is. Lines that wait for a twin go on waiting after the next
+    /// start.
     fn end(&mut self) {
-        self.watch.stop_waiting(self.clock.now());
         self.take_alerts();
         if let Some(store) = &self.store {
             store.tell(self.alerts.drain(..), Some(self.place.checkpoint(&self.readers, &self.watch)));
@@ -539,7 +539,7 @@ impl Place {
     fn checkpoint(&mut self, readers: &Readers, watch: &Watch) -> Checkpoint {
         let begun = Instant::now();
         let (counters, engine, last_seq) = watch.save();
-        let seconds = engine.len() as f64 / BYTES_A_SECOND;
+        let seconds = (counters.len() + engine.len()) as f64 / BYTES_A_SECOND;
         self.pause = (begun.elapsed() * TIMES_THE_WORK).max(Duration::from_secs_f64(seconds)).min(LONGEST_PAUSE);
         (self.is_written, self.written) = (true, Some(Instant::now()));
         let named = readers.intakes.iter().map(|info| info.name.clone()).zip(self.positions.iter().cloned());

@@ -4,7 +4,7 @@ use crate::{
     bus::Value,
     config::{Config, Prefix},
     convert,
-    copies::{Copies, Met, WAIT},
+    copies::{Copies, Met},
     health::{self, Facts, Health},
     intake::{AllNetns, Counters, Info, Netns, Numbered, Time},
     lists::{Complaint, Files},
@@ -181,7 +181,8 @@ impl Watch {
                 engine
             }
         };
-        let kept: Kept = postcard::from_bytes(counters).unwrap_or_default();
+        let (kept, waiting): (Kept, &[u8]) = postcard::take_from_bytes(counters).unwrap_or_default();
+        let names: Vec<String> = intakes.iter().map(|intake| intake.name.clone()).collect();
         let (mut counts, mut former) = (vec![Counts::default(); intakes.len()], Counts::default());
         for (name, found) in &kept.counts {
             let number = intakes.iter().position(|intake| intake.name == *name);
@@ -195,7 +196,7 @@ impl Watch {
             settle,
             engine,
             recorded: vec![recorded; intakes.len()],
-            copies: (intakes.len() > 1).then(Box::default),
+            copies: (intakes.len() > 1).then(|| Box::new(Copies::restore(waiting, &names, now))),
             waited: Vec::new(),
             counts,
             former,
@@ -289,11 +290,6 @@ impl Watch {
     /// No line is later than `now`, and none earlier than the one before. In a replay the clock of the log sees to that.
     fn at(&self, tick: Tick, now: Tick) -> Tick {
         if self.is_replay { tick } else { tick.min(now) }.max(self.last)
-    }
-
-    /// Nothing comes any more, so nothing waits any longer.
-    pub fn stop_waiting(&mut self, now: Tick) {
-        self.judge_waiting(now.after(WAIT));
     }
 
     fn add_copy(&mut self, intake: u8) {
@@ -476,14 +472,18 @@ impl Watch {
         self.engine.number_after(last_id, last_seq.max(own_seq));
     }
 
-    /// What goes into a checkpoint: the counters, the state of the engine, and the last number of an alert.
+    /// What goes into a checkpoint: the counters, with the lines that wait behind them; the state of the engine; and the last number of an
+    /// alert.
     #[must_use]
     pub fn save(&self) -> (Vec<u8>, Vec<u8>, u64) {
         // A vector takes everything.
         let counts = self.intakes.iter().map(|intake| intake.name.clone()).zip(self.counts.iter().copied());
         let counts = counts.chain([(String::new(), self.former)]).collect();
         let kept = Kept { counts, alerts: self.alerts, skipped: self.skipped, told_lost: self.told_lost };
-        let counters = postcard::to_allocvec(&kept).unwrap_or_default();
+        let mut counters = postcard::to_allocvec(&kept).unwrap_or_default();
+        if let Some(copies) = &self.copies {
+            counters.extend(copies.save(self.intakes.iter().map(|intake| intake.name.clone()).collect()));
+        }
         (counters, self.engine.snapshot(), self.engine.last_numbers().1)
     }
 

@@ -2,6 +2,7 @@ use crate::{
     bus::Value,
     config::Config,
     intake::{AllNetns, Batch, Counters, Info, Time},
+    store::{Checkpoint, Saved},
     watch::{Recorded, Watch},
 };
 use firebell_engine::{record::Record, replay::ReplayClock, tick::Tick};
@@ -60,8 +61,13 @@ fn unpacked(path: &Path) -> String {
 const BEGIN: u64 = 1_763_800_000_000_000;
 
 fn watch(vouches: &[bool]) -> Watch {
-    let info = |vouches: &bool| {
-        let info = Info { name: "test".into(), vouches: *vouches, is_kmsg: *vouches, group: None, counters: Counters::default() };
+    named(&vouches.iter().map(|vouches| (if *vouches { "vouched" } else { "file" }, *vouches)).collect::<Vec<_>>(), &Saved::default(), 0)
+}
+
+/// One that goes on with what an earlier one has saved.
+fn named(intakes: &[(&str, bool)], saved: &Saved, now: u64) -> Watch {
+    let info = |(name, vouches): &(&str, bool)| {
+        let info = Info { name: (*name).into(), vouches: *vouches, is_kmsg: *vouches, group: None, counters: Counters::default() };
         info.counters.set_readable(true);
         Arc::new(info)
     };
@@ -70,7 +76,13 @@ fn watch(vouches: &[bool]) -> Watch {
     let setting = dir.path().join("nf_log_all_netns");
     fs::write(&setting, "0\n").unwrap();
     let recorded = Recorded::new(ReplayClock::new(2026, 0), Tick::ZERO);
-    Watch::new(&config, [0; 16], vouches.iter().map(info).collect(), AllNetns::open_at(&setting), recorded, false)
+    let (intakes, now) = (intakes.iter().map(info).collect(), Tick::from_micros(BEGIN + now));
+    Watch::go_on(&config, [0; 16], intakes, AllNetns::open_at(&setting), recorded, false, saved, now)
+}
+
+fn saved(watch: &Watch) -> Saved {
+    let (counters, engine, last_seq) = watch.save();
+    Saved { checkpoint: Checkpoint { counters, engine, last_seq, ..Checkpoint::default() }, starts: 1, told: Vec::new() }
 }
 
 /// One line of an intake; the clock shows `now`.
@@ -91,7 +103,7 @@ struct Told {
 
 fn told(watch: &mut Watch, end: u64) -> Told {
     let end = Tick::from_micros(BEGIN + end);
-    watch.stop_waiting(end);
+    watch.advance(end.after(super::WAIT));
     watch.advance(end.after(std::time::Duration::from_secs(7200)));
     let mut incidents = BTreeMap::new();
     for alert in std::iter::from_fn(|| watch.next_alert()) {
@@ -243,4 +255,53 @@ fn what_waits_is_bounded_and_the_oldest_goes_first() {
     let waiting = 20_000 - number(&watch, "packets");
     assert!((2000..6000).contains(&waiting), "{waiting}");
     assert_eq!(told(&mut watch, 0).packets, 20_000);
+}
+
+#[test]
+fn a_start_in_the_middle_counts_what_waited_and_what_was_shown_once() {
+    const DOWN: u64 = 3_600_000_000;
+    let (kmsg, syslog) = (Form::Kmsg.lines("udp"), Form::Syslog.lines("udp"));
+    let (lag, half) = (3, kmsg.len() / 2);
+    for leads in [0, 1] {
+        let mut watch = named(&[("kernel", true), ("file", false)], &Saved::default(), 0);
+        let (mut intakes, mut down) = ([0, 1], 0);
+        for at in 0..kmsg.len() + lag {
+            let mut now = kmsg[at.min(kmsg.len() - 1)].0 - kmsg[0].0 + down;
+            if at == half {
+                // The same intakes in another order, an hour later.
+                let waiting = number(&watch, "lines") - number(&watch, "packets") - number(&watch, "packets_copied");
+                assert_eq!(waiting, if leads == 1 { half as u64 } else { 0 });
+                (down, now) = (DOWN, now + DOWN);
+                watch = named(&[("file", false), ("kernel", true)], &saved(&watch), now);
+                intakes = [1, 0];
+            }
+            let (first, second) = (Some(at), at.checked_sub(lag));
+            for (intake, at) in [(leads, first), (1 - leads, second)] {
+                let lines = if intake == 0 { &kmsg } else { &syslog };
+                if let Some((_, line)) = at.and_then(|at| lines.get(at)) {
+                    show(&mut watch, intakes[intake], now, line);
+                }
+            }
+        }
+        watch.advance(Tick::from_micros(BEGIN + kmsg.last().unwrap().0 - kmsg[0].0 + DOWN).after(super::WAIT));
+        let counted = ["lines", "packets", "packets_copied", "packets_unverified"].map(|key| number(&watch, key));
+        let all = kmsg.len() as u64;
+        assert_eq!(counted, [2 * all, all, all, 0], "{leads}");
+    }
+}
+
+#[test]
+fn what_waits_for_an_intake_that_is_read_no_more_or_is_none_of_ours_is_left_out() {
+    let [line, ..] = told_by_others();
+    let mut watch = watch(&[true, false]);
+    show(&mut watch, 1, 0, &line);
+    let good = saved(&watch);
+    let mut other = named(&[("vouched", true), ("another", false)], &good, 10);
+    assert_eq!((told(&mut other, 10).packets, number(&other, "lines")), (0, 1));
+    for len in 0..good.checkpoint.counters.len() {
+        let mut cut = good.clone();
+        cut.checkpoint.counters.truncate(len);
+        assert_eq!(told(&mut named(&[("vouched", true), ("file", false)], &cut, 10), 10).packets, 0);
+    }
+    assert_eq!(told(&mut named(&[("vouched", true), ("file", false)], &good, 10), 10).unverified, 1);
 }

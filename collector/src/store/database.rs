@@ -291,8 +291,8 @@ impl Database {
     /// [`StoreError`]
     pub fn start(&mut self) -> Result<Saved, StoreError> {
         let positions = self.positions()?;
-        let sql = "UPDATE checkpoint SET starts = min(starts, ?1) + 1 RETURNING counters,
-                   CASE WHEN length(engine) <= ?2 THEN engine ELSE x'' END, last_seq, starts";
+        let sql = "UPDATE checkpoint SET starts = min(starts, ?1) + 1 RETURNING
+                   CASE WHEN length(counters) <= ?2 THEN counters ELSE x'' END, CASE WHEN length(engine) <= ?2 THEN engine ELSE x'' END, last_seq, starts";
         let row = self.connection.query_row(sql, [MAX_STARTS, MAX_SNAPSHOT].map(signed), |row| {
             let (counters, engine, last_seq) = (row.get(0)?, row.get(1)?, unsigned(row, 2)?);
             let checkpoint = Checkpoint { counters, engine, last_seq, ..Checkpoint::default() };

@@ -1,0 +1,182 @@
+//! Several intakes, and what becomes of their lines when the collector is killed.
+
+use anyhow::{Context as _, Result, ensure};
+use firebell_shared::alert::OriginWord;
+use firebell_tests::{
+    bus::{need_root, scan_lines, wait_until},
+    rig::{Network, with_rigs},
+    stage::Stage,
+};
+use std::{
+    fs,
+    io::{Read as _, Seek as _, SeekFrom, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+const SECONDS: Duration = Duration::from_secs(30);
+
+/// Both the kernel's log and the file, and only lines with this prefix, which the rigs may log from another network namespace.
+fn both(stage: &Stage, prefix: &str) -> String {
+    let log = stage.log();
+    format!("[intake]\nsource = [\"kmsg\", \"file\"]\nfiles = [{log:?}]\nprefixes = [{prefix:?}]\nvouched-prefixes = [{prefix:?}]\n")
+}
+
+fn append(log: &Path, text: &str) -> Result<()> {
+    Ok(fs::File::options().append(true).open(log)?.write_all(text.as_bytes())?)
+}
+
+/// A logging daemon: writes the kernel's lines of a prefix to a file.
+struct Daemon {
+    written: Arc<AtomicU64>,
+    is_held: Arc<AtomicBool>,
+    is_over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<Result<()>>>,
+}
+
+impl Daemon {
+    fn start(log: &Path, prefix: &str) -> Result<Self> {
+        let (written, is_held, is_over) = (Arc::<AtomicU64>::default(), Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
+        let mut kmsg = fs::File::options().read(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed()).open("/dev/kmsg")?;
+        kmsg.seek(SeekFrom::End(0))?;
+        let (count, held, over) = (Arc::clone(&written), Arc::clone(&is_held), Arc::clone(&is_over));
+        let (log, begin) = (log.to_owned(), format!(";{prefix} "));
+        let work = move || {
+            let mut buffer = vec![0; 16 << 10];
+            while !over.load(Relaxed) {
+                if held.load(Relaxed) {
+                    thread::sleep(Duration::from_millis(5));
+                    continue;
+                }
+                let len = match kmsg.read(&mut buffer) {
+                    Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                        thread::sleep(Duration::from_millis(5));
+                        continue;
+                    }
+                    len => len?,
+                };
+                let record = String::from_utf8_lossy(buffer.get(..len).unwrap_or_default()).into_owned();
+                let first = record.lines().next().unwrap_or_default();
+                if first.contains(&begin) {
+                    let text = first.split_once(';').context("no text")?.1;
+                    append(&log, &format!("{} host kernel: {text}\n", jiff::Timestamp::now()))?;
+                    count.fetch_add(1, Relaxed);
+                }
+            }
+            Ok(())
+        };
+        Ok(Self { written, is_held, is_over, thread: Some(thread::spawn(work)) })
+    }
+
+    fn hold(&self, is_held: bool) {
+        self.is_held.store(is_held, Relaxed);
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.is_over.store(true, Relaxed);
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+#[test]
+fn what_the_kernel_log_and_a_file_both_have_counts_once_also_when_killed_between_them() -> Result<()> {
+    with_rigs("the kernel log and a file of it", || {
+        need_root()?;
+        let prefix = format!("FBT{}", std::process::id());
+        let (stage, network) = (Stage::new()?, Network::up(&format!("{prefix} "), &[])?);
+        let daemon = Daemon::start(&stage.log(), &prefix)?;
+        let config = both(&stage, &prefix);
+        let collector = Stage::start(stage.command(&config)?)?;
+        let counts = || stage.numbers(["packets", "packets_copied", "packets_unverified"]);
+        network.scan("syn", &[("SCAN_PORTS", "1-60")])?;
+        stage.wait_for(network.value("RIG_ATTACKER4")?)?;
+        wait_until("every line of the file is a copy", SECONDS, || {
+            let [packets, copied, _] = counts()?;
+            Ok(packets >= 60 && copied == packets && packets == daemon.written.load(Relaxed))
+        })?;
+        ensure!(counts()?[2] == 0, "{:?}", counts()?);
+
+        // The kernel's lines are taken in, and those of the file come when nobody is there.
+        let first = counts()?[0];
+        daemon.hold(true);
+        network.scan("syn", &[("SCAN_PORTS", "61-120")])?;
+        wait_until("the kernel's lines are counted", SECONDS, || Ok(counts()?[0] >= first + 60))?;
+        // A second later they are in the checkpoint. If not, both come again.
+        thread::sleep(Duration::from_millis(1500));
+        let second = counts()?[0];
+        collector.kill()?;
+        daemon.hold(false);
+        wait_until("the file has them", SECONDS, || Ok(daemon.written.load(Relaxed) == second))?;
+        let collector = Stage::start(stage.command(&config)?)?;
+        wait_until("every line of the file is a copy", SECONDS, || Ok(counts()?[1] == second))?;
+        // The last line of the file is judged behind all others.
+        network.scan("syn", &[("SCAN_PORTS", "121-140")])?;
+        wait_until("the rest", SECONDS, || {
+            let [packets, copied, _] = counts()?;
+            Ok(copied == packets && copied == daemon.written.load(Relaxed) && packets >= second + 20)
+        })?;
+        ensure!(counts()?[2] == 0, "{:?}", counts()?);
+        let attacker = network.value("RIG_ATTACKER4")?;
+        let alerts: Vec<_> = stage.alerts(0)?.into_iter().filter(|alert| alert.source == attacker).collect();
+        let [alert] = alerts.as_slice() else { anyhow::bail!("{} incidents: {alerts:#?}", alerts.len()) };
+        ensure!(alert.details.origin == OriginWord::Kernel, "{alert:#?}");
+        let (_, said) = collector.stop()?;
+        println!("{} packets in the kernel log and in a file, counted once each, one incident\n{said}", daemon.written.load(Relaxed));
+        Ok(())
+    })
+}
+
+#[test]
+fn lines_that_wait_for_somebody_who_vouches_when_we_are_killed_are_counted_once() -> Result<()> {
+    const TURNS: u64 = 5;
+    const LINES: u16 = 20;
+    with_rigs("killed while lines wait", || {
+        need_root()?;
+        let prefix = format!("FBU{}", std::process::id());
+        let stage = Stage::new()?;
+        let config = both(&stage, &prefix);
+        let counts = || stage.numbers(["lines", "packets", "packets_unverified", "packets_copied"]);
+        let mut waited = 0;
+        for turn in 0..TURNS {
+            let collector = Stage::start(stage.command(&config)?)?;
+            let before = counts()?[0];
+            let source = format!("203.0.113.{}", turn + 1);
+            let lines: Vec<String> =
+                scan_lines(&prefix, &source, LINES).lines().filter_map(|line| Some(line.split_once(';')?.1.to_owned())).collect();
+            let lines: String = lines.iter().map(|line| format!("{} host kernel: {line}\n", jiff::Timestamp::now())).collect();
+            append(&stage.log(), &lines)?;
+            wait_until("the lines are there", SECONDS, || Ok(counts()?[0] >= before + u64::from(LINES)))?;
+            // Some turns end before the checkpoint, some behind it.
+            thread::sleep(Duration::from_millis(100 * turn));
+            waited += u64::from(counts()?[1] < (turn + 1) * u64::from(LINES));
+            collector.kill()?;
+        }
+        ensure!(waited > 0, "no line waited when it was killed");
+        let all = TURNS * u64::from(LINES);
+        let collector = Stage::start(stage.command(&config)?)?;
+        wait_until("all are counted", SECONDS, || Ok(counts()?[1] >= all))?;
+        // One more line is judged behind all others.
+        append(
+            &stage.log(),
+            &format!(
+                "{} host kernel: {}\n",
+                jiff::Timestamp::now(),
+                scan_lines(&prefix, "203.0.113.99", 1).trim_end().split_once(';').context("no text")?.1
+            ),
+        )?;
+        wait_until("the last line is counted", SECONDS, || Ok(counts()?[1] > all))?;
+        let [_, packets, unverified, copied] = counts()?;
+        ensure!((packets, unverified, copied) == (all + 1, all + 1, 0), "{:?} of {all} and one", counts()?);
+        collector.stop()?;
+        println!("{all} lines over {TURNS} kills, {waited} of these while lines waited");
+        Ok(())
+    })
+}
