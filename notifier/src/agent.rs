@@ -185,7 +185,9 @@ impl Agent {
         };
         let result = match &mut self.desktop {
             Desktop::Server(server) => server.show(&popup, replaces).await,
-            Desktop::Terminal(terminal) => Ok(terminal.show(&popup, replaces).context("cannot write to standard output")?),
+            Desktop::Terminal(terminal) => {
+                Ok(terminal.show(self.ledger.words(), &popup, replaces).context("cannot write to standard output")?)
+            }
         };
         // What the server said before it answered comes first: it may have restarted, or somebody closed the
         // popup that we replace.

@@ -23,6 +23,8 @@ pub(crate) const MAX_BODY: usize = 1200;
 const MAX_SENTENCE: usize = 240;
 /// So many ports are named at most.
 const NAMED_PORTS: usize = 4;
+/// What went on for this long, in microseconds, is told with its beginning.
+const LONG: u64 = 5 * 60 * 1_000_000;
 /// A list of ports up to this length, in bytes, is shown as it is.
 const SHORT_PORTS: usize = 36;
 
@@ -108,7 +110,7 @@ pub(crate) fn several(words: &Words, count: u64, first: &[String], worst: Severi
 /// Says that nobody watches the firewall log: because of `reason`, or because there is no collector. Quiet, and there until it is over.
 pub(crate) fn blindness(words: &Words, reason: Option<&str>) -> Popup {
     let (title, why) = match reason {
-        Some(reason) => ("blind-title", capital(&sentence(reason))),
+        Some(reason) => ("blind-title", words.say("blind-why", &[("reason", (&capital(&sentence(reason))).into())])),
         None => ("absent-title", words.say("absent-why", &[])),
     };
     Popup {
@@ -209,6 +211,10 @@ fn among(words: &Words, id: &str, n: usize) -> String {
 fn body(words: &Words, alert: &Alert) -> Vec<String> {
     let d = &alert.details;
     let mut lines = vec![what(words, alert)];
+    lines.extend(aimed_at(words, alert));
+    if d.phase == Phase::Closed {
+        lines.extend(words.say_time("over", d.last_seen, alert.time_usec, ""));
+    }
     lines.extend(known(words, alert));
     if !d.tool.is_empty() {
         lines.push(words.say("known-tool", &[("tool", (&text::safe(d.tool.as_bytes(), 64)).into())]));
@@ -223,7 +229,7 @@ fn body(words: &Words, alert: &Alert) -> Vec<String> {
         };
         lines.push(words.say(did, &[]));
     }
-    lines.extend(doubt(alert).map(|doubt| words.say(doubt, &[])));
+    lines.extend(certainty(alert).map(|id| words.say(id, &[])));
     lines.push(advice(words, alert));
     lines
 }
@@ -231,7 +237,7 @@ fn body(words: &Words, alert: &Alert) -> Vec<String> {
 /// What happened, how much of it, how fast.
 fn what(words: &Words, alert: &Alert) -> String {
     let d = &alert.details;
-    let took = duration(words, d.last_seen.saturating_sub(d.first_seen));
+    let took = took(words, alert);
     let which = which_ports(words, &d.ports);
     let amount = |id: &str, n: u64| words.say(id, &[("n", n.into()), ("took", (&took).into()), ("which", (&which).into())]);
     let contacts = u64::from(d.contacts);
@@ -241,7 +247,8 @@ fn what(words: &Words, alert: &Alert) -> String {
         }
         "decoy-scan" | "distributed-scan" => {
             let from = words.say("what-from", &[("sources", (&listed(words, &d.sources)).into())]);
-            format!("{} {from}", ports(words, alert, "technique-set", &took, &which))
+            let probes = ports(words, alert, "technique-set", &took, &which);
+            words.say("what-two", &[("first", (&probes).into()), ("second", (&from).into())])
         }
         "protocol-scan" => amount("what-protocols", contacts),
         "ping-sweep" => amount("what-ping-sweep", contacts),
@@ -265,10 +272,24 @@ fn what(words: &Words, alert: &Alert) -> String {
             let (id, uid) = d.uid.map_or(("what-egress", String::new()), |uid| ("what-egress.user", uid.to_string()));
             words.say(id, &[("n", contacts.into()), ("took", (&took).into()), ("which", (&which).into()), ("uid", (&uid).into())])
         }
-        // The collector's own sentence says more about these than their numbers.
-        _ if !alert.summary.trim().is_empty() => sentence(&alert.summary),
-        _ => words.say("what-packets", &[("n", d.packets.into()), ("took", (&took).into()), ("which", "".into())]),
+        // The collector's own sentence says more about these than their numbers, to those who read English.
+        _ if words.is_english() && !alert.summary.trim().is_empty() => sentence(&alert.summary),
+        "os-detection" => amount("what-os-detection", d.packets),
+        "signature" if !d.known.trim().is_empty() => {
+            let known = text::safe(d.known.trim().as_bytes(), MAX_TITLE);
+            let variables = [("known", (&known).into()), ("n", d.packets.into()), ("took", (&took).into()), ("which", (&which).into())];
+            words.say("what-signature", &variables)
+        }
+        "visibility" => words.say("what-visibility", &[]),
+        _ => amount("what-packets", d.packets),
     }
+}
+
+/// Which of several addresses it was aimed at, or which others, where we are the source.
+fn aimed_at(words: &Words, alert: &Alert) -> Option<String> {
+    let targets = &alert.details.targets;
+    let is_telling = targets.len() > 1 || (alert.kind == "egress-scan" && !targets.is_empty());
+    is_telling.then(|| words.say("what-aimed-at", &[("targets", (&listed(words, targets)).into())]))
 }
 
 /// So many ports with this technique, and on how many of our addresses where that is more than one.
@@ -298,15 +319,16 @@ fn known(words: &Words, alert: &Alert) -> Option<String> {
         return None;
     }
     // Some titles say themselves that it is only likely.
-    if title.starts_with("Looks like ") {
-        return Some(sentence(title));
+    let (title, is_likely) = title.strip_prefix("Looks like ").map_or((title, !d.known_surely), |rest| (rest, true));
+    if words.is_english() && title.len() < d.known.trim().len() {
+        return Some(sentence(&d.known));
     }
-    let id = if d.known_surely { "known-surely" } else { "known-likely" };
+    let id = if is_likely { "known-likely" } else { "known-surely" };
     Some(sentence(&words.say(id, &[("what", title.into())])))
 }
 
-/// The message that says what speaks against it, where something does.
-fn doubt(alert: &Alert) -> Option<&'static str> {
+/// The message that says how sure it is who did it, where anybody did.
+fn certainty(alert: &Alert) -> Option<&'static str> {
     let d = &alert.details;
     if matches!(alert.kind.as_str(), "visibility") {
         return None;
@@ -315,23 +337,28 @@ fn doubt(alert: &Alert) -> Option<&'static str> {
         return Some("doubt-line");
     }
     match d.attribution {
-        Attribution::Plausible | Attribution::ForgedLinePossible => None,
-        Attribution::Spoofable if matches!(alert.kind.as_str(), "egress-scan" | "backscatter") => None,
+        Attribution::ForgedLinePossible => None,
+        Attribution::Plausible | Attribution::Spoofable if matches!(alert.kind.as_str(), "egress-scan" | "backscatter") => None,
+        Attribution::Plausible if alert.source.is_empty() => None,
+        Attribution::Plausible => Some("sure-address"),
         Attribution::Spoofable => Some("doubt-address"),
         Attribution::DecoySet => Some("doubt-decoys"),
     }
 }
 
-/// What to do: the collector knows best, otherwise what holds for everybody.
+/// What to do: the collector knows best, but it speaks English. Otherwise what holds for everybody.
 fn advice(words: &Words, alert: &Alert) -> String {
     let given = alert.details.advice.trim();
-    if !given.is_empty() {
+    if words.is_english() && !given.is_empty() {
         return sentence(given);
     }
     let id = match (alert.kind.as_str(), alert.details.action) {
         ("egress-scan", _) => "advice-egress",
         ("visibility", _) => "advice-visibility",
         ("backscatter", _) => "advice-backscatter",
+        ("flood", _) => "advice-flood",
+        ("decoy-scan", _) => "advice-decoys",
+        (_, Action::Dropped | Action::Rejected) if is_near(&alert.source) => "advice-near",
         (_, Action::Accepted) => "advice-accepted",
         (_, Action::Unknown) => "advice-unknown",
         _ => "advice-refused",
@@ -339,8 +366,18 @@ fn advice(words: &Words, alert: &Alert) -> String {
     words.say(id, &[])
 }
 
+/// Is this an address, or a network, that the Internet does not route?
+fn is_near(source: &str) -> bool {
+    match source.split('/').next().unwrap_or_default().parse() {
+        Ok(IpAddr::V4(address)) => address.is_private() || address.is_link_local(),
+        Ok(IpAddr::V6(address)) => address.is_unique_local() || address.is_unicast_link_local(),
+        Err(_) => false,
+    }
+}
+
 fn test_body(words: &Words, alert: &Alert) -> Vec<String> {
-    let asked = if alert.summary.trim().is_empty() { words.say("test-asked", &[]) } else { sentence(&alert.summary) };
+    let is_said = words.is_english() && !alert.summary.trim().is_empty();
+    let asked = if is_said { sentence(&alert.summary) } else { words.say("test-asked", &[]) };
     vec![asked, words.say("test-seen", &[])]
 }
 
@@ -385,7 +422,7 @@ fn which_ports(words: &Words, ports: &str) -> String {
 fn named(words: &Words, port: u16) -> String {
     let number = port.to_string();
     match services::name(port) {
-        Some(name) => words.say("port-known", &[("port", (&number).into()), ("name", name.into())]),
+        Some(name) => words.say("port-known", &[("port", (&number).into()), ("name", (&words.service(name)).into())]),
         None => words.say("port-unknown", &[("port", (&number).into())]),
     }
 }
@@ -419,6 +456,8 @@ fn listed(words: &Words, addresses: &[String]) -> String {
     let shown = list(words, shown.into_iter());
     match addresses.len().saturating_sub(3) {
         0 => shown,
+        // The collector cuts its lists there, so nobody knows how many more.
+        _ if addresses.len() >= MAX_ENTRIES => words.say("list-others", &[("list", (&shown).into())]),
         rest => words.say("list-more", &[("list", (&shown).into()), ("n", rest.into())]),
     }
 }
@@ -426,6 +465,15 @@ fn listed(words: &Words, addresses: &[String]) -> String {
 /// Joins the parts of a list.
 fn list(words: &Words, parts: impl Iterator<Item = String>) -> String {
     parts.reduce(|list, next| words.say("list-next", &[("list", (&list).into()), ("next", (&next).into())])).unwrap_or_default()
+}
+
+/// How long it took, and since when where that is long: `in 2 hours (since 14:05)`.
+fn took(words: &Words, alert: &Alert) -> String {
+    let d = &alert.details;
+    let length = d.last_seen.saturating_sub(d.first_seen);
+    let took = duration(words, length);
+    let since = if length < LONG { None } else { words.say_time("since", d.first_seen, alert.time_usec, &took) };
+    since.unwrap_or(took)
 }
 
 /// `in 12 seconds`, from microseconds.
@@ -477,10 +525,15 @@ pub(crate) mod tests {
     use super::*;
     use crate::words::Language;
     use firebell_shared::{alert::Details, kind::KINDS};
+    use jiff::tz::TimeZone;
     use proptest::prelude::*;
 
+    pub(crate) fn words(language: Language) -> Words {
+        Words::new(language, TimeZone::UTC)
+    }
+
     pub(crate) fn english() -> Words {
-        Words::new(Language::English)
+        words(Language::English)
     }
 
     pub(crate) fn alert(id: u64, kind: &str, severity: u8) -> Alert {
@@ -518,6 +571,7 @@ pub(crate) mod tests {
             popup.body,
             "TCP SYN scan: 1,000 ports in 5 seconds, among them 22 (SSH), 80 (HTTP), 443 (HTTPS), 445 (Windows shares).\n\
              The firewall dropped the packets.\n\
+             The sender's address is most likely real.\n\
              Nothing to do as long as your firewall holds."
         );
         assert_eq!((popup.urgency(), popup.icon(), popup.stays), (Urgency::Critical, "dialog-error", true));
@@ -579,6 +633,93 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn every_kind_and_phase_is_told_in_every_language_without_a_word_of_english() {
+        let phases = [Phase::Opened, Phase::Updated, Phase::Escalated, Phase::Closed, Phase::Reopened];
+        for language in Language::ALL {
+            let words = words(language);
+            for kind in KINDS.into_iter().chain(["newer-kind"]) {
+                for (phase, action) in phases
+                    .into_iter()
+                    .flat_map(|phase| [Action::Dropped, Action::Rejected, Action::Accepted, Action::Unknown].map(|action| (phase, action)))
+                {
+                    for attribution in
+                        [Attribution::Plausible, Attribution::Spoofable, Attribution::DecoySet, Attribution::ForgedLinePossible]
+                    {
+                        let mut alert = alert(1, kind, 3);
+                        (alert.details.phase, alert.details.action, alert.details.attribution) = (phase, action, attribution);
+                        alert.details.advice = "Unplug it".into();
+                        alert.details.last_seen += 3_600_000_000;
+                        alert.details.targets.push("198.51.100.11".into());
+                        alert.details.sources.clone_from(&alert.details.targets);
+                        let popup = incident(&words, &alert, Severity::AIMED);
+                        let text = format!("{}\n{}", popup.title, popup.body);
+                        assert!(popup.title.len() < MAX_TITLE && popup.body.len() < MAX_BODY, "{text}");
+                        assert!(!text.contains(['{', '}', '$']), "{text}");
+                        assert!(!kind.contains('-') || !text.contains(kind), "{text}");
+                        assert_eq!(text::safe(text.replace('\n', " ").as_bytes(), usize::MAX), text.replace('\n', " "));
+                        if language == Language::English {
+                            continue;
+                        }
+                        assert!(!text.contains("something happened") && !text.contains("Unplug"), "{language:?}: {text}");
+                        let english = incident(&english(), &alert, Severity::AIMED);
+                        let english: Vec<&str> = english.body.lines().chain([english.title.as_str()]).collect();
+                        assert!(!text.lines().any(|line| english.contains(&line)), "{language:?}: {text}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_went_on_for_long_is_told_with_its_beginning_and_what_is_over_with_its_end() {
+        let mut scan = alert(1, "slow-scan", 3);
+        scan.details.last_seen = scan.details.first_seen + 7_200_000_000;
+        scan.time_usec = scan.details.last_seen;
+        let first = incident(&english(), &scan, Severity::AIMED).body;
+        assert!(first.starts_with("A few ports at a time: 1,000 ports in 2 hours (since 08:26), among them"), "{first}");
+        scan.details.phase = Phase::Closed;
+        scan.time_usec += 86_400_000_000;
+        let over = incident(&words(Language::German), &scan, Severity::AIMED);
+        assert_eq!(over.title, "Langsamer Portscan von 198.51.100.66 (beendet)");
+        assert!(over.body.contains("in 2 Stunden (seit 22. November, 08:26 Uhr), darunter 22 (SSH)"), "{}", over.body);
+        assert!(over.body.contains("\nVorbei: kein Paket mehr seit 22. November, 10:26 Uhr.\n"), "{}", over.body);
+    }
+
+    #[test]
+    fn several_targets_are_named() {
+        let mut scan = alert(1, "port-sweep", 3);
+        scan.details.targets = (1..=5).map(|n| format!("198.51.100.{n}")).collect();
+        let aimed = |scan: &Alert| incident(&english(), scan, Severity::AIMED).body.lines().nth(1).unwrap().to_owned();
+        assert_eq!(aimed(&scan), "Aimed at 198.51.100.1, 198.51.100.2, 198.51.100.3 and 2 more.");
+        scan.details.targets = (1..=16).map(|n| format!("198.51.100.{n}")).collect();
+        assert_eq!(aimed(&scan), "Aimed at 198.51.100.1, 198.51.100.2, 198.51.100.3 and others.");
+        let mut egress = alert(1, "egress-scan", 5);
+        egress.source = String::new();
+        assert_eq!(aimed(&egress), "Aimed at 198.51.100.10.");
+    }
+
+    #[test]
+    fn the_collectors_english_is_for_those_who_read_english() {
+        let mut rule = alert(1, "signature", 3);
+        rule.details.known = "SQL Slammer".into();
+        rule.details.advice = "Unplug it".into();
+        let body = |language| incident(&words(language), &rule, Severity::AIMED).body;
+        assert!(body(Language::English).starts_with("something happened.\n") && body(Language::English).ends_with("\nUnplug it."));
+        assert!(
+            body(Language::French).starts_with("SQL Slammer\u{a0}: 1\u{202f}996 paquets en 5 secondes, dont 22 (SSH)"),
+            "{}",
+            body(Language::French)
+        );
+        let mut near = alert(1, "syn-scan", 3);
+        near.source = "192.168.1.7".into();
+        near.details.advice = "Unplug it".into();
+        let body = incident(&words(Language::Spanish), &near, Severity::AIMED).body;
+        assert!(body.ends_with("\nEl origen está en su propia red: averigüe qué dispositivo es y qué se ejecuta en él."), "{body}");
+        let blind = blindness(&words(Language::German), Some("no log can be read"));
+        assert_eq!(blind.body, "Der Sammeldienst meldet: No log can be read.\nBis sich das ändert, erfahren Sie nichts von Angriffen.");
+    }
+
+    #[test]
     fn an_end_is_said_in_the_title() {
         let mut scan = alert(1, "syn-scan", 3);
         scan.details.phase = Phase::Closed;
@@ -635,8 +776,8 @@ pub(crate) mod tests {
 
     proptest! {
         #[test]
-        fn any_alert_is_bounded_safe_text(alert in any_alert()) {
-            let popup = incident(&english(), &alert, Severity::AIMED);
+        fn any_alert_in_any_language_is_bounded_safe_text(alert in any_alert(), language in prop::sample::select(&Language::ALL[..])) {
+            let popup = incident(&words(language), &alert, Severity::AIMED);
             prop_assert!(popup.title.len() <= MAX_TITLE && popup.body.len() <= MAX_BODY);
             prop_assert!(!popup.title.contains('\n'));
             for line in std::iter::once(popup.title.as_str()).chain(popup.body.split('\n')) {

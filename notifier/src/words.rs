@@ -7,8 +7,10 @@
 
 mod language;
 mod number;
+mod time;
 
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue, concurrent::FluentBundle};
+use jiff::tz::TimeZone;
 pub(crate) use language::Language;
 use std::fmt;
 
@@ -21,6 +23,8 @@ pub(crate) struct Words {
     chosen: Catalogue,
     /// For what is missing there; none where English is the language that was chosen.
     english: Option<Catalogue>,
+    /// Where the person at the desk is.
+    zone: TimeZone,
 }
 
 type Catalogue = FluentBundle<FluentResource>;
@@ -35,15 +39,20 @@ pub(crate) enum Value<'a> {
 }
 
 impl Words {
-    /// The words of one language.
-    pub(crate) fn new(language: Language) -> Self {
+    /// The words of one language, with the times of `zone`.
+    pub(crate) fn new(language: Language, zone: TimeZone) -> Self {
         let english = (language != Language::English).then(|| catalogue(Language::English));
-        Self { language, chosen: catalogue(language), english }
+        Self { language, chosen: catalogue(language), english, zone }
     }
 
-    /// The words of the language that the environment asks for.
+    /// The words of the language that the environment asks for, with the times of this computer.
     pub(crate) fn of_environment() -> Self {
-        Self::new(Language::of_environment())
+        Self::new(Language::of_environment(), TimeZone::system())
+    }
+
+    /// Are sentences that others wrote in English in the language of these words?
+    pub(crate) fn is_english(&self) -> bool {
+        self.language == Language::English
     }
 
     /// Says the message `id`, or its attribute where it is `id.attribute`. A message that a language lacks is said in English.
@@ -60,6 +69,21 @@ impl Words {
                 debug_assert!(false, "{id} is no message, or it wants another variable");
                 id.to_owned()
             })
+    }
+}
+
+impl Words {
+    /// What people call a port: `SSH`, `remote desktop`. Words are translated, names are not.
+    pub(crate) fn service(&self, name: &str) -> String {
+        if let Some(name) = name.strip_suffix(" over TLS") {
+            return self.say("service-over-tls", &[("name", (&self.service(name)).into())]);
+        }
+        if let Some((first, second)) = name.split_once(" or ") {
+            return self.say("service-or", &[("first", (&self.service(first)).into()), ("second", (&self.service(second)).into())]);
+        }
+        let plain = name.split(" (").next().unwrap_or(name);
+        let id = format!("service-{}", plain.to_ascii_lowercase().replace(' ', "-"));
+        if self.chosen.has_message(&id) { self.say(&id, &[]) } else { name.to_owned() }
     }
 }
 

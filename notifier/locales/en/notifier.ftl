@@ -67,7 +67,10 @@ what-ports-on = { $technique }: { $ports ->
         [one] { $ports } port
        *[other] { $ports } ports
     } on { $targets } or more addresses { $took }{ $which }.
+# Two sentences in one line.
+what-two = { $first } { $second }
 what-from = From { $sources }.
+what-aimed-at = Aimed at { $targets }.
 what-protocols = It tries which IP protocols you answer: { $n ->
         [one] { $n } protocol
        *[other] { $n } protocols
@@ -80,6 +83,16 @@ what-port-sweep = The same port on { $n ->
         [one] { $n } address
        *[other] { $n } addresses
     } { $took }{ $which }.
+what-os-detection = It tries to find out which operating system runs here: { $n ->
+        [one] { $n } packet
+       *[other] { $n } packets
+    } { $took }{ $which }.
+# $known: the title of a rule, in the language of whoever wrote the rule.
+what-signature = { $known }: { $n ->
+        [one] { $n } packet
+       *[other] { $n } packets
+    } { $took }{ $which }.
+what-visibility = Many packets never reach the log, so an attack may go unseen.
 what-packets = { $n ->
         [one] { $n } packet
        *[other] { $n } packets
@@ -128,7 +141,35 @@ which-known = , among them { $ports }
 # Joins a list: called again with its result as $list.
 list-next = { $list }, { $next }
 list-more = { $list } and { $n } more
+list-others = { $list } and others
 addresses-unlisted = addresses that are not listed
+
+# What people call a port, where that is a word and not a name. The English ones are those of the table in the program.
+service-remote-desktop = remote desktop
+service-windows-shares = Windows shares
+service-printing = printing
+service-android-debugging = Android debugging
+service-http-proxy = HTTP proxy
+service-socks-proxy = SOCKS proxy
+service-quote-of-the-day = quote of the day
+service-ftp-data = FTP data
+service-time = time
+service-rpc-port-mapper = RPC port mapper
+service-news = news
+service-netbios-names = NetBIOS names
+service-netbios-datagrams = NetBIOS datagrams
+service-snmp-traps = SNMP traps
+service-kerberos-passwords = Kerberos passwords
+service-apple-file-sharing = Apple file sharing
+service-rtsp-cameras = RTSP cameras
+service-mail-submission = mail submission
+service-apple-remote-desktop = Apple remote desktop
+service-windows-remote-management = Windows remote management
+service-router-management = router management (TR-069)
+service-huawei-routers = Huawei routers
+service-dahua-cameras = Dahua cameras
+service-over-tls = { $name } over TLS
+service-or = { $first } or { $second }
 
 ## Durations: how long something took.
 
@@ -150,6 +191,24 @@ took-days = in { $n ->
        *[other] { $n } days
     }
 
+# Something that took long, with its beginning. $time as 14:05, $day as in `day`.
+since-time = { $took } (since { $time })
+since-day = { $took } (since { $day }, { $time })
+day = { $day } { $month ->
+        [1] January
+        [2] February
+        [3] March
+        [4] April
+        [5] May
+        [6] June
+        [7] July
+        [8] August
+        [9] September
+        [10] October
+        [11] November
+       *[12] December
+    }
+
 ## What is known, what the firewall did, how sure it is.
 
 known-tool = Tool: { $tool }.
@@ -160,18 +219,27 @@ did-drop = The firewall dropped the packets.
 did-reject = The firewall rejected the packets.
 did-accept = The firewall let the packets through.
 did-unknown = The log does not say what the firewall did with the packets.
+sure-address = The sender's address is most likely real.
 doubt-line = Not certain: any program on this computer can write such log lines.
 doubt-address = The sender's address may be forged.
 doubt-decoys = At most one of these addresses is the real one.
 
 ## What to do.
 
-advice-egress = Find the program that does this; it may be malware.
+advice-egress = Find the program that does this; it may be malware. Take this computer off the network meanwhile.
 advice-visibility = Look at the limits of your firewall's log rules.
 advice-backscatter = Nothing to do: it is not an attack on you.
+advice-flood = If a service stops answering, ask your provider for help.
+advice-decoys = Do not block these addresses without looking: all but one are innocent.
+advice-near = The source is in your own network: find out which device it is, and what runs on it.
 advice-accepted = Check whether what listens there should be reachable.
 advice-unknown = Check that your firewall blocks it.
 advice-refused = Nothing to do as long as your firewall holds.
+
+## The end of an incident.
+
+over-time = Over: no packet since { $time }.
+over-day = Over: no packet since { $day }, { $time }.
 
 ## A test.
 
@@ -180,13 +248,18 @@ test-seen = You see this, so alerts reach you.
 
 ## Several incidents in one popup.
 
-several-title = { $n } more firewall incidents
+several-title = { $n ->
+        [one] { $n } more firewall incident
+       *[other] { $n } more firewall incidents
+    }
 several-item = { $title }.
 several-rest = And { $n } more.
 several-why = Shown together, so that they do not fill your screen.
 
 ## Nobody watches the firewall log.
 
+# $reason is the collector's own sentence, in English.
+blind-why = { $reason }
 blind-title = Firebell cannot see the firewall log
 absent-title = Firebell is not watching
 absent-why = Its collector (firebelld) has not been running for a minute or longer.
@@ -218,3 +291,8 @@ hidden-unmuted = { $source } is no longer muted; what it did meanwhile is not sh
 hidden-untrusted = { $source } is no longer trusted; what it did meanwhile is not shown again.
 # $command is what to type.
 hidden-undo = To undo: { $command }
+
+## Popups as text (--print): the line above the body.
+
+print-head = severity { $severity }, { $title }
+    .update = severity { $severity } (update), { $title }

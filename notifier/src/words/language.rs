@@ -9,11 +9,17 @@ use unic_langid::LanguageIdentifier;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Language {
     English,
+    German,
+    French,
+    Spanish,
+    Portuguese,
+    /// In simplified characters.
+    Chinese,
 }
 
 impl Language {
     /// All of them, English first.
-    pub(crate) const ALL: [Self; 1] = [Self::English];
+    pub(crate) const ALL: [Self; 6] = [Self::English, Self::German, Self::French, Self::Spanish, Self::Portuguese, Self::Chinese];
 
     /// The language that the environment asks for.
     pub(crate) fn of_environment() -> Self {
@@ -43,12 +49,22 @@ impl Language {
     pub(crate) const fn code(self) -> &'static str {
         match self {
             Self::English => "en",
+            Self::German => "de",
+            Self::French => "fr",
+            Self::Spanish => "es",
+            Self::Portuguese => "pt",
+            Self::Chinese => "zh",
         }
     }
 
     pub(super) const fn catalogue(self) -> &'static str {
         match self {
             Self::English => include_str!("../../locales/en/notifier.ftl"),
+            Self::German => include_str!("../../locales/de/notifier.ftl"),
+            Self::French => include_str!("../../locales/fr/notifier.ftl"),
+            Self::Spanish => include_str!("../../locales/es/notifier.ftl"),
+            Self::Portuguese => include_str!("../../locales/pt/notifier.ftl"),
+            Self::Chinese => include_str!("../../locales/zh/notifier.ftl"),
         }
     }
 
@@ -59,7 +75,11 @@ impl Language {
 
     pub(super) const fn grouping(self) -> Grouping {
         match self {
-            Self::English => Grouping { separator: ',', first: 1 },
+            Self::English | Self::Chinese => Grouping { separator: ',', first: 1 },
+            Self::German | Self::Portuguese => Grouping { separator: '.', first: 1 },
+            // A narrow space where no line is broken.
+            Self::French => Grouping { separator: '\u{202f}', first: 1 },
+            Self::Spanish => Grouping { separator: '.', first: 2 },
         }
     }
 
@@ -67,6 +87,11 @@ impl Language {
     pub(super) fn number_formatter<M: MemoizerKind>(self) -> fn(&FluentValue<'_>, &M) -> Option<String> {
         match self {
             Self::English => |value, _| write_number(value, Self::English),
+            Self::German => |value, _| write_number(value, Self::German),
+            Self::French => |value, _| write_number(value, Self::French),
+            Self::Spanish => |value, _| write_number(value, Self::Spanish),
+            Self::Portuguese => |value, _| write_number(value, Self::Portuguese),
+            Self::Chinese => |value, _| write_number(value, Self::Chinese),
         }
     }
 }
@@ -95,9 +120,36 @@ mod tests {
     #[test]
     fn without_a_language_that_we_have_it_is_english() {
         for variables in
-            [&[][..], &[("LANG", "tlh_QX.UTF-8")], &[("LANG", "C.UTF-8")], &[("LANG", "en_GB.UTF-8")], &[("LC_ALL", "\u{1b}[2J")]]
+            [&[][..], &[("LANG", "tlh_QX.UTF-8")], &[("LANG", "en_GB.UTF-8")], &[("LC_ALL", "\u{1b}[2J")], &[("LANGUAGE", "de")]]
         {
             assert_eq!(asked_for(variables), Language::English, "{variables:?}");
+        }
+    }
+
+    #[test]
+    fn the_locale_of_messages_decides_whatever_its_country_and_encoding() {
+        for (variables, language) in [
+            (&[("LANG", "de_AT.UTF-8@euro")][..], Language::German),
+            (&[("LANG", "de_DE.UTF-8"), ("LC_MESSAGES", "fr_CA.UTF-8")], Language::French),
+            (&[("LANG", "de_DE.UTF-8"), ("LC_MESSAGES", "fr_FR"), ("LC_ALL", "es_MX.UTF-8")], Language::Spanish),
+            (&[("LANG", "pt_BR.UTF-8"), ("LC_ALL", "")], Language::Portuguese),
+            (&[("LANG", "zh_CN.GB18030")], Language::Chinese),
+            (&[("LANG", "de_DE.UTF-8"), ("LC_ALL", "C.UTF-8")], Language::English),
+        ] {
+            assert_eq!(asked_for(variables), language, "{variables:?}");
+        }
+    }
+
+    #[test]
+    fn the_list_of_languages_goes_before_the_locale_but_not_before_that_of_programmers() {
+        for (variables, language) in [
+            (&[("LANG", "en_US.UTF-8"), ("LANGUAGE", "eo:sv_SE:fr:de")][..], Language::French),
+            (&[("LANG", "es_ES.UTF-8"), ("LANGUAGE", "eo:sv")], Language::Spanish),
+            (&[("LANG", "de_DE.UTF-8"), ("LANGUAGE", "")], Language::German),
+            (&[("LANG", "C"), ("LANGUAGE", "de")], Language::English),
+            (&[("LC_ALL", "POSIX"), ("LANG", "de_DE"), ("LANGUAGE", "de")], Language::English),
+        ] {
+            assert_eq!(asked_for(variables), language, "{variables:?}");
         }
     }
 }
