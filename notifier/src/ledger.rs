@@ -332,8 +332,6 @@ impl Ledger {
         let (content, slot) = self.said.get_or_insert_with(|| (popup.clone(), Slot::new(now)));
         *content = popup;
         slot.change = Some(Change { since: now, is_urgent: true });
-        // Whoever asked waits for it.
-        slot.at = Duration::ZERO;
         if !matches!(slot.window, Window::Shown(_)) {
             slot.window = Window::Wanted(Some(now));
         }
@@ -680,7 +678,11 @@ impl Ledger {
             .filter_map(|(&id, incident)| Some((Key::Incident(id), incident.slot.as_ref()?.due(size(&incident.alert))?)));
         let gathering = self.gathering.as_ref().and_then(|g| Some((Key::Gathering, g.slot.due(g.size())?)));
         let blindness = self.blindness.as_ref().and_then(|blindness| Some((Key::Sight, blindness.slot.due(1)?)));
-        let said = self.said.as_ref().and_then(|(_, slot)| Some((Key::Said, slot.due(1)?)));
+        // Whoever asked waits for it, so it may blink.
+        let said = self.said.as_ref().and_then(|(_, slot)| match slot.window {
+            Window::Shown(_) => Some((Key::Said, slot.change?.since)),
+            _ => Some((Key::Said, slot.due(1)?)),
+        });
         incidents.chain(gathering).chain(blindness).chain(said).collect()
     }
 

@@ -9,6 +9,7 @@ mod import_psad;
 mod input;
 mod live;
 mod live_test;
+mod notify;
 mod packets;
 mod programs;
 mod report;
@@ -31,7 +32,7 @@ const EXIT_BAD_CONFIGURATION: u8 = 78;
 
 /// Tells what the firewall log says.
 ///
-/// Exit status: 0 ok, 1 failed or (doctor) something found, 2 usage, 69 no collector, 77 not permitted, 78 bad configuration.
+/// Exit status: 0 ok, 1 failed or (doctor) something found, 2 usage, 69 no collector (notify: no agent), 77 not permitted, 78 bad configuration.
 #[derive(Debug, Parser)]
 #[command(name = "firebell", version)]
 struct Arguments {
@@ -57,6 +58,8 @@ enum Command {
     Setup(setup::Arguments),
     /// Sends known scans through the machine's own kernel log, and tells which were seen (root).
     Test(live_test::Arguments),
+    /// The popups of your desktop: mute a source, trust a device, try how they look.
+    Notify(notify::Arguments),
     /// Looks after the rules by which known packets are told.
     #[command(subcommand)]
     Rules(rules::Command),
@@ -113,6 +116,7 @@ fn main() -> ExitCode {
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Setup(arguments) => setup::run(&arguments),
         Command::Test(arguments) => live_test::run(&arguments),
+        Command::Notify(arguments) => notify::run(&arguments),
         Command::Rules(command) => rules::run(&command),
     };
     match result {

@@ -6,7 +6,7 @@ mod status;
 
 pub(crate) use alerts::Arguments as AlertsArguments;
 pub(crate) use show::Arguments as ShowArguments;
-pub(crate) use status::Arguments as StatusArguments;
+pub(crate) use status::{Arguments as StatusArguments, plain};
 
 use crate::Failure;
 use clap::ValueEnum;
@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How to print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Form {
+pub(crate) enum Form {
     Text,
     Json,
 }
@@ -55,7 +55,7 @@ pub(crate) fn show(arguments: &ShowArguments) -> Result<(), Failure> {
 }
 
 /// Prints what was written, also where it comes with a failure.
-fn print(write: impl FnOnce(&mut Vec<u8>) -> Result<(), Failure>) -> Result<(), Failure> {
+pub(crate) fn print(write: impl FnOnce(&mut Vec<u8>) -> Result<(), Failure>) -> Result<(), Failure> {
     let mut out = Vec::new();
     let result = write(&mut out);
     io::stdout().write_all(&out).map_err(anyhow::Error::from)?;
@@ -63,7 +63,7 @@ fn print(write: impl FnOnce(&mut Vec<u8>) -> Result<(), Failure>) -> Result<(), 
 }
 
 /// Lines for people. The collector sends nothing that a terminal would obey, but what is not its own word is not trusted.
-fn lines(out: &mut Vec<u8>, text: &str) {
+pub(crate) fn lines(out: &mut Vec<u8>, text: &str) {
     for line in text.lines() {
         out.extend(safe(line.as_bytes(), MAX_LINE).bytes());
         out.push(b'\n');
@@ -92,7 +92,7 @@ pub(crate) fn at_bus<T>(
 }
 
 /// One document. Writing into memory does not fail.
-fn json(out: &mut Vec<u8>, document: &Value) {
+pub(crate) fn json(out: &mut Vec<u8>, document: &Value) {
     let _ = serde_json::to_writer_pretty(&mut *out, document);
     out.push(b'\n');
 }

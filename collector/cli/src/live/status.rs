@@ -85,7 +85,7 @@ impl Answer {
 }
 
 /// A value of the bus, of a type that a newer collector may have added too.
-fn plain(value: &OwnedVariant) -> Value {
+pub(crate) fn plain(value: &OwnedVariant) -> Value {
     if let Ok(number) = u64::try_from(&**value) {
         number.into()
     } else if let Ok(text) = <&str>::try_from(&**value) {
