@@ -10,8 +10,8 @@ use firebell_collector::{config, rules::Loaded};
 use firebell_engine::{
     engine::{Config, Engine},
     origin::judge,
-    parse::parse_into,
-    record::Record,
+    parse::Parser,
+    record::{Record, RecordReader},
     replay::{Moment, ReplayClock},
     signature::RuleSet,
 };
@@ -84,12 +84,13 @@ impl Log {
     /// Everything that is said of it, counted.
     fn tell(&self, mut engine: Engine) -> u64 {
         let mut clock = ReplayClock::new(2026, 0);
+        let (mut reader, mut parser) = (RecordReader::default(), Parser::default());
         let (mut findings, mut place) = (0, None);
         for n in 0..self.lines.len() {
-            let record = Record::read(divan::black_box(self.line(n).unwrap_or_default()));
+            let record = reader.read(divan::black_box(self.line(n).unwrap_or_default()));
             let ahead = (n + 1..n + 4).filter_map(|n| Moment::of(&Record::read(self.line(n)?)));
             let tick = clock.tick(Moment::of(&record), ahead);
-            if let Ok(packet) = parse_into(record.text, &mut place) {
+            if let Ok(packet) = parser.parse_into(record.text, &mut place) {
                 engine.observe(packet, judge(true, packet, record.text), tick);
                 while engine.next_finding().is_some() {
                     findings += 1;

@@ -16,8 +16,8 @@ use firebell_engine::{
     engine::{Engine, IncidentReadings},
     origin::{self, Origin},
     packet::Packet,
-    parse::{MalformedKind, parse_into},
-    record::Record,
+    parse::{MalformedKind, Parser},
+    record::{Record, RecordReader},
     replay::{Moment, ReplayClock},
     signature::RuleSet,
     stamp::Stamp,
@@ -41,6 +41,8 @@ pub struct Watch {
     all_netns: AllNetns,
     /// For each intake.
     recorded: Vec<Recorded>,
+    /// What takes the lines of each intake apart.
+    readers: Vec<(RecordReader, Parser)>,
     /// Where more than one intake is read.
     copies: Option<Box<Copies>>,
     /// A line that has waited.
@@ -195,6 +197,7 @@ impl Watch {
             is_taken_over,
             settle,
             engine,
+            readers: vec![Default::default(); intakes.len()],
             recorded: vec![recorded; intakes.len()],
             copies: (intakes.len() > 1).then(|| Box::new(Copies::restore(waiting, &names, now))),
             waited: Vec::new(),
@@ -227,11 +230,15 @@ impl Watch {
     pub fn line<'a>(&mut self, (intake, time, line): Numbered<'a>, ahead: impl Iterator<Item = Numbered<'a>>, now: Tick) {
         self.judge_waiting(now);
         let number = usize::from(intake);
-        let (Some(counts), Some(recorded)) = (self.counts.get_mut(number), self.recorded.get_mut(number)) else { return };
+        let (Some(counts), Some(recorded), Some((reader, parser))) =
+            (self.counts.get_mut(number), self.recorded.get_mut(number), self.readers.get_mut(number))
+        else {
+            return;
+        };
         counts.lines += 1;
-        let record = Record::read(line);
+        let record = reader.read(line);
         let mut place = None;
-        let packet = match parse_into(record.text, &mut place) {
+        let packet = match parser.parse_into(record.text, &mut place) {
             Ok(packet) => packet,
             Err(malformed) => {
                 if let Some(count) = counts.malformed.get_mut(malformed.kind as usize) {
@@ -272,11 +279,11 @@ impl Watch {
     /// Judges the lines that have waited until `now` for a twin of another intake. Their prefix was looked at before.
     fn judge_waiting(&mut self, now: Tick) {
         let Some(mut copies) = self.copies.take() else { return };
-        let mut line = std::mem::take(&mut self.waited);
+        let (mut line, mut parser) = (std::mem::take(&mut self.waited), Parser::default());
         while let Some((intake, tick)) = copies.next(now, &mut line) {
             // It is read again: a packet borrows from its line, which waited.
             let (record, mut place) = (Record::read(&line), None);
-            let Ok(packet) = parse_into(record.text, &mut place) else { continue };
+            let Ok(packet) = parser.parse_into(record.text, &mut place) else { continue };
             let at = self.at(tick, now);
             let origin = self.origin(intake, &record, packet, at);
             match copies.meet(packet, intake, origin, false, now) {

@@ -19,8 +19,8 @@ use firebell_engine::{
     engine::Engine,
     origin::Origin,
     packet::Packet,
-    parse::{MalformedKind, parse_into},
-    record::Record,
+    parse::{MalformedKind, Parser},
+    record::{Record, RecordReader},
     replay::{Moment, ReplayClock},
     signature::RuleSet,
     stamp::Stamp,
@@ -148,7 +148,7 @@ fn read<'a>(arguments: &'a Arguments, config: &Config, rules: RuleSet) -> anyhow
         Err(_) => Zone::Rules(arguments.timezone.clone()),
     };
     let engine = engine(config, rules);
-    let reader = Reader { prefixes: &config.intake.prefixes };
+    let mut reader = Reader { prefixes: &config.intake.prefixes, records: RecordReader::default(), parser: Parser::default() };
     let mut judge = Judge {
         arguments,
         zone,
@@ -169,10 +169,10 @@ fn read<'a>(arguments: &'a Arguments, config: &Config, rules: RuleSet) -> anyhow
             }
             let next = match jobs {
                 1 => {
-                    alone(window, reader, &mut judge)?;
+                    alone(window, &mut reader, &mut judge)?;
                     next.read()
                 }
-                _ => together(window, next, jobs - 1, reader, &mut judge)?,
+                _ => together(window, next, jobs - 1, &reader, &mut judge)?,
             };
             next.with_context(reading)?;
             lines.go_on();
@@ -199,7 +199,7 @@ pub(crate) fn engine(config: &Config, rules: RuleSet) -> Engine {
 }
 
 /// Reads and judges in turn.
-fn alone(window: Window<'_>, reader: Reader<'_>, judge: &mut Judge<'_>) -> anyhow::Result<()> {
+fn alone(window: Window<'_>, reader: &mut Reader<'_>, judge: &mut Judge<'_>) -> anyhow::Result<()> {
     let mut batch = Batch::default();
     window.pieces(READ_AT_ONCE).try_for_each(|piece| {
         reader.piece(piece, &mut batch);
@@ -215,7 +215,7 @@ fn together(
     window: Window<'_>,
     next: Next<'_>,
     readers: usize,
-    reader: Reader<'_>,
+    reader: &Reader<'_>,
     judge: &mut Judge<'_>,
 ) -> anyhow::Result<anyhow::Result<()>> {
     thread::scope(|scope| {
@@ -225,6 +225,7 @@ fn together(
             let (full, batches) = mpsc::sync_channel(WAITING);
             let (empty, recycled) = mpsc::sync_channel(WAITING);
             channels.push((batches, empty));
+            let mut reader = reader.clone();
             scope.spawn(move || {
                 for piece in window.pieces(READ_AT_ONCE).skip(first).step_by(readers) {
                     let mut batch: Batch<'_> = recycled.try_recv().unwrap_or_default();
@@ -332,20 +333,23 @@ const READ_AT_ONCE: usize = 16 << 10;
 const WAITING: usize = 8;
 
 /// What happens to each line, in any order: it is read, and counted.
-#[derive(Clone, Copy)]
+/// Takes lines apart.
+#[derive(Clone)]
 struct Reader<'c> {
     prefixes: &'c [Prefix],
+    records: RecordReader,
+    parser: Parser,
 }
 
 impl Reader<'_> {
-    fn piece<'a>(self, piece: Window<'a>, batch: &mut Batch<'a>) {
+    fn piece<'a>(&mut self, piece: Window<'a>, batch: &mut Batch<'a>) {
         batch.clear();
         for (line, ahead) in piece.lines() {
             batch.lines += 1;
-            let record = Record::read(line);
+            let record = self.records.read(line);
             let Some(seen) = batch.place() else { break };
-            match parse_into(record.text, &mut seen.packet) {
-                Ok(packet) if self.is_wanted(packet.prefix) => {
+            match self.parser.parse_into(record.text, &mut seen.packet) {
+                Ok(packet) if is_wanted(self.prefixes, packet.prefix) => {
                     (seen.host, seen.moment, seen.ahead) = (record.host, Moment::of(&record), ahead);
                     batch.packets += 1;
                 }
@@ -354,10 +358,10 @@ impl Reader<'_> {
             }
         }
     }
+}
 
-    fn is_wanted(self, prefix: &[u8]) -> bool {
-        self.prefixes.is_empty() || self.prefixes.iter().any(|wanted| wanted.is(prefix))
-    }
+fn is_wanted(prefixes: &[Prefix], prefix: &[u8]) -> bool {
+    prefixes.is_empty() || prefixes.iter().any(|wanted| wanted.is(prefix))
 }
 
 /// What happens to each packet, in the order of the lines: it gets its time, and is judged or printed.

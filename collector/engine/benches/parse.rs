@@ -6,8 +6,8 @@
 use divan::{Bencher, counter::ItemsCount};
 use firebell_engine::{
     origin::{Origin, judge},
-    parse::parse_into,
-    record::Record,
+    parse::Parser,
+    record::{Record, RecordReader},
 };
 
 fn main() {
@@ -23,11 +23,12 @@ fn lines(file: &str) -> Vec<Vec<u8>> {
 
 fn read(bencher: Bencher<'_, '_>, lines: &[Vec<u8>]) {
     bencher.counter(ItemsCount::new(lines.len())).bench(|| {
+        let (mut reader, mut parser) = (RecordReader::default(), Parser::default());
         lines
             .iter()
             .filter(|line| {
-                let record = Record::read(divan::black_box(line));
-                matches!(parse_into(record.text, &mut None), Ok(packet) if judge(true, divan::black_box(packet), record.text) == Origin::Kernel)
+                let record = reader.read(divan::black_box(line));
+                matches!(parser.parse_into(record.text, &mut None), Ok(packet) if judge(true, divan::black_box(packet), record.text) == Origin::Kernel)
             })
             .count()
     });

@@ -60,7 +60,7 @@ fn quotes_a_user(prefix: &[u8]) -> bool {
 ///
 /// A program may be named `a [7]` or ` `, so only the digits and the colon can be relied on.
 fn names_a_process(prefix: &[u8]) -> bool {
-    for (open, _) in prefix.iter().enumerate().filter(|(_, byte)| **byte == b'[') {
+    for open in memchr::memchr_iter(b'[', prefix) {
         let inside = prefix.get(open + 1..).unwrap_or_default();
         let digits = inside.iter().take_while(|byte| byte.is_ascii_digit()).count();
         let after = inside.get(digits..).unwrap_or_default();

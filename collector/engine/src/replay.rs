@@ -58,6 +58,8 @@ pub struct ReplayClock {
     last: Option<Reading>,
     /// Calendar time minus uptime, of the last line that had both.
     boot: Option<i64>,
+    /// The last calendar stamp, a year for it, and when that is: the next ones are often the same.
+    same: Option<(Stamp, i32, i64)>,
 }
 
 /// A stamp on one of the two lines of time, which cannot be compared with each other.
@@ -73,7 +75,7 @@ impl ReplayClock {
     /// `year` is that of the first stamp without one; `offset_secs` (east of UTC) stands in where a stamp has none.
     #[must_use]
     pub const fn new(year: i32, offset_secs: i32) -> Self {
-        Self { year, offset_secs, tick: Tick::ZERO, last: None, boot: None }
+        Self { year, offset_secs, tick: Tick::ZERO, last: None, boot: None, same: None }
     }
 
     /// The tick of the next record.
@@ -84,6 +86,9 @@ impl ReplayClock {
     pub fn tick(&mut self, moment: Option<Moment>, ahead: impl IntoIterator<Item = Moment>) -> Tick {
         let Some(moment) = moment else { return self.tick };
         let now = self.reading(moment);
+        if now.is_wall && self.same.is_none_or(|(stamp, year, _)| stamp != moment.stamp || year != now.year) {
+            self.same = Some((moment.stamp, now.year, moment.stamp.unix_micros(now.year, self.offset_secs)));
+        }
         let Some(last) = self.last.filter(|last| last.is_wall == now.is_wall) else {
             // The first stamp of its kind sets the clock, but not back.
             self.tick = self.tick.max(Tick::from_micros(u64::try_from(now.micros).unwrap_or(0)));
@@ -144,7 +149,10 @@ impl ReplayClock {
 
     /// Where a calendar stamp lies, in its own year or in the one that puts it nearest behind the last one.
     fn wall(&self, stamp: Stamp) -> (i32, i64) {
-        let in_year = |year| (year, stamp.unix_micros(year, self.offset_secs));
+        let in_year = |year| match self.same {
+            Some((same, its_year, micros)) if same == stamp && its_year == year => (year, micros),
+            _ => (year, stamp.unix_micros(year, self.offset_secs)),
+        };
         if let Stamp::Wall { year: Some(year), .. } = stamp {
             return in_year(year);
         }

@@ -2,7 +2,10 @@
 
 #![allow(clippy::expect_used)]
 
-use firebell_engine::{record::Record, stamp::Stamp};
+use firebell_engine::{
+    record::{Record, RecordReader},
+    stamp::Stamp,
+};
 use proptest::prelude::*;
 
 const TEXT: &str = "DROP IN=eth0 OUT= SRC=203.0.113.9 DST=192.0.2.1 PROTO=47 ";
@@ -157,6 +160,50 @@ fn a_leap_second_is_the_second_before_it_once_more() {
     let (leap, _) = Stamp::read_wall(b"2016-12-31T23:59:60Z").unwrap();
     let (before, _) = Stamp::read_wall(b"2016-12-31T23:59:59Z").unwrap();
     assert_eq!(leap.unix_micros(0, 0), before.unix_micros(0, 0));
+}
+
+#[test]
+fn a_line_behind_another_is_read_as_it_is_alone() {
+    let envelopes = [
+        "Nov 22 07:11:01 desk kernel: [ 2451.192320] ",
+        "Nov 22 07:11:01 desk kernel: [ 2451.192321] ",
+        "Nov 22 07:11:01 desk kernel: ",
+        "Nov 22 07:11:02 desk kernel: [ 2451.192320] ",
+        "Nov 22 07:11:01 fw kernel: [ 2451.192320] ",
+        "Nov 22 07:11:01 desk kernel[7]: [ 2451.192320] ",
+        "Nov 22 07:11:01 desk ulogd[77]: ",
+        "Nov 22 07:11:01 [ 2451.192320] kernel: ",
+        "Nov 22 07:11:01 kern.warn kernel: [ 2451.192320] ",
+        "2026-11-22T07:11:01+00:00 desk kernel: [ 2451.192320] ",
+        "2026-11-22T07:11:01.5+00:00 desk kernel: [ 2451.192320] ",
+        "[Sun Nov 22 07:11:01 2026] desk kernel: ",
+        "<4>Nov 22 07:11:01 desk kernel: [ 2451.192320] ",
+        "4,1,2451192320,-;",
+    ];
+    let mut lines: Vec<Vec<u8>> = Vec::new();
+    for envelope in envelopes {
+        let line = format!("{envelope}{TEXT}").into_bytes();
+        lines.push([&line[..], b"\r"].concat());
+        for at in 0..line.len() {
+            lines.push(line[..at].to_vec());
+            for byte in *b" :[k\xff" {
+                let mut other = line.clone();
+                other[at] = byte;
+                lines.push(other);
+            }
+        }
+        lines.push(line);
+    }
+    for before in envelopes.map(|envelope| format!("{envelope}{TEXT}").into_bytes()) {
+        for line in &lines {
+            let mut reader = RecordReader::default();
+            reader.read(&before);
+            for _ in 0..2 {
+                assert_eq!(reader.read(line), Record::read(line), "{}", String::from_utf8_lossy(line));
+            }
+            assert_eq!(reader.read(&before), Record::read(&before), "{}", String::from_utf8_lossy(line));
+        }
+    }
 }
 
 proptest! {

@@ -3,7 +3,10 @@
 //! By far the most lines keep that order, and asking of each token what it is costs three times as much. Nothing is
 //! decided here: a field that is missing, odd or out of its range is left, and [`Walk::tokens`] says what that means.
 
-use super::{Layer4, Walk};
+use super::{
+    Layer4, Walk,
+    repeat::{Repeats, Tail},
+};
 use crate::{
     cursor::Cursor,
     packet::{Header, Options, Packet, Proto, TcpFlags},
@@ -12,37 +15,53 @@ use std::net::{IpAddr, Ipv6Addr};
 
 impl<'a> Walk<'a> {
     /// Reads what stands where the kernel puts it, as far as that goes. The packet is still blank.
-    pub(super) fn kernel_order(&mut self, packet: &mut Packet<'a>) {
+    pub(super) fn kernel_order(&mut self, packet: &mut Packet<'a>, has_same_head: bool, before: &mut Repeats) {
         let mut rest = self.rest;
         // The place in the line stays in registers; without an answer it is that of the first field that is left.
-        let _ = self.fields(&mut rest, packet);
+        let _ = self.fields(&mut rest, packet, has_same_head, before);
         self.rest = rest;
     }
 
     #[inline(always)]
-    fn fields(&mut self, rest: &mut Cursor<'a>, packet: &mut Packet<'a>) -> Option<()> {
-        packet.in_iface = Some(rest.word_of(b"IN=")?);
-        packet.out_iface = Some(rest.word_of(b" OUT=")?);
-        if rest.has(0, b" PHYSIN=") {
-            packet.phys_in = rest.word_of(b" PHYSIN=");
-            packet.phys_out = rest.word_of(b" PHYSOUT=");
-        }
-        let link = &mut packet.link;
-        link.mac = rest.word_of(b" MAC=");
-        if rest.has(0, b" MACSRC=") {
-            link.mac_src = rest.word_of(b" MACSRC=");
-            link.mac_dst = rest.word_of(b" MACDST=");
-            link.mac_proto = rest.word_of(b" MACPROTO=");
+    fn fields(&mut self, rest: &mut Cursor<'a>, packet: &mut Packet<'a>, has_same_head: bool, before: &mut Repeats) -> Option<()> {
+        if has_same_head {
+            before.head.recall(self.text, rest, packet)?;
+        } else {
+            let anchor = self.at();
+            packet.in_iface = Some(rest.word_of(b"IN=")?);
+            packet.out_iface = Some(rest.word_of(b" OUT=")?);
+            if rest.has(0, b" PHYSIN=") {
+                packet.phys_in = rest.word_of(b" PHYSIN=");
+                packet.phys_out = rest.word_of(b" PHYSOUT=");
+            }
+            let link = &mut packet.link;
+            link.mac = rest.word_of(b" MAC=");
+            if rest.has(0, b" MACSRC=") {
+                link.mac_src = rest.word_of(b" MACSRC=");
+                link.mac_dst = rest.word_of(b" MACDST=");
+                link.mac_proto = rest.word_of(b" MACPROTO=");
+            }
+            before.head.learn(self.text, *rest, packet, anchor);
         }
         let header = &mut packet.header;
         header.src = address_of(rest, b" SRC=")?;
         self.has_src = true;
-        header.dst = address_of(rest, b" DST=")?;
-        self.has_dst = true;
-        header.len = rest.number_of(b" LEN=");
+        if before.middle.recall(rest, header) {
+            self.has_dst = true;
+        } else {
+            let start = *rest;
+            header.dst = address_of(rest, b" DST=")?;
+            self.has_dst = true;
+            header.len = rest.number_of(b" LEN=");
+            if header.src.is_ipv4() {
+                header.tos = rest.hex_byte_of(b" TOS=0x");
+                header.prec = rest.hex_byte_of(b" PREC=0x");
+            } else {
+                header.tc = rest.hex_of(b" TC=");
+            }
+            before.middle.learn(start, *rest, header);
+        }
         if header.src.is_ipv4() {
-            header.tos = rest.hex_byte_of(b" TOS=0x");
-            header.prec = rest.hex_byte_of(b" PREC=0x");
             header.ttl = rest.byte_of(b" TTL=");
             header.id = rest.number_of(b" ID=");
             if rest.has(0, b" DF ") {
@@ -50,20 +69,19 @@ impl<'a> Walk<'a> {
                 rest.step(3)?;
             }
         } else {
-            header.tc = rest.hex_of(b" TC=");
             header.hop_limit = rest.byte_of(b" HOPLIMIT=");
             header.flow_label = rest.number_of(b" FLOWLBL=");
         }
-        self.layer4(rest, header)
+        self.layer4(rest, header, &mut before.tail)
     }
 
     #[inline(always)]
-    fn layer4(&mut self, rest: &mut Cursor<'a>, header: &mut Header<'a>) -> Option<()> {
+    fn layer4(&mut self, rest: &mut Cursor<'a>, header: &mut Header<'a>, before: &mut Tail) -> Option<()> {
         if rest.has(0, b" PROTO=TCP ") {
             header.proto = Proto { name: rest.ahead(10).get(7..)?, number: Some(6) };
             self.layer4 = Layer4::Tcp;
             rest.step(10)?;
-            tcp(rest, header)
+            tcp(rest, header, before)
         } else if rest.has(0, b" PROTO=UDP ") {
             header.proto = Proto { name: rest.ahead(10).get(7..)?, number: Some(17) };
             self.layer4 = Layer4::Other;
@@ -88,14 +106,19 @@ impl<'a> Walk<'a> {
 }
 
 #[inline(always)]
-fn tcp<'a>(rest: &mut Cursor<'a>, header: &mut Header<'a>) -> Option<()> {
+fn tcp<'a>(rest: &mut Cursor<'a>, header: &mut Header<'a>, before: &mut Tail) -> Option<()> {
     header.sport = rest.number_of(b" SPT=");
     header.dport = rest.number_of(b" DPT=");
     // With `--log-tcp-sequence`.
     header.tcp_seq = rest.long_number_of(b" SEQ=");
+    if before.recall(rest, header) {
+        return Some(());
+    }
+    let start = *rest;
     header.tcp_ack = rest.long_number_of(b" ACK=");
     header.window = rest.number_of(b" WINDOW=");
     header.res = rest.hex_byte_of(b" RES=0x");
+    let behind_res = *rest;
     header.flags = flags(rest);
     header.urgp = rest.number_of(b" URGP=");
     // With `--log-tcp-options`; 40 bytes at most.
@@ -109,6 +132,7 @@ fn tcp<'a>(rest: &mut Cursor<'a>, header: &mut Header<'a>) -> Option<()> {
         header.tcp_opt = Options(brackets);
         rest.step(length + 7)?;
     }
+    before.learn(start, behind_res, *rest, header);
     Some(())
 }
 
@@ -177,7 +201,7 @@ fn ipv6(value: &mut Cursor<'_>) -> Option<Ipv6Addr> {
 mod tests {
     use super::*;
     use crate::{
-        parse::{MalformedKind, next_anchor},
+        parse::{MalformedKind, Parser, next_anchor, parse},
         record::Record,
     };
     use std::{collections::BTreeSet, fs};
@@ -188,7 +212,7 @@ mod tests {
         let (mut packet, rest) = (Packet::blank(b""), Cursor(&text[anchor..]));
         let mut walk = Walk { text, rest, layer4: Layer4::Pending, has_src: false, has_dst: false, is_strange: false };
         if is_straight {
-            walk.kernel_order(&mut packet);
+            walk.kernel_order(&mut packet, false, &mut Repeats::default());
         }
         let end = walk.tokens(&mut packet);
         walk.verdict(&mut packet, end).map(|()| packet).map_err(|kind| (kind, walk.at()))
@@ -198,9 +222,17 @@ mod tests {
         assert_eq!(read(text, true), read(text, false), "{}", String::from_utf8_lossy(text));
     }
 
+    /// Reads `text` behind `before`, behind which it must mean what it means alone.
+    fn assert_equal_behind(parser: &mut Parser, before: &[u8], text: &[u8]) {
+        let _ = parser.parse_into(before, &mut None);
+        let mut place = None;
+        let behind = parser.parse_into(text, &mut place).copied();
+        assert_eq!(behind, parse(text), "{}\nbehind {}", String::from_utf8_lossy(text), String::from_utf8_lossy(before));
+    }
+
     #[test]
     fn the_straight_way_and_the_tokens_read_the_same() {
-        let mut shapes = BTreeSet::new();
+        let (mut shapes, mut lines) = (BTreeSet::new(), Vec::new());
         for file in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/corpus/dev")).unwrap() {
             let path = file.unwrap().path();
             if !path.to_string_lossy().ends_with(".kmsg.log") {
@@ -211,14 +243,28 @@ mod tests {
                 // Lines that differ only in their digits tell the same.
                 if text.len() < 400 && shapes.insert(text.iter().filter(|byte| !byte.is_ascii_digit()).copied().collect::<Vec<_>>()) {
                     check(text);
+                    lines.push(text.to_vec());
                 }
             }
         }
         assert!(shapes.len() > 50, "{}", shapes.len());
+        // And one behind the other.
+        let mut parser = Parser::default();
+        for before in &lines {
+            for text in &lines {
+                assert_equal_behind(&mut parser, before, text);
+            }
+        }
     }
 
     /// The line as it is, cut, with another byte, without one, and with one twice, at each place.
     fn check(text: &[u8]) {
+        let mut parser = Parser::default();
+        let mut assert_equal = |other: &[u8]| {
+            assert_equal(other);
+            assert_equal_behind(&mut parser, text, other);
+            assert_equal_behind(&mut parser, other, text);
+        };
         assert_equal(text);
         for at in 0..text.len() {
             assert_equal(&text[..at]);
