@@ -1,0 +1,90 @@
+//! Incidents that share a popup, for want of budget or because they are too many.
+
+use super::{
+    HOUR,
+    slot::{Change, Slot, Window},
+};
+use crate::{
+    present::{self, Popup},
+    words::Words,
+};
+use firebell_shared::{
+    alert::{Alert, Phase},
+    severity::Severity,
+};
+use std::time::Duration;
+
+/// Titles that the gathering popup shows.
+const SHOWN_TITLES: usize = 5;
+
+/// Incidents that share a popup.
+#[derive(Debug)]
+pub(super) struct Gathering {
+    pub(super) opened: Duration,
+    pub(super) slot: Slot,
+    pub(super) count: u64,
+    pub(super) worst: Severity,
+    pub(super) titles: Vec<String>,
+    /// The only incident in it, which is then shown as if it had a popup of its own.
+    pub(super) only: Option<Alert>,
+}
+
+impl Gathering {
+    /// After an hour the budget has room again, for a new one too.
+    pub(super) fn is_past(&self, now: Duration) -> bool {
+        now.saturating_sub(self.opened) >= HOUR
+    }
+
+    pub(super) fn size(&self) -> u64 {
+        self.only.as_ref().map_or(self.count, size)
+    }
+
+    pub(super) fn add(&mut self, words: &Words, alert: &Alert, now: Duration) {
+        // From one to several is the change that matters; after that it may settle.
+        let is_urgent = self.only.take().is_some();
+        if is_urgent {
+            self.slot.size = 1;
+        }
+        self.count += 1;
+        if self.titles.len() < SHOWN_TITLES {
+            self.titles.push(present::incident(words, alert, Severity::AIMED).title);
+        }
+        self.worsen(alert.severity, now, is_urgent);
+    }
+
+    pub(super) fn revise(&mut self, alert: &Alert, now: Duration) {
+        let is_only = self.only.as_ref().is_some_and(|only| only.id == alert.id);
+        if is_only {
+            self.only = Some(alert.clone());
+        }
+        if is_only || alert.severity > self.worst {
+            self.worsen(alert.severity, now, is_only && alert.details.phase == Phase::Closed);
+        }
+    }
+
+    pub(super) fn worsen(&mut self, severity: Severity, now: Duration, is_urgent: bool) {
+        let is_worse = severity > self.worst;
+        self.worst = self.worst.max(severity);
+        match self.slot.window {
+            Window::Shown(_) => {
+                let is_urgent = is_urgent || is_worse || self.slot.change.is_some_and(|change| change.is_urgent);
+                // Counted from the last update: with always more of them there may never be a quiet moment.
+                self.slot.change = Some(Change { since: self.slot.at, is_urgent });
+            }
+            Window::Unknown => self.slot.window = Window::Wanted(Some(now)),
+            Window::Gone | Window::Wanted(_) => {}
+        }
+    }
+
+    pub(super) fn popup(&self, words: &Words, stay_from: Severity) -> Popup {
+        match &self.only {
+            Some(alert) => present::incident(words, alert, stay_from),
+            None => present::several(words, self.count, &self.titles, self.worst, stay_from),
+        }
+    }
+}
+
+/// What grows while an incident goes on.
+pub(super) fn size(alert: &Alert) -> u64 {
+    u64::from(alert.details.contacts).max(alert.details.packets).max(1)
+}

@@ -1,0 +1,534 @@
+use super::{slot::BLINK, *};
+use crate::present::tests::{alert, english};
+use proptest::prelude::*;
+
+const RULES: Rules = Rules { stay_from: Severity::AIMED, popup_from: None, per_hour: 6 };
+
+/// A desktop that shows whatever it is told, and a clock.
+struct Desk {
+    ledger: Ledger,
+    now: Duration,
+    next_id: u32,
+    /// By id: what is on the screen.
+    screen: std::collections::BTreeMap<u32, Popup>,
+    opened: usize,
+    updated: usize,
+}
+
+impl Desk {
+    fn new(rules: Rules) -> Self {
+        Self { ledger: Ledger::new(rules, english()), now: HOUR, next_id: 0, screen: Default::default(), opened: 0, updated: 0 }
+    }
+
+    fn see(&mut self, alert: &Alert) -> &mut Self {
+        self.ledger.observe(alert, self.now, false, false);
+        self.settle()
+    }
+
+    fn settle(&mut self) -> &mut Self {
+        while let Some(command) = self.ledger.next(self.now) {
+            match command {
+                Command::Close { id } => {
+                    self.screen.remove(&id);
+                }
+                Command::Show { key, replaces, popup } => {
+                    let id = if replaces == 0 {
+                        self.next_id += 1;
+                        self.opened += 1;
+                        self.next_id
+                    } else {
+                        assert!(self.screen.contains_key(&replaces), "an update of a popup that is closed opens it again");
+                        self.updated += 1;
+                        replaces
+                    };
+                    self.screen.insert(id, popup);
+                    self.ledger.shown(key, id, self.now);
+                }
+            }
+        }
+        self
+    }
+
+    /// Lets time pass, and does what is due in it.
+    fn wait(&mut self, time: Duration) -> &mut Self {
+        let end = self.now + time;
+        while let Some(at) = self.ledger.deadline().filter(|&at| at <= end) {
+            self.now = self.now.max(at);
+            self.settle();
+        }
+        self.now = end;
+        self
+    }
+
+    /// A person closes the popup, or its time is over.
+    fn close(&mut self, id: u32) -> &mut Self {
+        assert!(self.screen.remove(&id).is_some());
+        self.ledger.popup_closed(id);
+        self.settle()
+    }
+
+    fn titles(&self) -> Vec<&str> {
+        self.screen.values().map(|popup| popup.title.as_str()).collect()
+    }
+}
+
+fn revision(id: u64, revision: u32, phase: Phase, severity: u8, contacts: u32) -> Alert {
+    let mut alert = alert(id, "syn-scan", severity);
+    alert.source = format!("198.51.100.{id}");
+    alert.details.revision = revision;
+    alert.details.phase = phase;
+    alert.details.contacts = contacts;
+    alert.details.packets = u64::from(contacts) * 2;
+    alert
+}
+
+fn opened(id: u64, severity: u8) -> Alert {
+    revision(id, 1, Phase::Opened, severity, 7)
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn a_thousand_ports_are_one_popup_with_at_most_three_updates() {
+    // Fast and slow, and told in as many revisions as there are ports.
+    for step in [SECOND / 500, SECOND / 10, SECOND / 2, SECOND * 2] {
+        let mut desk = Desk::new(RULES);
+        for n in 7..=1000_u32 {
+            let phase = if n == 150 { Phase::Escalated } else { Phase::Updated };
+            desk.see(&revision(1, n, phase, if n >= 150 { 4 } else { 3 }, n)).wait(step);
+        }
+        desk.wait(MINUTE);
+        assert_eq!((desk.opened, desk.screen.len()), (1, 1));
+        assert!(desk.updated <= 3, "{} updates at a port every {step:?}", desk.updated);
+        assert!(desk.screen[&1].body.contains("1,000 ports"), "the last state is shown: {}", desk.screen[&1].body);
+        assert_eq!(desk.screen[&1].severity, Severity::BROAD);
+    }
+}
+
+#[test]
+fn an_escalation_is_shown_at_once() {
+    let mut desk = Desk::new(RULES);
+    desk.see(&opened(1, 3)).wait(SECOND * 2).see(&revision(1, 2, Phase::Escalated, 4, 150));
+    assert_eq!((desk.updated, desk.screen[&1].severity), (1, Severity::BROAD));
+}
+
+#[test]
+fn a_popup_that_was_closed_stays_closed_unless_it_becomes_worse() {
+    let mut desk = Desk::new(RULES);
+    desk.see(&opened(1, 3)).close(1).see(&revision(1, 2, Phase::Updated, 3, 5000)).wait(HOUR);
+    assert!(desk.screen.is_empty());
+    desk.see(&revision(1, 3, Phase::Escalated, 4, 6000));
+    assert_eq!(desk.titles(), ["Port scan from 198.51.100.1"]);
+    desk.close(2).see(&revision(1, 4, Phase::Updated, 4, 60_000)).see(&revision(1, 5, Phase::Closed, 4, 60_000)).wait(HOUR);
+    assert!(desk.screen.is_empty() && desk.ledger.incidents.is_empty());
+}
+
+#[test]
+fn an_end_is_written_into_the_popup_and_closes_the_books() {
+    let mut desk = Desk::new(RULES);
+    desk.see(&opened(1, 3)).wait(HOUR).see(&revision(1, 2, Phase::Closed, 3, 9));
+    assert_eq!((desk.titles(), desk.opened), (vec!["Port scan from 198.51.100.1 (ended)"], 1));
+    assert!(desk.ledger.incidents.is_empty() && desk.ledger.deadline().is_none());
+    // The same source again is news.
+    desk.see(&revision(1, 3, Phase::Reopened, 3, 20));
+    assert_eq!(desk.opened, 2);
+}
+
+#[test]
+fn a_merged_incident_takes_its_popup_along() {
+    let mut desk = Desk::new(RULES);
+    desk.see(&opened(1, 3)).see(&opened(2, 3)).see(&revision(1, 2, Phase::Merged, 3, 9));
+    assert_eq!(desk.titles(), ["Port scan from 198.51.100.2"]);
+}
+
+#[test]
+fn six_popups_an_hour_and_the_last_gathers_the_rest() {
+    let mut desk = Desk::new(RULES);
+    for id in 1..=20 {
+        desk.see(&opened(id, 4)).wait(MINUTE);
+    }
+    desk.wait(MINUTE * 10);
+    assert_eq!(desk.opened, 6);
+    assert_eq!(desk.titles().last(), Some(&"15 more firewall incidents"));
+    let body = &desk.screen[&6].body;
+    assert!(body.starts_with("Port scan from 198.51.100.6.\nPort scan") && body.contains("\nAnd 10 more.\n"), "{body}");
+    assert!(desk.updated <= 8, "{} updates of the gathering", desk.updated);
+    desk.wait(HOUR).see(&opened(21, 3));
+    assert_eq!(desk.titles().last(), Some(&"Port scan from 198.51.100.21"), "an hour later there is room again");
+}
+
+#[test]
+fn the_sixth_popup_looks_like_any_other_while_it_is_alone() {
+    let mut desk = Desk::new(RULES);
+    for id in 1..=6 {
+        desk.see(&opened(id, 3)).wait(MINUTE);
+    }
+    assert_eq!(desk.titles().last(), Some(&"Port scan from 198.51.100.6"));
+    desk.see(&revision(6, 2, Phase::Closed, 3, 9));
+    assert_eq!(desk.titles().last(), Some(&"Port scan from 198.51.100.6 (ended)"));
+}
+
+#[test]
+fn with_one_popup_an_hour_everything_shares_it() {
+    let mut desk = Desk::new(Rules { per_hour: 1, ..RULES });
+    desk.see(&opened(1, 3));
+    assert_eq!(desk.titles(), ["Port scan from 198.51.100.1"]);
+    desk.see(&opened(2, 3)).see(&opened(3, 3)).wait(MINUTE);
+    assert_eq!(desk.titles(), ["3 more firewall incidents"]);
+    // Closed, it stays closed: worse would be a new popup, and there is none left.
+    desk.close(1).see(&opened(4, 4)).wait(MINUTE);
+    assert!(desk.screen.is_empty());
+}
+
+#[test]
+fn severity_five_is_never_held_back() {
+    let mut desk = Desk::new(Rules { per_hour: 0, ..RULES });
+    desk.see(&opened(1, 4));
+    assert!(desk.screen.is_empty());
+    for id in 2..=8 {
+        desk.see(&opened(id, 5));
+    }
+    assert_eq!(desk.opened, 7);
+    desk.see(&revision(1, 2, Phase::Escalated, 5, 2000));
+    assert_eq!(desk.opened, 8, "also one that had to wait");
+}
+
+#[test]
+fn more_than_eight_new_sources_in_a_minute_share_a_popup() {
+    let mut desk = Desk::new(Rules { per_hour: 1000, ..RULES });
+    for id in 1..=200 {
+        desk.see(&opened(id, 3)).wait(SECOND / 20);
+    }
+    desk.wait(MINUTE);
+    assert_eq!(desk.opened, 9);
+    assert_eq!(desk.titles().last(), Some(&"192 more firewall incidents"));
+    assert!(desk.updated <= 5, "{} updates", desk.updated);
+    desk.wait(MINUTE).see(&opened(201, 3));
+    assert_eq!(desk.opened, 10, "a quiet minute later a source has its own popup again");
+}
+
+#[test]
+fn only_what_the_collector_advises_or_the_user_wants_pops_up() {
+    let quiet = |severity, delivery| {
+        let mut alert = opened(1, severity);
+        alert.details.delivery = delivery;
+        alert
+    };
+    let mut desk = Desk::new(RULES);
+    desk.see(&quiet(5, Delivery::Digest)).see(&quiet(5, Delivery::Log));
+    assert!(desk.screen.is_empty() && desk.ledger.counters().quiet == 2);
+    let mut desk = Desk::new(Rules { popup_from: Some(Severity::NOTABLE), ..RULES });
+    desk.see(&quiet(5, Delivery::Log));
+    assert!(desk.screen.is_empty(), "log means log");
+    desk.see(&quiet(2, Delivery::Digest));
+    assert_eq!(desk.opened, 1);
+    let mut desk = Desk::new(Rules { popup_from: Some(Severity::BROAD), ..RULES });
+    desk.see(&quiet(3, Delivery::Popup));
+    assert!(desk.screen.is_empty());
+    let mut test = alert(9, "test", 1);
+    test.details.delivery = Delivery::Log;
+    desk.see(&test);
+    assert_eq!(desk.titles(), ["Firebell test"], "a test is shown because somebody asked for it");
+}
+
+#[test]
+fn a_digest_that_becomes_a_popup_pops_up_then() {
+    let mut desk = Desk::new(RULES);
+    let mut slow = opened(1, 2);
+    slow.details.delivery = Delivery::Digest;
+    desk.see(&slow).see(&revision(1, 2, Phase::Escalated, 3, 20));
+    assert_eq!(desk.opened, 1);
+}
+
+#[test]
+fn without_a_server_popups_wait_and_are_shown_as_they_are_by_then() {
+    let mut desk = Desk::new(RULES);
+    desk.ledger.observe(&opened(1, 3), desk.now, false, false);
+    let Some(Command::Show { key, .. }) = desk.ledger.next(desk.now) else { panic!() };
+    desk.ledger.failed(key, Failure::NoServer, desk.now);
+    assert_eq!((desk.ledger.next(desk.now), desk.ledger.deadline()), (None, None), "waiting costs nothing");
+    desk.ledger.observe(&revision(1, 2, Phase::Escalated, 4, 500), desk.now, false, false);
+    assert_eq!(desk.ledger.next(desk.now), None);
+    desk.ledger.server_back(desk.now);
+    desk.settle();
+    assert_eq!((desk.opened, desk.screen[&1].severity), (1, Severity::BROAD));
+}
+
+#[test]
+fn a_server_that_restarts_shows_again_what_it_showed_but_not_for_ever() {
+    let mut desk = Desk::new(RULES);
+    desk.see(&opened(1, 3)).see(&opened(2, 3)).close(2);
+    for restart in 1..=5 {
+        desk.screen.clear();
+        desk.ledger.server_gone();
+        assert_eq!(desk.ledger.next(desk.now), None);
+        desk.ledger.server_back(desk.now);
+        desk.settle();
+        assert_eq!(desk.screen.len(), usize::from(restart <= 3), "restart {restart}");
+    }
+    assert_eq!(desk.ledger.spent.len(), 2, "that is not taken out of the budget");
+}
+
+#[test]
+fn a_server_that_refuses_is_asked_three_times() {
+    let mut desk = Desk::new(RULES);
+    desk.ledger.observe(&opened(1, 3), desk.now, false, false);
+    let mut tries = 0;
+    while let Some(at) = desk.ledger.deadline() {
+        desk.now = desk.now.max(at);
+        let Some(Command::Show { key, .. }) = desk.ledger.next(desk.now) else { panic!() };
+        desk.ledger.failed(key, Failure::Refused, desk.now);
+        tries += 1;
+    }
+    assert_eq!((tries, desk.ledger.counters().given_up), (3, 1));
+    desk.see(&revision(1, 2, Phase::Updated, 3, 500)).wait(HOUR);
+    assert_eq!(desk.opened, 0);
+    desk.see(&revision(1, 3, Phase::Escalated, 4, 600));
+    assert_eq!(desk.opened, 1, "worse is a reason to try again");
+}
+
+#[test]
+fn a_silent_server_is_not_shown_the_same_twice() {
+    let mut desk = Desk::new(RULES);
+    desk.ledger.observe(&opened(1, 3), desk.now, false, false);
+    let Some(Command::Show { key, .. }) = desk.ledger.next(desk.now) else { panic!() };
+    desk.ledger.failed(key, Failure::Silent, desk.now);
+    assert_eq!(desk.ledger.deadline(), None);
+    desk.see(&revision(1, 2, Phase::Updated, 3, 500));
+    assert_eq!(desk.opened, 1);
+}
+
+#[test]
+fn what_is_over_is_news_only_when_it_is_told_late() {
+    let mut desk = Desk::new(RULES);
+    let over = revision(1, 4, Phase::Closed, 3, 100);
+    desk.see(&over);
+    assert!(desk.screen.is_empty());
+    desk.ledger.observe(&over, desk.now, true, false);
+    desk.settle();
+    assert_eq!(desk.titles(), ["Port scan from 198.51.100.1 (ended)"]);
+    assert!(desk.ledger.incidents.is_empty());
+}
+
+impl Desk {
+    fn hear(&mut self, sight: Sight) -> &mut Self {
+        self.ledger.see(sight, self.now);
+        self.settle()
+    }
+}
+
+const BLIND: &str = "Firebell cannot see the firewall log";
+const ABSENT: &str = "Firebell is not watching";
+
+fn blind() -> Sight {
+    Sight::Blind("no log can be read".into())
+}
+
+#[test]
+fn blindness_is_one_quiet_popup_that_goes_when_it_is_over() {
+    let mut desk = Desk::new(RULES);
+    desk.hear(Sight::Fresh).wait(HOUR).hear(blind()).hear(blind()).wait(HOUR);
+    assert_eq!((desk.titles(), desk.opened, desk.updated), (vec![BLIND], 1, 0));
+    let popup = &desk.screen[&1];
+    assert_eq!((popup.urgency(), popup.stays), (present::Urgency::Low, true));
+    assert!(popup.body.starts_with("No log can be read.\n"), "{popup:?}");
+    desk.hear(Sight::Back);
+    assert_eq!(desk.titles(), [""; 0]);
+    desk.hear(blind());
+    assert_eq!((desk.titles(), desk.opened), (vec![BLIND], 2), "another time is told again");
+    assert_eq!(desk.ledger.spent.len(), 0, "it takes no popup of an incident away");
+}
+
+#[test]
+fn a_collector_that_is_gone_is_told_after_a_minute_and_one_that_restarts_is_not() {
+    let mut desk = Desk::new(RULES);
+    desk.hear(Sight::Absent).wait(MINUTE - SECOND).hear(Sight::Fresh).wait(HOUR);
+    assert_eq!(desk.opened, 0);
+    desk.hear(Sight::Absent).wait(MINUTE);
+    assert_eq!((desk.titles(), desk.opened), (vec![ABSENT], 1));
+    desk.wait(HOUR).hear(Sight::Fresh);
+    assert!(desk.screen.is_empty());
+    desk.hear(Sight::Absent).wait(MINUTE).hear(blind()).wait(BLINK);
+    assert_eq!((desk.titles(), desk.opened, desk.updated), (vec![BLIND], 2, 1), "what is known better is said in its place");
+}
+
+#[test]
+fn restarts_of_a_blind_collector_and_of_the_server_never_make_a_second_popup() {
+    let mut desk = Desk::new(RULES);
+    desk.hear(blind());
+    for _ in 0..5 {
+        // It begins anew, seems well for a minute, and is as blind as before.
+        desk.hear(Sight::Absent).wait(SECOND * 5).hear(Sight::Fresh).wait(MINUTE).hear(blind()).wait(SECOND);
+        assert_eq!((desk.titles(), desk.opened), (vec![BLIND], 1));
+    }
+    desk.screen.clear();
+    desk.ledger.server_gone();
+    assert_eq!(desk.ledger.next(desk.now), None);
+    let now = desk.now;
+    desk.hear(Sight::Absent).ledger.server_back(now);
+    desk.wait(SECOND);
+    assert_eq!(desk.titles(), [BLIND]);
+    desk.hear(Sight::Fresh).wait(FRESH);
+    assert!(desk.screen.is_empty(), "a collector that is well for longer is well");
+}
+
+#[test]
+fn blindness_that_somebody_closed_stays_closed_until_it_is_over() {
+    let mut desk = Desk::new(RULES);
+    desk.hear(blind()).close(1).hear(Sight::Absent).wait(HOUR).hear(blind()).wait(HOUR);
+    assert_eq!(desk.opened, 1);
+    desk.hear(Sight::Back).hear(blind());
+    assert_eq!(desk.opened, 2);
+}
+
+impl Desk {
+    /// As [`Self::see`], of a source that is muted up to severity 3.
+    fn see_muted(&mut self, alert: &Alert) -> &mut Self {
+        self.ledger.observe(alert, self.now, false, alert.severity <= Severity::AIMED);
+        self.settle()
+    }
+
+    fn mute(&mut self, id: u64) -> &mut Self {
+        self.ledger.mute(|alert| alert.id == id, self.now);
+        self.settle()
+    }
+}
+
+#[test]
+fn a_mute_takes_the_popup_away_and_worse_brings_the_incident_back() {
+    let mut desk = Desk::new(RULES);
+    desk.see(&opened(1, 3)).see(&opened(2, 3)).mute(1);
+    assert_eq!(desk.titles(), ["Port scan from 198.51.100.2"]);
+    desk.see_muted(&revision(1, 2, Phase::Updated, 3, 500)).see_muted(&revision(1, 3, Phase::Reopened, 3, 9000)).wait(HOUR);
+    assert_eq!((desk.titles().len(), desk.opened), (1, 2));
+    desk.see_muted(&revision(1, 4, Phase::Escalated, 4, 9001));
+    assert_eq!((desk.titles().len(), desk.opened, desk.ledger.counters().muted), (2, 3, 1));
+}
+
+#[test]
+fn a_muted_source_takes_no_budget_and_the_end_of_a_mute_brings_nothing_old_back() {
+    let mut desk = Desk::new(RULES);
+    for id in 1..=20 {
+        desk.see_muted(&opened(id, 3)).wait(MINUTE);
+    }
+    assert_eq!((desk.opened, desk.ledger.spent.len(), desk.ledger.counters().muted), (0, 0, 20));
+    desk.see(&revision(1, 2, Phase::Updated, 3, 500)).see(&revision(1, 3, Phase::Reopened, 3, 600)).wait(HOUR);
+    assert_eq!(desk.opened, 0, "it is as it was when it was muted");
+    desk.see(&revision(1, 4, Phase::Closed, 3, 600)).see(&revision(1, 5, Phase::Reopened, 3, 700));
+    assert_eq!(desk.opened, 1, "another time is news");
+    desk.see_muted(&revision(2, 2, Phase::Closed, 3, 7)).see_muted(&revision(30, 1, Phase::Closed, 3, 7));
+    assert!(!desk.ledger.incidents.contains_key(&2) && !desk.ledger.incidents.contains_key(&30), "what is over is forgotten");
+}
+
+#[test]
+fn muting_what_shares_a_popup_takes_it_away_only_when_nothing_else_is_in_it() {
+    let mut desk = Desk::new(Rules { per_hour: 2, ..RULES });
+    desk.see(&opened(1, 3)).see(&opened(2, 3)).mute(2);
+    assert_eq!(desk.titles(), ["Port scan from 198.51.100.1"]);
+    let mut desk = Desk::new(Rules { per_hour: 2, ..RULES });
+    desk.see(&opened(1, 3)).see(&opened(2, 3)).see(&opened(3, 3)).wait(MINUTE).mute(2);
+    assert_eq!(desk.titles(), ["Port scan from 198.51.100.1", "2 more firewall incidents"]);
+    desk.see_muted(&revision(2, 2, Phase::Escalated, 4, 900));
+    assert_eq!(desk.titles(), ["Port scan from 198.51.100.1", "3 more firewall incidents"], "without budget it shares again");
+    let sources = |alert: &Alert| alert.source.ends_with(".1");
+    assert_eq!(desk.ledger.worst(sources), Some(Severity::AIMED));
+}
+
+#[test]
+fn what_was_asked_for_is_shown_at_once_in_one_place_and_outside_the_budget() {
+    let mut desk = Desk::new(Rules { per_hour: 0, ..RULES });
+    for _ in 0..3 {
+        desk.ledger.say(present::preview(&english(), &alert(1, "syn-scan", 3)), desk.now);
+        desk.settle();
+        assert!(desk.ledger.is_said());
+    }
+    assert_eq!((desk.titles(), desk.opened, desk.ledger.counters().shown), (vec!["Preview: Port scan from 198.51.100.66"], 1, 0));
+    desk.close(1);
+    assert!(!desk.ledger.is_said());
+    desk.ledger.say(present::preview(&english(), &alert(1, "syn-scan", 3)), desk.now);
+    let Some(Command::Show { key, .. }) = desk.ledger.next(desk.now) else { panic!() };
+    desk.ledger.failed(key, Failure::Silent, desk.now);
+    assert!(!desk.ledger.is_said() && desk.ledger.deadline().is_none(), "whoever asked knows that it failed");
+}
+
+#[test]
+fn an_older_revision_changes_nothing() {
+    let mut desk = Desk::new(RULES);
+    desk.see(&revision(1, 5, Phase::Escalated, 4, 500)).see(&revision(1, 4, Phase::Updated, 3, 10)).wait(HOUR);
+    assert_eq!((desk.updated, desk.screen[&1].severity), (0, Severity::BROAD));
+}
+
+#[test]
+fn when_ids_start_anew_an_old_popup_is_not_taken_for_the_new_incident() {
+    let mut desk = Desk::new(RULES);
+    desk.see(&opened(1, 3));
+    desk.ledger.start_anew();
+    desk.see(&opened(1, 3));
+    assert_eq!((desk.opened, desk.screen.len()), (2, 2));
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    See(u64, u8, u8, bool, bool),
+    Wait(u32),
+    Close(usize),
+    Restart,
+    Refuse,
+    Silence,
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        12 => (0_u64..400, 0_u8..6, 1_u8..=5, any::<bool>(), any::<bool>()).prop_map(|(id, p, s, d, l)| Step::See(id, p, s, d, l)),
+        4 => (0_u32..4_000_000).prop_map(Step::Wait),
+        2 => (0_usize..20).prop_map(Step::Close),
+        1 => Just(Step::Restart),
+        1 => Just(Step::Refuse),
+        1 => Just(Step::Silence),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #[test]
+    fn any_course_of_events_stays_within_budget_and_bounds(steps in prop::collection::vec(any_step(), 0..600)) {
+        let mut desk = Desk::new(RULES);
+        let mut revisions: HashMap<u64, u32> = HashMap::new();
+        let mut openings: VecDeque<Duration> = VecDeque::new();
+        for step in steps {
+            let before = desk.opened;
+            let mut is_exempt = false;
+            match step {
+                Step::See(id, phase, severity, popup, is_late) => {
+                    let n = revisions.entry(id).or_default();
+                    *n += 1;
+                    let phase = [Phase::Opened, Phase::Updated, Phase::Escalated, Phase::Closed, Phase::Reopened, Phase::Merged][usize::from(phase)];
+                    let mut alert = revision(id, *n, phase, severity, *n * 10);
+                    if !popup { alert.details.delivery = Delivery::Digest; }
+                    is_exempt = severity == 5;
+                    desk.ledger.observe(&alert, desk.now, is_late, false);
+                    desk.settle();
+                }
+                Step::Wait(ms) => { desk.wait(Duration::from_millis(ms.into())); }
+                Step::Close(n) => if let Some(&id) = desk.screen.keys().nth(n) { desk.close(id); },
+                Step::Restart => {
+                    desk.screen.clear();
+                    desk.ledger.server_gone();
+                    desk.ledger.server_back(desk.now);
+                    desk.settle();
+                    // What was there before is no new popup.
+                    is_exempt = true;
+                }
+                Step::Refuse | Step::Silence => if let Some(Command::Show { key, .. }) = desk.ledger.next(desk.now) {
+                    desk.ledger.failed(key, if matches!(step, Step::Refuse) { Failure::Refused } else { Failure::Silent }, desk.now);
+                },
+            }
+            if !is_exempt { (before..desk.opened).for_each(|_| openings.push_back(desk.now)); }
+            expire(&mut openings, desk.now, HOUR);
+            prop_assert!(desk.ledger.incidents.len() <= MAX_INCIDENTS && desk.ledger.spent.len() <= 6 && desk.ledger.newcomers.len() <= MAX_NEWCOMERS + 1);
+            prop_assert_eq!(desk.ledger.next(desk.now), None, "everything due was done");
+        }
+        // Popups that had to be tried again later may come with others; never more than the budget allows in all.
+        prop_assert!(openings.len() <= 12, "{} popups in an hour", openings.len());
+    }
+}
