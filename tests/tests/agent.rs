@@ -40,8 +40,13 @@ impl Stage {
     }
 
     fn start(&self, args: &[&str]) -> Result<Program> {
+        self.start_with(args, &[])
+    }
+
+    /// Starts it with these variables besides.
+    fn start_with(&self, args: &[&str], variables: &[(&str, &str)]) -> Result<Program> {
         let mut command = self.surroundings(Command::new(built()?.join("firebell-notifier")));
-        Program::start("firebell-notifier", command.args(args))
+        Program::start("firebell-notifier", command.args(args).envs(variables.iter().copied()))
     }
 
     /// Runs it to its end; gives its exit code and what it said. 124: it does not end.
@@ -114,6 +119,22 @@ fn a_blind_collector_is_one_quiet_popup_over_restarts_until_it_sees() -> Result<
         // Another time it is told again.
         collector.blind(Some("again"))?;
         ensure!(server.call(2)?.replaces == 0);
+        Ok(())
+    })
+}
+
+#[test]
+fn popups_speak_the_language_of_the_session() -> Result<()> {
+    with_rigs("the agent: languages", || {
+        let stage = Stage::new()?;
+        let collector = FakeCollector::start(&stage.system.address(), "a")?;
+        let server = FakeServer::start(&stage.session, true, 0)?;
+        let agent = stage.start_with(&[], &[("LANG", "en_US.UTF-8"), ("LANGUAGE", "tlh:pt_BR:de")])?;
+        agent.wait_for(SOON, says("listening to the collector"))?;
+        collector.tell(&scan(66, 1))?;
+        let popup = server.call(1)?;
+        ensure!(popup.summary == "Varredura de portas de 198.51.100.66", "{popup:?}");
+        ensure!(popup.body.starts_with("Varredura TCP SYN: 1.000 portas em 5 segundos, entre elas 22 (SSH)"), "{popup:?}");
         Ok(())
     })
 }

@@ -247,3 +247,29 @@ fn no_message_is_left_that_nobody_says() {
         assert!(is_service || [&id, stem].iter().any(|id| code.contains(&format!("\"{id}\""))), "nobody says {id}");
     }
 }
+
+/// What polkit asks is our text too, in a file of its own.
+#[test]
+fn polkit_asks_in_every_language_too() {
+    let policy = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../dbus-policy/org.firebell.policy")).unwrap();
+    let actions: Vec<&str> = policy.split("<action ").skip(1).collect();
+    assert!(actions.len() >= 2);
+    for action in actions {
+        for tag in ["description", "message"] {
+            let texts: BTreeSet<&str> = Language::ALL
+                .into_iter()
+                .map(|language| {
+                    let open = match language {
+                        Language::English => format!("<{tag}>"),
+                        language => format!("<{tag} xml:lang=\"{}\">", language.code()),
+                    };
+                    let mut found = action.split(&open).skip(1).map(|rest| rest.split("</").next().unwrap());
+                    let text = found.next().unwrap_or_else(|| panic!("no {open} in {action}"));
+                    assert!(!text.trim().is_empty() && found.next().is_none(), "{action}");
+                    text
+                })
+                .collect();
+            assert_eq!(texts.len(), Language::ALL.len(), "two languages say the same: {texts:?}");
+        }
+    }
+}
