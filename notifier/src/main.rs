@@ -14,6 +14,7 @@ mod control;
 mod hidden;
 mod ledger;
 mod mutes;
+mod names;
 mod once;
 mod present;
 mod sample;
@@ -33,7 +34,7 @@ use crate::{
     words::Words,
 };
 use clap::Parser;
-use firebell_shared::{config::ConfigError, names};
+use firebell_shared::{config::ConfigError, names::NOTIFIER_NAME};
 use std::{
     io::{self, Write as _},
     path::PathBuf,
@@ -129,7 +130,7 @@ async fn serve(config: config::Config, config_path: Option<PathBuf>, print: bool
         match Server::connect(ask.clone()).await {
             Ok(server) => (Desktop::Server(server), Seen::in_state_dir(), Hidden::in_state_dir()),
             Err(zbus::Error::NameTaken) => {
-                info!("another firebell-notifier serves this session ({} is taken); nothing to do", names::NOTIFIER_NAME);
+                info!("another firebell-notifier serves this session ({} is taken); nothing to do", NOTIFIER_NAME);
                 return Ok(ExitCode::SUCCESS);
             }
             Err(error) => {

@@ -5,6 +5,7 @@
 
 use crate::{
     mutes::{Entry, Manner, Source},
+    names::{Maker, Name},
     words::Words,
 };
 use firebell_shared::{
@@ -76,13 +77,14 @@ impl Popup {
 /// Writes one incident. Popups from severity `stay_from` on stay until they are closed.
 pub(crate) fn incident(words: &Words, alert: &Alert, stay_from: Severity) -> Popup {
     let is_test = alert.kind == "test";
-    let mut title = title(words, alert);
+    let name = name(words, alert);
+    let mut title = title(words, alert, &name);
     if alert.details.phase == Phase::Closed {
         title = words.say("title-ended", &[("title", (&title).into())]);
     }
     Popup {
         title: text::safe(title.as_bytes(), MAX_TITLE),
-        body: lines(&if is_test { test_body(words, alert) } else { body(words, alert) }),
+        body: lines(&if is_test { test_body(words, alert) } else { body(words, alert, &name) }),
         severity: alert.severity,
         stays: alert.severity >= stay_from && !is_test,
         is_test,
@@ -163,10 +165,13 @@ fn undo(words: &Words, command: &str) -> String {
     words.say("hidden-undo", &[("command", command.into())])
 }
 
-/// The title of an incident: what it is and who does it.
-pub(crate) fn title(words: &Words, alert: &Alert) -> String {
+/// The title of an incident: what it is and who does it. `name`: what the source is called, if it is called anything.
+fn title(words: &Words, alert: &Alert, name: &str) -> String {
     let d = &alert.details;
-    let who = source(alert);
+    let mut who = source(alert);
+    if !name.is_empty() {
+        who = words.say("source-named", &[("source", (&who).into()), ("name", name.into())]);
+    }
     let port = single_port(&d.ports).map(|port| named(words, port)).unwrap_or_default();
     let by = |id: &str| {
         let id = if who.is_empty() { &format!("{id}.alone") } else { id };
@@ -208,13 +213,14 @@ fn among(words: &Words, id: &str, n: usize) -> String {
 }
 
 /// What follows the title, one sentence a line.
-fn body(words: &Words, alert: &Alert) -> Vec<String> {
+fn body(words: &Words, alert: &Alert, name: &str) -> Vec<String> {
     let d = &alert.details;
     let mut lines = vec![what(words, alert)];
     lines.extend(aimed_at(words, alert));
     if d.phase == Phase::Closed {
         lines.extend(words.say_time("over", d.last_seen, alert.time_usec, ""));
     }
+    lines.extend(device(words, alert, name));
     lines.extend(known(words, alert));
     if !d.tool.is_empty() {
         lines.push(words.say("known-tool", &[("tool", (&text::safe(d.tool.as_bytes(), 64)).into())]));
@@ -229,7 +235,7 @@ fn body(words: &Words, alert: &Alert) -> Vec<String> {
         };
         lines.push(words.say(did, &[]));
     }
-    lines.extend(certainty(alert).map(|id| words.say(id, &[])));
+    lines.extend(certainty(alert, name).map(|id| words.say(id, &[("name", name.into())])));
     lines.push(advice(words, alert));
     lines
 }
@@ -328,7 +334,7 @@ fn known(words: &Words, alert: &Alert) -> Option<String> {
 }
 
 /// The message that says how sure it is who did it, where anybody did.
-fn certainty(alert: &Alert) -> Option<&'static str> {
+fn certainty(alert: &Alert, name: &str) -> Option<&'static str> {
     let d = &alert.details;
     if matches!(alert.kind.as_str(), "visibility") {
         return None;
@@ -341,7 +347,8 @@ fn certainty(alert: &Alert) -> Option<&'static str> {
         Attribution::Plausible | Attribution::Spoofable if matches!(alert.kind.as_str(), "egress-scan" | "backscatter") => None,
         Attribution::Plausible if alert.source.is_empty() => None,
         Attribution::Plausible => Some("sure-address"),
-        Attribution::Spoofable => Some("doubt-address"),
+        Attribution::Spoofable if name.is_empty() => Some("doubt-address"),
+        Attribution::Spoofable => Some("doubt-name"),
         Attribution::DecoySet => Some("doubt-decoys"),
     }
 }
@@ -379,6 +386,25 @@ fn test_body(words: &Words, alert: &Alert) -> Vec<String> {
     let is_said = words.is_english() && !alert.summary.trim().is_empty();
     let asked = if is_said { sentence(&alert.summary) } else { words.say("test-asked", &[]) };
     vec![asked, words.say("test-seen", &[])]
+}
+
+/// What this computer calls the source, or nothing.
+fn name(words: &Words, alert: &Alert) -> String {
+    match words.names().name(&alert.source) {
+        Some(Name::Called(name)) => name,
+        Some(Name::Router) => words.say("name-router", &[]),
+        Some(Name::Ourselves) => words.say("name-self", &[]),
+        None => String::new(),
+    }
+}
+
+/// What device the source is, where it is in our own network and its maker is known.
+fn device(words: &Words, alert: &Alert, name: &str) -> Option<String> {
+    Some(match words.names().maker(&alert.source, &alert.details.mac)? {
+        Maker::Of(maker) if name.is_empty() => words.say("device", &[("maker", (&maker).into())]),
+        Maker::Of(maker) => words.say("device-named", &[("name", name.into()), ("maker", (&maker).into())]),
+        Maker::Hidden => words.say("device-random", &[]),
+    })
 }
 
 /// The source, where it is one: an address or a network.
@@ -696,6 +722,31 @@ pub(crate) mod tests {
         let mut egress = alert(1, "egress-scan", 5);
         egress.source = String::new();
         assert_eq!(aimed(&egress), "Aimed at 198.51.100.10.");
+    }
+
+    #[test]
+    fn a_source_that_this_computer_knows_is_named() {
+        let home = crate::names::tests::home();
+        let words = english().knowing(crate::names::Names::below(home.path()));
+        let mut scan = alert(1, "syn-scan", 3);
+        scan.source = "192.168.1.7".into();
+        scan.details.mac = "00:80:77:ab:cd:0f".into();
+        let popup = incident(&words, &scan, Severity::AIMED);
+        assert_eq!(popup.title, "Port scan from 192.168.1.7 (printer)");
+        assert!(popup.body.contains("\nprinter, a device of Somebody Small.\n"), "{}", popup.body);
+        assert!(popup.body.contains("\nThe sender's address is most likely real.\n"), "{}", popup.body);
+        scan.details.attribution = Attribution::Spoofable;
+        let body = incident(&words, &scan, Severity::AIMED).body;
+        assert!(body.contains("\nThe sender's address may be forged; printer is only what the address is called here.\n"), "{body}");
+        scan.source = "192.168.1.20".into();
+        scan.details.mac = String::new();
+        let popup = incident(&words, &scan, Severity::AIMED);
+        assert_eq!(popup.title, r"Port scan from 192.168.1.20 (my-phone\x1b[2J<b>)");
+        assert!(popup.body.contains("\nA device that hides its maker"), "{}", popup.body);
+        scan.source = "192.168.1.5".into();
+        assert_eq!(incident(&words, &scan, Severity::AIMED).title, "Port scan from 192.168.1.5 (this computer)");
+        scan.source = "203.0.113.7".into();
+        assert_eq!(incident(&words, &scan, Severity::AIMED).title, "Port scan from 203.0.113.7");
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod language;
 mod number;
 mod time;
 
+use crate::names::Names;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue, concurrent::FluentBundle};
 use jiff::tz::TimeZone;
 pub(crate) use language::Language;
@@ -25,6 +26,7 @@ pub(crate) struct Words {
     english: Option<Catalogue>,
     /// Where the person at the desk is.
     zone: TimeZone,
+    names: Names,
 }
 
 type Catalogue = FluentBundle<FluentResource>;
@@ -39,15 +41,25 @@ pub(crate) enum Value<'a> {
 }
 
 impl Words {
-    /// The words of one language, with the times of `zone`.
+    /// The words of one language, with the times of `zone`. They know no addresses.
     pub(crate) fn new(language: Language, zone: TimeZone) -> Self {
         let english = (language != Language::English).then(|| catalogue(Language::English));
-        Self { language, chosen: catalogue(language), english, zone }
+        Self { language, chosen: catalogue(language), english, zone, names: Names::default() }
     }
 
-    /// The words of the language that the environment asks for, with the times of this computer.
+    /// The words of the language that the environment asks for, with the times and names of this computer.
     pub(crate) fn of_environment() -> Self {
-        Self::new(Language::of_environment(), TimeZone::system())
+        Self::new(Language::of_environment(), TimeZone::system()).knowing(Names::of_this_computer())
+    }
+
+    /// The same words, with these names for addresses.
+    pub(crate) fn knowing(self, names: Names) -> Self {
+        Self { names, ..self }
+    }
+
+    /// What addresses are called.
+    pub(crate) fn names(&self) -> &Names {
+        &self.names
     }
 
     /// Are sentences that others wrote in English in the language of these words?

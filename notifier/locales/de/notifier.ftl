@@ -206,6 +206,7 @@ did-unknown = Das Protokoll sagt nicht, was die Firewall mit den Paketen getan h
 sure-address = Die Absenderadresse ist höchstwahrscheinlich echt.
 doubt-line = Nicht sicher: Jedes Programm auf diesem Computer kann solche Protokollzeilen schreiben.
 doubt-address = Die Absenderadresse kann gefälscht sein.
+doubt-name = Die Absenderadresse kann gefälscht sein; { $name } heißt hier nur die Adresse.
 doubt-decoys = Höchstens eine dieser Adressen ist die echte.
 
 ## Was zu tun ist
@@ -224,6 +225,15 @@ advice-refused = Nichts zu tun, solange Ihre Firewall hält.
 
 over-time = Vorbei: kein Paket mehr seit { $time } Uhr.
 over-day = Vorbei: kein Paket mehr seit { $day }, { $time } Uhr.
+
+## Wer die Quelle ist
+
+source-named = { $source } ({ $name })
+name-self = dieser Computer
+name-router = Ihr Router
+device-named = { $name }, ein Gerät von { $maker }.
+device = Ein Gerät von { $maker }.
+device-random = Ein Gerät, das seinen Hersteller verbirgt (zufällige MAC-Adresse), oft ein Telefon.
 
 ## Ein Test
 

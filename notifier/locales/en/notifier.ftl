@@ -222,6 +222,8 @@ did-unknown = The log does not say what the firewall did with the packets.
 sure-address = The sender's address is most likely real.
 doubt-line = Not certain: any program on this computer can write such log lines.
 doubt-address = The sender's address may be forged.
+# $name is what this computer calls the address; the address itself proves nothing.
+doubt-name = The sender's address may be forged; { $name } is only what the address is called here.
 doubt-decoys = At most one of these addresses is the real one.
 
 ## What to do.
@@ -240,6 +242,15 @@ advice-refused = Nothing to do as long as your firewall holds.
 
 over-time = Over: no packet since { $time }.
 over-day = Over: no packet since { $day }, { $time }.
+
+## Who the source is, where this computer knows it. $name and $maker come from files on this computer or from the network.
+
+source-named = { $source } ({ $name })
+name-self = this computer
+name-router = your router
+device-named = { $name }, a device of { $maker }.
+device = A device of { $maker }.
+device-random = A device that hides its maker (random MAC address), often a phone.
 
 ## A test.
 

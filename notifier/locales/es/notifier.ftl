@@ -206,6 +206,7 @@ did-unknown = El registro no dice qué hizo el cortafuegos con los paquetes.
 sure-address = La dirección del remitente es muy probablemente auténtica.
 doubt-line = No es seguro: cualquier programa de este equipo puede escribir esas líneas en el registro.
 doubt-address = La dirección del remitente puede estar falsificada.
+doubt-name = La dirección del remitente puede estar falsificada; { $name } es solo el nombre de esa dirección aquí.
 doubt-decoys = Como mucho una de estas direcciones es la verdadera.
 
 ## Qué hacer
@@ -224,6 +225,15 @@ advice-refused = No hay que hacer nada mientras su cortafuegos resista.
 
 over-time = Terminado: ningún paquete desde las { $time }.
 over-day = Terminado: ningún paquete desde el { $day } a las { $time }.
+
+## Quién es el origen
+
+source-named = { $source } ({ $name })
+name-self = este equipo
+name-router = su router
+device-named = { $name }, un dispositivo de { $maker }.
+device = Un dispositivo de { $maker }.
+device-random = Un dispositivo que oculta su fabricante (dirección MAC aleatoria), a menudo un teléfono.
 
 ## Una prueba
 

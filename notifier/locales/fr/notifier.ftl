@@ -212,6 +212,7 @@ did-unknown = Le journal ne dit pas ce que le pare-feu a fait des paquets.
 sure-address = L'adresse de l'expéditeur est très probablement authentique.
 doubt-line = Incertain{"\u00A0"}: n'importe quel programme de cet ordinateur peut écrire de telles lignes dans le journal.
 doubt-address = L'adresse de l'expéditeur est peut-être falsifiée.
+doubt-name = L'adresse de l'expéditeur est peut-être falsifiée{"\u00A0"}; { $name } est seulement le nom de cette adresse ici.
 doubt-decoys = Une seule de ces adresses au plus est la vraie.
 
 ## Ce qu'il faut faire
@@ -230,6 +231,15 @@ advice-refused = Rien à faire tant que votre pare-feu tient.
 
 over-time = Terminé{"\u00A0"}: aucun paquet depuis { $time }.
 over-day = Terminé{"\u00A0"}: aucun paquet depuis le { $day } à { $time }.
+
+## Qui est la source
+
+source-named = { $source } ({ $name })
+name-self = cet ordinateur
+name-router = votre routeur
+device-named = { $name }, un appareil de { $maker }.
+device = Un appareil de { $maker }.
+device-random = Un appareil qui cache son fabricant (adresse MAC aléatoire), souvent un téléphone.
 
 ## Un test
 

@@ -206,6 +206,7 @@ did-unknown = O registro não diz o que o firewall fez com os pacotes.
 sure-address = O endereço do remetente é muito provavelmente verdadeiro.
 doubt-line = Incerto: qualquer programa deste computador pode escrever essas linhas no registro.
 doubt-address = O endereço do remetente pode ser falso.
+doubt-name = O endereço do remetente pode ser falso; { $name } é só o nome desse endereço aqui.
 doubt-decoys = No máximo um destes endereços é o verdadeiro.
 
 ## O que fazer
@@ -224,6 +225,15 @@ advice-refused = Nada a fazer enquanto o seu firewall resistir.
 
 over-time = Encerrado: nenhum pacote desde { $time }.
 over-day = Encerrado: nenhum pacote desde { $day }, { $time }.
+
+## Quem é a origem
+
+source-named = { $source } ({ $name })
+name-self = este computador
+name-router = o seu roteador
+device-named = { $name }, um dispositivo de { $maker }.
+device = Um dispositivo de { $maker }.
+device-random = Um dispositivo que esconde o fabricante (endereço MAC aleatório), muitas vezes um telefone.
 
 ## Um teste
 

@@ -139,6 +139,7 @@ did-unknown = 日志没有说明防火墙如何处理这些数据包。
 sure-address = 发送者的地址很可能是真实的。
 doubt-line = 不能确定：本机上的任何程序都可以写入这样的日志行。
 doubt-address = 发送者的地址可能是伪造的。
+doubt-name = 发送者的地址可能是伪造的；{ $name } 只是本机对该地址的称呼。
 doubt-decoys = 这些地址中最多只有一个是真实的。
 
 ## 该怎么做
@@ -157,6 +158,15 @@ advice-refused = 只要防火墙有效，就无需处理。
 
 over-time = 已结束：自 { $time } 起再无数据包。
 over-day = 已结束：自 { $day } { $time } 起再无数据包。
+
+## 来源是谁
+
+source-named = { $source }（{ $name }）
+name-self = 本机
+name-router = 您的路由器
+device-named = { $name }，{ $maker } 的设备。
+device = { $maker } 的设备。
+device-random = 隐藏了制造商的设备（随机 MAC 地址），通常是手机。
 
 ## 测试
 
