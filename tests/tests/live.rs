@@ -8,7 +8,7 @@ use firebell_tests::{
 };
 use serde_json::Value;
 use std::{
-    process::{Command, Stdio},
+    process::{Command, Output, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -50,6 +50,69 @@ fn every_scan_is_seen_from_packet_to_popup_and_nothing_is_left() -> Result<()> {
         ensure!(scans[0]["popup_ms"].is_number(), "{said:#}");
         ensure!(made_by(id)?.is_empty(), "{:?}", made_by(id)?);
         collector.stop()?;
+        Ok(())
+    })
+}
+
+/// `firebell test --live` on a machine without these programs: `/dev/null` stands in their place. Its process id, and what it says.
+fn without(programs: &[&str]) -> Result<(u32, Output)> {
+    let hide = "for name in $HIDDEN; do for folder in /usr/sbin /usr/bin /sbin /bin; do
+        [ ! -f $folder/$name ] || mount --bind /dev/null $folder/$name; done; done; exec \"$0\" test --live -o json";
+    let child = Command::new("unshare")
+        .args(["--mount", "--propagation", "private", "--", "sh", "-ec", hide])
+        .arg(built()?.join("firebell"))
+        .env("HIDDEN", programs.join(" "))
+        .env("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    Ok((child.id(), child.wait_with_output()?))
+}
+
+const IPTABLES: [&str; 6] = ["iptables", "ip6tables", "iptables-nft", "ip6tables-nft", "xtables-nft-multi", "xtables-legacy-multi"];
+
+#[test]
+fn with_nftables_alone_it_works_and_without_it_says_what_to_install_and_leaves_nothing() -> Result<()> {
+    with_rigs("firebell test --live, programs missing", || {
+        need_root()?;
+        let (id, output) = without(&IPTABLES)?;
+        let said: Value = serde_json::from_slice(&output.stdout).with_context(|| format!("{output:?}"))?;
+        let scans = said["scans"].as_array().context("no scans")?;
+        ensure!(scans.len() >= 3 && scans.iter().all(|scan| scan["sent"] == 40 && scan["logged"] == 40), "{said:#}");
+        // 69: nobody but the log has seen them.
+        ensure!(output.status.code() == Some(69) && made_by(id)?.is_empty(), "{output:?}");
+        for (programs, packages) in [
+            (&["nft"][..], "needs nft, which is not installed: apt-get install nftables "),
+            (&["nft", "ip", "iptables", "ip6tables"], "needs ip and nft, which is not installed: apt-get install iproute2 nftables "),
+            (&["unshare"], "apt-get install util-linux "),
+        ] {
+            let (id, output) = without(programs)?;
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            ensure!(output.status.code() == Some(1) && said.contains(packages), "{programs:?}: {output:?}");
+            ensure!(made_by(id)?.is_empty(), "{programs:?}: {:?}", made_by(id)?);
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn killed_at_any_moment_it_leaves_nothing() -> Result<()> {
+    with_rigs("firebell test --live, killed anywhere", || {
+        need_root()?;
+        for delay in (0..400).step_by(20) {
+            let mut command = Command::new(built()?.join("firebell"));
+            let mut child = command.args(["test", "--live"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+            let id = child.id();
+            thread::sleep(Duration::from_millis(delay));
+            child.kill()?;
+            child.wait()?;
+            // The kernel takes a namespace away some time after the last of its processes.
+            let end = Instant::now() + Duration::from_secs(10);
+            while !made_by(id)?.is_empty() && Instant::now() < end {
+                thread::sleep(Duration::from_millis(5));
+            }
+            ensure!(made_by(id)?.is_empty(), "killed after {delay} ms: {:?}", made_by(id)?);
+        }
         Ok(())
     })
 }

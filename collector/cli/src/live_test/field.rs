@@ -16,6 +16,8 @@ use std::{
 };
 use tokio::sync::mpsc::UnboundedSender;
 
+/// What is needed, and the package that has it.
+const PROGRAMS: [(&str, &str); 3] = [("ip", "iproute2"), ("nft", "nftables"), ("unshare", "util-linux")];
 /// The longest wait for a table that nft makes.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -52,10 +54,23 @@ impl Field {
     /// Makes everything, the table before the interface is up. What the sender has sent is told as an event.
     ///
     /// # Errors
-    /// A program that is missing, or what it complains of.
+    /// A program that is missing, or what it complains of. Nothing is made before it is known that nft would do its part.
     pub(super) fn build(events: &UnboundedSender<Event>) -> anyhow::Result<Self> {
+        need_programs()?;
         let id = std::process::id();
         let (interface, table) = (format!("fbtest{}", id % 100_000_000), format!("firebell_test_{id}"));
+        let rules = format!(
+            "add table inet {table} {{ flags owner; }}\nadd chain inet {table} first {{ type filter hook prerouting priority -450; policy accept; }}\n\
+             add rule inet {table} first iifname \"{interface}\" log prefix \"{PREFIX}\" flags tcp sequence,options flags ip options\n\
+             add rule inet {table} first iifname \"{interface}\" drop\n"
+        );
+        let said = programs::run("nft", &["-c", "-f", "-"], rules.as_bytes())?;
+        ensure!(
+            said.is_success,
+            "nft would not make the table of the test, which goes beside rules of iptables too; it takes nft 0.9.9 and Linux 5.12 with nf_tables \
+             (modprobe nf_tables) or newer: {}",
+            said.complaint()
+        );
         let this = env::current_exe().context("the path of this program")?;
         let (mut sender, said) = start("unshare", &["--net", "--", &this.to_string_lossy(), "test", "--live", "--send"])?;
         let mut said = BufReader::new(said.context("no output")?);
@@ -65,11 +80,6 @@ impl Field {
         // No address of ours on it: what comes for it is dropped before anybody asks whose it is.
         sender::ip(&["link", "set", &interface, "addrgenmode", "none"])?;
         let (mut owner, _) = start("nft", &["-i"])?;
-        let rules = format!(
-            "add table inet {table} {{ flags owner; }}\nadd chain inet {table} first {{ type filter hook prerouting priority -450; policy accept; }}\n\
-             add rule inet {table} first iifname \"{interface}\" log prefix \"{PREFIX}\" flags tcp sequence,options flags ip options\n\
-             add rule inet {table} first iifname \"{interface}\" drop\n"
-        );
         owner.tell(&rules)?;
         wait_for_rules(&table, &interface)?;
         sender::ip(&["link", "set", &interface, "up"])?;
@@ -98,6 +108,20 @@ impl Drop for Field {
     fn drop(&mut self) {
         let _ = sender::ip(&["link", "delete", &self.interface]);
     }
+}
+
+fn need_programs() -> anyhow::Result<()> {
+    let missing: Vec<_> = PROGRAMS.iter().filter(|(program, _)| programs::find(program).is_none()).collect();
+    let programs: Vec<&str> = missing.iter().map(|(program, _)| *program).collect();
+    let packages: Vec<&str> = missing.iter().map(|(_, package)| *package).collect();
+    ensure!(
+        missing.is_empty(),
+        "the test needs {}, which is not installed: apt-get install {} (or your distribution's packages). It makes a table of nftables and a private \
+         network for a moment; rules of your own, of iptables too, stay as they are",
+        programs.join(" and "),
+        packages.join(" ")
+    );
+    Ok(())
 }
 
 fn start(program: &str, arguments: &[&str]) -> anyhow::Result<(Helper, Option<ChildStdout>)> {

@@ -36,7 +36,7 @@ pub(super) enum Event {
 /// # Errors
 /// It cannot be opened.
 pub(super) fn log(interface: &str, prefix: &'static str, events: &UnboundedSender<Event>) -> anyhow::Result<()> {
-    let mut file = kmsg::open(false).context(kmsg::PATH)?;
+    let mut file = kmsg::open(false).with_context(|| format!("{} (a container has none of its own: run it on the host)", kmsg::PATH))?;
     let (interface, events) = (interface.to_owned(), events.clone());
     thread::spawn(move || {
         let mut record = [0; 8_192];
