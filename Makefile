@@ -13,7 +13,7 @@ demo: ## the whole way in ten seconds: a scan into a private firewall, and its p
 check: ## the whole test suite
 	@tests/rigs/check
 
-vm-check: ## firebell on a booted Debian: journald, rsyslog, ufw, firewalld, reboots (root, some five minutes)
+vm-check: ## firebell on a booted Debian: journald, rsyslog, ufw, firewalld, iptables, reboots (root, some eight minutes)
 	@tests/rigs/vm-check
 
 coverage: ## what is found and what is missed, judged anew: docs/COVERAGE.md and docs/COMPARISON.md

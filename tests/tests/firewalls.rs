@@ -149,6 +149,10 @@ fn doctor_tells_of_a_machine_without_rules_and_of_lines_that_nobody_will_see() -
     with_rigs("odd firewalls of doctor", || {
         let namespace = Namespace::new()?;
         ensure!(namespace.doctor("firewall-open")?.len() == 1);
+        // The kernel shows the setting in the first network namespace alone.
+        let hidden = namespace.doctor("other-namespaces")?;
+        ensure!(hidden.len() == 1 && hidden[0]["severity"] == "warning", "{hidden:#?}");
+        ensure!(hidden[0]["what"].as_str().is_some_and(|what| what.contains("cannot be seen")), "{hidden:#?}");
         namespace.sh(NFT_POLICY)?;
         namespace.sh("nft add rule inet filter input limit rate 3/minute burst 10 packets log prefix '\"sshd[1]: \"'")?;
         ensure!(namespace.doctor("firewall-limited")?.len() == 1);
@@ -213,9 +217,67 @@ fn doctor_notes_what_is_refused_on_its_way_to_another_machine_and_its_remedy_wor
         let found = through(namespace.doctor("firewall-silent")?);
         ensure!(found.len() == 1 && found[0]["severity"] == "note", "{found:#?}");
         let remedy = found[0]["remedy"].as_str().unwrap_or_default();
-        ensure!(remedy.starts_with("nft "), "{remedy}");
-        namespace.sh(remedy)?;
+        namespace.sh(remedy.strip_prefix("firebell setup, or: ").with_context(|| remedy.to_owned())?)?;
         ensure!(through(namespace.doctor("firewall-silent")?).is_empty());
+        Ok(())
+    })
+}
+
+#[test]
+fn setup_makes_the_forward_chain_log_where_packets_pass_and_nowhere_else() -> Result<()> {
+    with_rigs("forwarding of setup", || {
+        let through_iptables = |kind: &str| {
+            let mut rules = iptables(kind);
+            for program in ["iptables", "ip6tables"] {
+                rules += &format!(
+                    "{program}-{kind} -A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+                     {program}-{kind} -A FORWARD -i inner0 -j ACCEPT
+                     {program}-{kind} -P FORWARD DROP\n"
+                );
+            }
+            rules
+        };
+        const NFT: &str = "nft 'add chain inet filter through { type filter hook forward priority 0; policy drop; }
+            add rule inet filter through ct state vmap { established : accept, related : accept, invalid : drop }
+            add rule inet filter through iifname inner0 accept'";
+        for (name, rules) in [
+            ("nftables", format!("{NFT_POLICY}\n{NFT}")),
+            ("iptables over nftables", through_iptables("nft")),
+            ("iptables with the old tables", through_iptables("legacy")),
+        ] {
+            let namespace = Namespace::new()?;
+            namespace.sh(&rules).context(name)?;
+            let before = namespace.rules()?;
+            let through = |findings: Vec<Value>| -> Vec<Value> {
+                findings.into_iter().filter(|finding| finding["what"].as_str().is_some_and(|what| what.starts_with("through"))).collect()
+            };
+            let has_forward = |rules: &str| {
+                rules.lines().any(|line| line.starts_with("-A FORWARD") && line.contains("FIREBELL_DROP"))
+                    || rules
+                        .split("chain through")
+                        .nth(1)
+                        .is_some_and(|chain| chain.split("\t}").next().unwrap_or_default().contains("firebell DROP"))
+            };
+            namespace.sh("echo 0 >/proc/sys/net/ipv4/ip_forward; echo 0 >/proc/sys/net/ipv6/conf/all/forwarding")?;
+            let shown = namespace.setup(&["--print"])?;
+            ensure!(shown.contains("forward chains are left alone"), "{name}: {shown}");
+            namespace.setup(&["--yes"]).context(name)?;
+            ensure!(!has_forward(&namespace.rules()?), "{name}: {}", namespace.rules()?);
+            // It begins to forward when setup has been there already.
+            namespace.sh("echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding")?;
+            ensure!(!through(namespace.doctor("firewall-silent")?).is_empty(), "{name}");
+            let shown = namespace.setup(&["--print"])?;
+            ensure!(!shown.contains("left alone"), "{name}: {shown}");
+            namespace.setup(&["--yes"]).context(name)?;
+            let after = namespace.rules()?;
+            ensure!(has_forward(&after), "{name}: {after}");
+            let left = through(namespace.doctor("firewall-silent")?);
+            ensure!(left.is_empty(), "{name}: {left:#?}");
+            ensure!(namespace.setup(&["--yes"])?.contains("nothing to do") && namespace.rules()? == after, "{name}");
+            namespace.setup(&["--undo", "--yes"]).context(name)?;
+            let undone = namespace.rules()?;
+            ensure!(undone == before, "{name}:\n{undone}\nbefore:\n{before}");
+        }
         Ok(())
     })
 }
@@ -241,6 +303,13 @@ E")?;
         ensure!(logged.starts_with("iifname != \"lo\" ip saddr != 10.0.0.0/8 tcp dport < 1024 ") && !logged.contains("ip6"), "{rules}");
         let rejected = line("firebell REJECT full");
         ensure!(rejected.starts_with("meta l4proto udp ") || rejected.starts_with("meta l4proto 17 "), "{rules}");
+        // Somebody flushes the chain, which leaves our sets, and begins anew.
+        namespace.sh("nft flush chain inet t in; nft add rule inet t in drop")?;
+        namespace.setup(&["--yes"])?;
+        ensure!(namespace.rules()?.contains("firebell DROP full "), "{}", namespace.rules()?);
+        namespace.sh("nft flush chain inet t in")?;
+        namespace.setup(&["--undo", "--yes"])?;
+        ensure!(!namespace.rules()?.contains("firebell"), "{}", namespace.rules()?);
         Ok(())
     })
 }

@@ -6,23 +6,14 @@
 
 use super::{AS_ROOT, Finding, Severity, some_of};
 use crate::firewall::Firewall;
+use firebell_collector::intake::{AllNetns, Netns};
+use firebell_engine::tick::Tick;
 use std::fs;
 
 /// Looks at each.
 pub(super) fn check(firewall: &Firewall, findings: &mut Vec<Finding>) {
     let read = |name: &str| fs::read_to_string(format!("/proc/sys/{name}")).map(|text| text.trim().to_owned());
-    match read("net/netfilter/nf_log_all_netns").as_deref() {
-        Ok("0") => findings.push(Finding::ok("other-namespaces", "other network namespaces cannot write firewall lines")),
-        Ok(_) => findings.push(Finding::new(
-            "other-namespaces",
-            Severity::Warning,
-            "net.netfilter.nf_log_all_netns is 1: any user can make the kernel write firewall lines, so none counts as this machine's",
-            "sysctl -w net.netfilter.nf_log_all_netns=0",
-        )),
-        // Another namespace than the first has no such file.
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => findings.push(Finding::unseen("other-namespaces", error, AS_ROOT)),
-    }
+    findings.push(other_namespaces(AllNetns::open().holds(Tick::ZERO)));
     match read("kernel/dmesg_restrict").as_deref() {
         Ok("0") => findings.push(Finding::new(
             "dmesg",
@@ -35,6 +26,28 @@ pub(super) fn check(firewall: &Firewall, findings: &mut Vec<Finding>) {
     }
     if let Ok(printk) = read("kernel/printk") {
         findings.extend(console(firewall, &printk));
+    }
+}
+
+/// Whose lines the kernel log holds, as the collector would judge where we are.
+fn other_namespaces(netns: Netns) -> Finding {
+    match netns {
+        Netns::Own => Finding::ok("other-namespaces", "other network namespaces cannot write firewall lines"),
+        Netns::All => Finding::new(
+            "other-namespaces",
+            Severity::Warning,
+            "net.netfilter.nf_log_all_netns is 1: any user can make the kernel write firewall lines, so none counts as this machine's",
+            "sysctl -w net.netfilter.nf_log_all_netns=0",
+        ),
+        Netns::Hidden => Finding::new(
+            "other-namespaces",
+            Severity::Warning,
+            "this is another network namespace than the machine's own (a container, ip netns, PrivateNetwork= of a unit): \
+             net.netfilter.nf_log_all_netns cannot be seen here, so a firebelld that runs here believes no line to be the machine's own, \
+             and the firewall looked at is the one of this namespace",
+            "start firebelld, and doctor, outside of it (without PrivateNetwork=yes in the unit), or name the firewall's prefixes: \
+             vouched-prefixes = [\"DROP \"] below [intake] in /etc/firebell/firebell.toml",
+        ),
     }
 }
 
@@ -63,6 +76,14 @@ fn console(firewall: &Firewall, printk: &str) -> Option<Finding> {
 mod tests {
     use super::*;
     use crate::firewall::nft;
+
+    #[test]
+    fn a_network_namespace_that_hides_the_setting_is_told_with_what_follows() {
+        let said = other_namespaces(Netns::Hidden);
+        assert!(said.severity == Severity::Warning && said.what.contains("cannot be seen") && said.remedy.contains("vouched-prefixes"));
+        assert_eq!(other_namespaces(Netns::Own).severity, Severity::Ok);
+        assert!(other_namespaces(Netns::All).remedy.contains("nf_log_all_netns=0"));
+    }
 
     #[test]
     fn lines_that_the_console_prints_too_are_told() {

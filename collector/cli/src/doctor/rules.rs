@@ -3,9 +3,9 @@
 use super::{AS_ROOT, Finding, Severity};
 use crate::{
     firewall::{
-        Backend, Place,
+        Firewall, Place,
         gather::{self, Gathered},
-        manager,
+        manager::{self, Keeper},
         walk::{self, End, Kind, Probe, Sight},
     },
     live::at_bus,
@@ -53,7 +53,16 @@ pub(super) fn check(gathered: &Gathered, findings: &mut Vec<Finding>) {
     let is_partly_seen = !gathered.unseen.is_empty();
     let ifaces = gather::outer_interfaces();
     let fates = walk::strangers(firewall, &ifaces);
-    let manager = Manager::find(firewall);
+    if manager::are_both_on(firewall) {
+        findings.push(Finding::new("two-firewalls", Severity::Warning, manager::BOTH_ON.0, manager::BOTH_ON.1));
+    }
+    if manager::has_firewalld(firewall)
+        && let Err(error) = at_bus(zbus::connection::Builder::system(), async |connection| {
+            manager::FirewalldProxy::new(connection).await?.get_log_denied().await
+        })
+    {
+        findings.push(Finding::unseen("firewalld", format!("what firewalld logs: {error}"), AS_ROOT));
+    }
     let mut refused: BTreeMap<(Sight, Place), Group> = BTreeMap::new();
     let (mut open, mut queued, mut lost) = (Group::default(), Group::default(), Group::default());
     let mut open_kinds_seen = false;
@@ -84,20 +93,17 @@ pub(super) fn check(gathered: &Gathered, findings: &mut Vec<Finding>) {
         }
     }
     for ((sight, place), group) in &refused {
-        findings.push(refusal(*sight, place, group, &manager, "input"));
+        findings.push(refusal(firewall, *sight, place, group, "input"));
     }
     for (group, what) in [(&queued, "a program decides on"), (&lost, "the rules are too many or go in circles for")] {
         if !group.kinds.is_empty() {
             findings.push(Finding::new("firewall-unclear", Severity::Note, format!("{what} {}", group.describe()), ""));
         }
     }
-    if let Manager::Firewalld(Some(error)) = &manager {
-        findings.push(Finding::unseen("firewalld", error, AS_ROOT));
-    }
-    forward(firewall, &ifaces, &manager, findings);
+    forward(firewall, &ifaces, findings);
 }
 
-fn refusal(sight: Sight, place: &Place, group: &Group, manager: &Manager, hook: &str) -> Finding {
+fn refusal(firewall: &Firewall, sight: Sight, place: &Place, group: &Group, hook: &str) -> Finding {
     let packets = group.describe();
     let doubt = group.doubt();
     // Scans of this kind are the smaller part, and what passes through is meant for others.
@@ -110,86 +116,53 @@ fn refusal(sight: Sight, place: &Place, group: &Group, manager: &Manager, hook: 
             "firewall-limited",
             bad.min(Severity::Warning),
             format!("{packets}: refused by {place} and logged less than once a second, which hides a scan behind any other traffic{doubt}"),
-            manager.remedy(place, group),
+            remedy(firewall, place, group),
         ),
         Sight::Elsewhere => Finding::new(
             "firewall-elsewhere",
             bad,
             format!("{packets}: refused by {place} and logged to a netlink group or the audit log only, never to the kernel log{doubt}"),
-            manager.remedy(place, group),
+            remedy(firewall, place, group),
         ),
         Sight::Nothing => Finding::new(
             "firewall-silent",
             bad,
             format!("{packets}: refused by {place}, and no rule logs it before that{doubt}"),
-            manager.remedy(place, group),
+            remedy(firewall, place, group),
         ),
     }
 }
 
 /// Packets through this machine to another, where it forwards any.
-fn forward(firewall: &crate::firewall::Firewall, ifaces: &[String], manager: &Manager, findings: &mut Vec<Finding>) {
+fn forward(firewall: &Firewall, ifaces: &[String], findings: &mut Vec<Finding>) {
     let mut refused: BTreeMap<(Sight, Place), Group> = BTreeMap::new();
-    for is_v6 in [false, true] {
-        for iface in ifaces.iter().filter(|_| gather::forwards(is_v6)) {
-            for kind in [Kind::TcpSyn, Kind::Udp] {
-                let probe = Probe { kind, is_v6, iface, out_iface: Some("another interface") };
-                let fate = walk::follow(firewall, &probe);
-                if let End::Dropped(place) | End::Rejected(place) = &fate.end {
-                    refused.entry((fate.sight(), place.clone())).or_default().add(&probe, fate.is_unsure);
-                }
-            }
+    for (probe, fate) in walk::passers(firewall, ifaces) {
+        if let End::Dropped(place) | End::Rejected(place) = &fate.end {
+            refused.entry((fate.sight(), place.clone())).or_default().add(&probe, fate.is_unsure);
         }
     }
     for ((sight, place), group) in &refused {
-        let mut finding = refusal(*sight, place, group, manager, "forward");
+        let mut finding = refusal(firewall, *sight, place, group, "forward");
         finding.what = format!("through this machine: {}", finding.what);
-        // setup leaves them alone: they are meant for others.
-        finding.remedy = finding.remedy.strip_prefix("firebell setup").unwrap_or_default().trim_start_matches(", or: ").to_owned();
         findings.push(finding);
     }
 }
 
-/// In whose words the rules are changed.
-enum Manager {
-    Nobody,
-    Ufw(manager::Ufw),
-    /// Why it could not be asked.
-    Firewalld(Option<String>),
-}
-
-impl Manager {
-    fn find(firewall: &crate::firewall::Firewall) -> Self {
-        if let Some(ufw) = manager::ufw(firewall) {
-            return Self::Ufw(ufw);
+/// In the words of who keeps the rules.
+fn remedy(firewall: &Firewall, place: &Place, group: &Group) -> String {
+    let only_invalid = group.kinds.iter().all(|kind| *kind == Kind::TcpFin);
+    let own_words = match manager::keeper(firewall, place) {
+        Keeper::Ufw => {
+            let is_low = manager::ufw(firewall).is_some_and(|ufw| matches!(ufw.level.as_str(), "off" | "low" | "medium"));
+            let is_ufws = is_low && place.chain.starts_with("ufw") || place.number.is_none();
+            if is_ufws { Some("ufw logging high".to_owned()) } else { log_rule(place, only_invalid) }
         }
-        if !manager::has_firewalld(firewall) {
-            return Self::Nobody;
-        }
-        let asked = at_bus(zbus::connection::Builder::system(), async |connection| {
-            manager::FirewalldProxy::new(connection).await?.get_log_denied().await
-        });
-        Self::Firewalld(asked.err().map(|error| format!("what firewalld logs: {error}")))
-    }
-
-    fn remedy(&self, place: &Place, group: &Group) -> String {
-        let only_invalid = group.kinds.iter().all(|kind| *kind == Kind::TcpFin);
-        let own_words = match self {
-            Self::Ufw(ufw)
-                if matches!(ufw.level.as_str(), "off" | "low" | "medium") && place.chain.starts_with("ufw")
-                    || place.number.is_none() && matches!(self, Self::Ufw(_)) =>
-            {
-                Some("ufw logging high".to_owned())
-            }
-            Self::Firewalld(_) if place.table == "firewalld" || place.backend != Backend::Nft => {
-                Some("firewall-cmd --set-log-denied=unicast".to_owned())
-            }
-            _ => log_rule(place, only_invalid),
-        };
-        match own_words {
-            Some(words) => format!("firebell setup, or: {words}"),
-            None => "firebell setup".to_owned(),
-        }
+        Keeper::Firewalld => Some("firewall-cmd --set-log-denied=unicast".to_owned()),
+        Keeper::Nobody => log_rule(place, only_invalid),
+    };
+    match own_words {
+        Some(words) => format!("firebell setup, or: {words}"),
+        None => "firebell setup".to_owned(),
     }
 }
 

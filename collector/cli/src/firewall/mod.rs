@@ -11,7 +11,11 @@ mod tests;
 pub(crate) mod walk;
 pub(crate) mod xtables;
 
-use std::{collections::BTreeMap, fmt, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    net::IpAddr,
+};
 
 /// Who keeps a table, and so how it is changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,6 +40,8 @@ pub(crate) struct Table {
     pub(crate) family: String,
     pub(crate) name: String,
     pub(crate) chains: BTreeMap<String, Chain>,
+    /// The names of its sets; iptables has none.
+    pub(crate) sets: BTreeSet<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -239,6 +245,11 @@ impl fmt::Display for Place {
 }
 
 impl Firewall {
+    /// The table of a place.
+    pub(crate) fn table_at(&self, place: &Place) -> Option<&Table> {
+        self.tables.iter().find(|table| table.backend == place.backend && table.family == place.family && table.name == place.table)
+    }
+
     /// Every rule that logs, with the limits that stand before it in its rule.
     pub(crate) fn logs(&self) -> Vec<(Place, &Log, Vec<Limit>)> {
         let mut found = Vec::new();

@@ -4,7 +4,10 @@
 
 use super::{Backend, Base, Chain, Field, Firewall, Flags, Limit, Log, Raw, Rule, Step, Table, Test, Value, Verdict, Wanted};
 use serde_json::Value as Json;
-use std::{collections::HashMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    net::IpAddr,
+};
 
 /// Reads a rule set.
 ///
@@ -27,10 +30,15 @@ pub(crate) fn read(text: &[u8]) -> Result<Firewall, String> {
         }
         if let Some(table) = object.get("table") {
             let (family, name) = (key(table, "family"), key(table, "name"));
-            firewall.tables.push(Table { backend: Backend::Nft, family, name, chains: std::collections::BTreeMap::new() });
+            firewall.tables.push(Table { backend: Backend::Nft, family, name, chains: BTreeMap::new(), sets: BTreeSet::new() });
         }
     }
     for object in objects {
+        if let Some(set) = object.get("set")
+            && let Some(table) = firewall.table_of(set)
+        {
+            table.sets.insert(key(set, "name"));
+        }
         if let Some(chain) = object.get("chain")
             && let Some(table) = firewall.table_of(chain)
         {

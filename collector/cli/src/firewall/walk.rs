@@ -143,6 +143,21 @@ pub(crate) fn strangers<'a>(firewall: &'a Firewall, ifaces: &'a [String]) -> Vec
     fates
 }
 
+/// The same for what passes through this machine to another, where it forwards.
+pub(crate) fn passers<'a>(firewall: &'a Firewall, ifaces: &'a [String]) -> Vec<(Probe<'a>, Fate<'a>)> {
+    let mut fates = Vec::new();
+    for is_v6 in [false, true].into_iter().filter(|is_v6| super::gather::forwards(*is_v6)) {
+        for iface in ifaces {
+            for kind in Kind::ALL {
+                let probe = Probe { kind, is_v6, iface, out_iface: Some("another interface") };
+                let fate = follow(firewall, &probe);
+                fates.push((probe, fate));
+            }
+        }
+    }
+    fates
+}
+
 /// The kernel allows 16 (`NFT_JUMP_STACK_SIZE`).
 const MAX_DEPTH: usize = 32;
 /// More rules than any packet meets.

@@ -1,7 +1,10 @@
 //! Reads what `iptables-save` and `ip6tables-save` write (iptables-extensions(8) for the words).
 
 use super::{Backend, Base, Chain, Field, Firewall, Flags, Limit, Log, Raw, Rule, Step, Table, Test, Value, Verdict, Wanted};
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 /// Reads the tables of one program. Lines of another form are left out: comments, and tables that nft only understands.
 pub(crate) fn read(text: &[u8], backend: Backend, is_v6: bool) -> Firewall {
@@ -10,7 +13,13 @@ pub(crate) fn read(text: &[u8], backend: Backend, is_v6: bool) -> Firewall {
         let line = String::from_utf8_lossy(line);
         if let Some(name) = line.strip_prefix('*') {
             let family = if is_v6 { "ip6" } else { "ip" };
-            firewall.tables.push(Table { backend, family: family.to_owned(), name: name.trim().to_owned(), chains: BTreeMap::new() });
+            firewall.tables.push(Table {
+                backend,
+                family: family.to_owned(),
+                name: name.trim().to_owned(),
+                chains: BTreeMap::new(),
+                sets: BTreeSet::new(),
+            });
             continue;
         }
         let Some(table) = firewall.tables.last_mut() else { continue };
@@ -161,7 +170,7 @@ fn rule(words: &[String]) -> Rule {
 
 /// Jumps to what is no chain are targets that decide nothing (MARK, TCPMSS, ...).
 fn targets(table: &mut Table) {
-    let names: std::collections::BTreeSet<String> = table.chains.keys().cloned().collect();
+    let names: BTreeSet<String> = table.chains.keys().cloned().collect();
     for rule in table.chains.values_mut().flat_map(|chain| &mut chain.rules) {
         rule.steps.retain(|step| match step {
             Step::Verdict(Verdict::Jump(target) | Verdict::Goto(target)) => names.contains(target),

@@ -1,5 +1,8 @@
 //! A small unit that runs `firebell setup --yes` after the firewall's own units, at every boot and whenever they load again.
 //!
+//! After `multi-user.target`, so that whatever loads rules at boot has done so, a script of the user's too: a look at rules that are
+//! not there yet would find no firewall.
+//!
 //! Not the user's own files: `nftables.conf` may be made by another program, and saving the rules that are loaded (as
 //! `netfilter-persistent save` does) would also save those of Docker and others, which come and go.
 
@@ -12,6 +15,8 @@ use std::{
 
 const NAME: &str = "firebell-log.service";
 const PATH: &str = "/etc/systemd/system/firebell-log.service";
+/// What loads rules, and takes others away by that.
+const FIREWALLS: &str = "nftables.service iptables.service ip6tables.service netfilter-persistent.service ufw.service firewalld.service";
 
 /// The unit, where it is not there as it should be. `is_new`: rules are added now, so it has to be said when they will not last.
 pub(super) fn add(is_new: bool) -> Option<Change> {
@@ -48,9 +53,8 @@ fn unit(program: &Path) -> String {
     let program = program.display();
     format!(
         "# Made by `firebell setup`; `firebell setup --undo` takes it away.\n[Unit]\nDescription=Log rules for firebell\n\
-         After=nftables.service iptables.service ip6tables.service netfilter-persistent.service docker.service libvirtd.service\n\
-         PartOf=nftables.service iptables.service ip6tables.service netfilter-persistent.service\n\
-         ReloadPropagatedFrom=nftables.service iptables.service ip6tables.service netfilter-persistent.service\n\n\
+         After=multi-user.target {FIREWALLS} docker.service libvirtd.service\n\
+         PartOf={FIREWALLS}\nReloadPropagatedFrom={FIREWALLS}\n\n\
          [Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart={program} setup --yes\nExecReload={program} setup --yes\n\n\
          [Install]\nWantedBy=multi-user.target\n"
     )

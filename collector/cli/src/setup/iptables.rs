@@ -21,7 +21,8 @@ pub(super) fn add(firewall: &Firewall, mut needs: Vec<Need>) -> anyhow::Result<V
         let place = &need.place;
         let program = place.iptables().context("a place of iptables")?;
         let chain = format!("{CHAIN}{}", need.verdict());
-        if chains.insert((program, place.table.clone(), chain.clone())) {
+        let is_there = firewall.table_at(place).is_some_and(|table| table.chains.contains_key(&chain));
+        if !is_there && chains.insert((program, place.table.clone(), chain.clone())) {
             commands.extend(our_chain(place, need.verdict()).into_iter().map(|words| (program, words)));
         }
         let mut words = vec!["-t".to_owned(), place.table.clone()];
@@ -84,8 +85,7 @@ fn our_chain(place: &Place, verdict: &str) -> Vec<Vec<String>> {
 /// The words of the refusing rule before its target, without its comment.
 fn conditions(firewall: &Firewall, place: &Place) -> Option<Vec<String>> {
     let Some(number) = place.number else { return Some(Vec::new()) };
-    let is_table = |table: &&Table| table.backend == place.backend && table.family == place.family && table.name == place.table;
-    let Raw::Words(words) = &firewall.tables.iter().find(is_table)?.chains.get(&place.chain)?.rules.get(number.checked_sub(1)?)?.raw else {
+    let Raw::Words(words) = &firewall.table_at(place)?.chains.get(&place.chain)?.rules.get(number.checked_sub(1)?)?.raw else {
         return None;
     };
     let mut conditions = Vec::new();

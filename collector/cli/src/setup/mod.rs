@@ -15,7 +15,7 @@ use crate::{
     firewall::{
         Backend, Firewall, Place,
         gather::{self, Gathered},
-        manager,
+        manager::{self, Keeper},
         walk::{self, End, Kind, Sight},
     },
 };
@@ -65,11 +65,13 @@ struct Change {
     /// What is done, for people: the first line says where, the others in the firewall's own words.
     text: String,
     act: Box<dyn FnOnce() -> anyhow::Result<()>>,
+    /// Rules of others may be gone after it, so what comes next is looked for anew.
+    moves_others: bool,
 }
 
 impl Change {
     fn new(text: impl Into<String>, act: impl FnOnce() -> anyhow::Result<()> + 'static) -> Self {
-        Self { text: text.into(), act: Box::new(act) }
+        Self { text: text.into(), act: Box::new(act), moves_others: false }
     }
 }
 
@@ -78,6 +80,9 @@ impl Change {
 struct Need {
     place: Place,
     rejects: bool,
+    /// What is sent to this machine meets it, and what passes through to another.
+    is_input: bool,
+    is_forward: bool,
     kinds: BTreeSet<Kind>,
     v4: bool,
     v6: bool,
@@ -98,38 +103,64 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if !firebell_collector::privilege::is_root() {
         return Err(Failure::NotPermitted("the firewall is root's: sudo firebell setup".to_owned()));
     }
-    let gathered = gather::gather();
-    if let Some(what) = gathered.unseen.first() {
-        return Err(anyhow!("the firewall cannot be read, so nothing is changed: {}", safe(what.as_bytes(), 300)).into());
+    manager::wait_for_firewalld();
+    let mut is_done = false;
+    // One change of all may make others necessary, and only once: firewalld's.
+    for _ in 0..2 {
+        let Gathered { firewall, unseen } = gather::gather();
+        if let Some(what) = unseen.first() {
+            return Err(anyhow!("the firewall cannot be read, so nothing is changed: {}", safe(what.as_bytes(), 300)).into());
+        }
+        let mut changes = if arguments.undo { undo(&firewall)? } else { plan(&firewall)? };
+        if arguments.print && !arguments.undo {
+            notes(&firewall)?;
+        }
+        if changes.is_empty() {
+            break;
+        }
+        let is_first = !arguments.print && changes.first().is_some_and(|change| change.moves_others);
+        if is_first {
+            changes.truncate(1);
+        }
+        for change in &changes {
+            say(&change.text)?;
+        }
+        if arguments.print {
+            return Ok(());
+        }
+        if !arguments.yes && !agreed()? {
+            return Err(anyhow!("{}", if is_done { "nothing more was changed" } else { "nothing was changed" }).into());
+        }
+        is_done = true;
+        for change in changes {
+            let what = change.text.lines().next().unwrap_or_default().to_owned();
+            (change.act)().with_context(|| safe(what.as_bytes(), 300))?;
+        }
+        if !is_first {
+            break;
+        }
     }
-    let changes = if arguments.undo { undo(&gathered.firewall)? } else { plan(&gathered)? };
-    if changes.is_empty() {
-        say(if arguments.undo {
-            "There is nothing of setup's to take away"
-        } else {
-            "What the firewall refuses is logged; nothing to do"
-        })?;
-        return Ok(());
+    let left = if arguments.undo { Vec::new() } else { needs(&gather::gather().firewall) };
+    if let Some(need) = left.first() {
+        let place = safe(need.place.to_string().as_bytes(), 300);
+        return Err(anyhow!("{} places still refuse in silence, the first is {place}; firebell doctor tells what to do", left.len()).into());
     }
-    for change in &changes {
-        say(&change.text)?;
+    say(match (is_done, arguments.undo) {
+        (true, _) => "Done",
+        (false, true) => "There is nothing of setup's to take away",
+        (false, false) => "What the firewall refuses is logged; nothing to do",
+    })?;
+    Ok(())
+}
+
+/// What one should know besides the changes.
+fn notes(firewall: &Firewall) -> anyhow::Result<()> {
+    if manager::are_both_on(firewall) {
+        say(&format!("{}; better keep {}", manager::BOTH_ON.0, manager::BOTH_ON.1))?;
     }
-    if arguments.print {
-        return Ok(());
+    if !gather::forwards(false) && !gather::forwards(true) {
+        say("No packet passes through this machine to another (forwarding is off), so forward chains are left alone")?;
     }
-    if !arguments.yes && !agreed()? {
-        return Err(anyhow!("nothing was changed").into());
-    }
-    for change in changes {
-        let what = change.text.lines().next().unwrap_or_default().to_owned();
-        (change.act)().with_context(|| safe(what.as_bytes(), 300))?;
-    }
-    let after = gather::gather();
-    let left = if arguments.undo { 0 } else { needs(&after.firewall).len() };
-    if left > 0 {
-        return Err(anyhow!("{left} places still refuse in silence; firebell doctor tells which").into());
-    }
-    say("Done")?;
     Ok(())
 }
 
@@ -158,7 +189,7 @@ fn agreed() -> anyhow::Result<bool> {
 fn needs(firewall: &Firewall) -> Vec<Need> {
     let ifaces = gather::outer_interfaces();
     let mut needs: BTreeMap<Place, Need> = BTreeMap::new();
-    for (probe, fate) in walk::strangers(firewall, &ifaces) {
+    for (probe, fate) in walk::strangers(firewall, &ifaces).into_iter().chain(walk::passers(firewall, &ifaces)) {
         let (place, rejects) = match &fate.end {
             End::Dropped(place) => (place, false),
             End::Rejected(place) => (place, true),
@@ -170,33 +201,35 @@ fn needs(firewall: &Firewall) -> Vec<Need> {
         let need = needs.entry(place.clone()).or_insert_with(|| Need {
             place: place.clone(),
             rejects,
+            is_input: false,
+            is_forward: false,
             kinds: BTreeSet::new(),
             v4: false,
             v6: false,
         });
         need.kinds.insert(probe.kind);
+        *(if probe.out_iface.is_some() { &mut need.is_forward } else { &mut need.is_input }) = true;
         *(if probe.is_v6 { &mut need.v6 } else { &mut need.v4 }) = true;
     }
     needs.into_values().collect()
 }
 
-fn plan(gathered: &Gathered) -> anyhow::Result<Vec<Change>> {
-    let firewall = &gathered.firewall;
-    let (mut changes, mut needs) = (Vec::new(), needs(firewall));
-    if manager::ufw(firewall).is_some() {
-        let (theirs, others): (Vec<Need>, Vec<Need>) = needs.into_iter().partition(|need| need.place.backend != Backend::Nft);
-        changes.extend(ufw::add(&theirs)?);
-        needs = others;
+fn plan(firewall: &Firewall) -> anyhow::Result<Vec<Change>> {
+    let mut changes = Vec::new();
+    let (mut ufws, mut firewallds, mut nft, mut old) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for need in needs(firewall) {
+        let list = match manager::keeper(firewall, &need.place) {
+            Keeper::Ufw => &mut ufws,
+            Keeper::Firewalld => &mut firewallds,
+            Keeper::Nobody if need.place.backend == Backend::Nft => &mut nft,
+            Keeper::Nobody => &mut old,
+        };
+        list.push(need);
     }
-    if manager::has_firewalld(firewall) {
-        let (theirs, others): (Vec<Need>, Vec<Need>) =
-            needs.into_iter().partition(|need| need.place.table == "firewalld" || need.place.backend != Backend::Nft);
-        if !theirs.is_empty() {
-            changes.push(firewalld::add()?);
-        }
-        needs = others;
+    if !firewallds.is_empty() {
+        changes.extend(firewalld::add(manager::ufw(firewall).is_some())?);
     }
-    let (nft, old): (Vec<Need>, Vec<Need>) = needs.into_iter().partition(|need| need.place.backend == Backend::Nft);
+    changes.extend(ufw::add(&ufws)?);
     let mut is_ours = !nft.is_empty() || !old.is_empty();
     changes.extend(nftables::add(firewall, &nft)?);
     changes.extend(iptables::add(firewall, old)?);
@@ -207,19 +240,24 @@ fn plan(gathered: &Gathered) -> anyhow::Result<Vec<Change>> {
         changes.push(nftables::own_table()?);
         is_ours = true;
     }
-    // ufw and firewalld keep their own; the rest is gone after a boot, so the unit does it again.
-    if is_ours || nftables::has_ours(firewall) || iptables::has_ours(firewall) {
+    // ufw and firewalld keep their own; the rest is gone after a boot, so the unit does it again. Where both are on, what is left of
+    // ufw's rules after a boot is the rest too.
+    if is_ours || manager::are_both_on(firewall) || nftables::has_ours(firewall) || iptables::has_ours(firewall) {
         changes.extend(boot::add(is_ours));
     }
     Ok(changes)
 }
 
 fn undo(firewall: &Firewall) -> anyhow::Result<Vec<Change>> {
-    let mut changes = nftables::undo(firewall);
+    let firewalld = firewalld::undo(manager::ufw(firewall).is_some())?;
+    // Where it does not run, its change fails, and shall keep no other from being done.
+    let (first, last) = if manager::has_firewalld(firewall) { (firewalld, None) } else { (None, firewalld) };
+    let mut changes: Vec<Change> = first.into_iter().collect();
+    changes.extend(nftables::undo(firewall));
     changes.extend(iptables::undo(firewall));
     changes.extend(ufw::undo()?);
-    changes.extend(firewalld::undo()?);
     changes.extend(boot::undo());
+    changes.extend(last);
     Ok(changes)
 }
 

@@ -4,7 +4,7 @@
 
 use super::{ALL_BURST, ALL_RATE, Change, FULL_BURST, FULL_RATE, MARK, Need, REMEMBERED, SOURCE_BURST, SOURCE_RATE, SOURCES, change};
 use crate::{
-    firewall::{Backend, Firewall, Place, Raw, Table, walk::Kind},
+    firewall::{Backend, Firewall, Raw, Table, walk::Kind},
     programs,
 };
 use anyhow::anyhow;
@@ -58,9 +58,14 @@ pub(super) fn add(firewall: &Firewall, needs: &[Need]) -> anyhow::Result<Vec<Cha
     // nft 1.0 knows no such flag in JSON and sets it by itself.
     let documents = [json!(["dynamic", "timeout"]), json!(["timeout"])].map(|flags| {
         let mut commands: Vec<Json> = Vec::new();
-        for (family, table) in &tables {
-            for (name, kind) in SETS.iter().filter(|(name, _)| family == "inet" || (family == "ip6") == name.ends_with('6')) {
-                commands.push(json!({ "add": { "set": { "family": family, "table": table, "name": name, "type": kind, "size": SOURCES, "flags": flags, "timeout": REMEMBERED } } }));
+        for (family, table_name) in &tables {
+            let is_there = |name: &str| {
+                let tables = firewall.tables.iter().filter(|table| table.backend == Backend::Nft && table.family == *family && table.name == *table_name);
+                tables.into_iter().any(|table| table.sets.contains(name))
+            };
+            // The kernel takes one that is there already for another, by flags that nft adds.
+            for (name, kind) in SETS.iter().filter(|(name, _)| !is_there(name) && (family == "inet" || (family == "ip6") == name.ends_with('6'))) {
+                commands.push(json!({ "add": { "set": { "family": family, "table": table_name, "name": name, "type": kind, "size": SOURCES, "flags": flags, "timeout": REMEMBERED } } }));
             }
         }
         commands.extend(rules.iter().cloned());
@@ -95,8 +100,9 @@ fn limits() -> String {
 fn conditions(firewall: &Firewall, need: &Need) -> Option<Vec<Json>> {
     let place = &need.place;
     let Some(number) = place.number else { return Some(Vec::new()) };
-    let table = firewall.tables.iter().find(|table| is_table(table, place))?;
-    let Raw::Nft(expressions) = &table.chains.get(&place.chain)?.rules.get(number.checked_sub(1)?)?.raw else { return None };
+    let Raw::Nft(expressions) = &firewall.table_at(place)?.chains.get(&place.chain)?.rules.get(number.checked_sub(1)?)?.raw else {
+        return None;
+    };
     let mut conditions = Vec::new();
     for expression in expressions {
         let word = expression.as_object().and_then(|object| object.keys().next()).map_or("", String::as_str);
@@ -122,10 +128,6 @@ fn refused_by(map: &Json, need: &Need) -> Option<Json> {
     let refuses = |verdict: &Json| verdict.get("drop").is_some();
     let keys: Vec<&Json> = entries.iter().filter(|entry| entry.get(1).is_some_and(refuses)).filter_map(|entry| entry.get(0)).collect();
     if keys.is_empty() { None } else { Some(json!({ "match": { "op": "==", "left": key, "right": { "set": keys } } })) }
-}
-
-fn is_table(table: &Table, place: &Place) -> bool {
-    table.backend == Backend::Nft && table.family == place.family && table.name == place.table
 }
 
 /// The two rules: within the limit of the source, and sources for which there is no room.
@@ -209,8 +211,13 @@ pub(super) fn has_ours(firewall: &Firewall) -> bool {
     firewall.tables.iter().any(|table| table.backend == Backend::Nft && is_ours(table))
 }
 
+/// Rules of ours, or sets that are left of them when somebody has flushed a chain.
 fn is_ours(table: &Table) -> bool {
-    table.chains.values().flat_map(|chain| &chain.rules).any(|rule| rule.comment == MARK)
+    our_sets(table).next().is_some() || table.chains.values().flat_map(|chain| &chain.rules).any(|rule| rule.comment == MARK)
+}
+
+fn our_sets(table: &Table) -> impl Iterator<Item = &'static str> {
+    SETS.iter().map(|(name, _)| *name).filter(|name| table.sets.contains(*name))
 }
 
 /// Takes our rules and sets away, and our table.
@@ -228,7 +235,7 @@ pub(super) fn undo(firewall: &Firewall) -> Vec<Change> {
                         .push(json!({ "delete": { "rule": { "family": family, "table": name, "chain": chain, "handle": rule.handle } } }));
                 }
             }
-            for (set, _) in SETS.iter().filter(|(set, _)| family == "inet" || (family == "ip6") == set.ends_with('6')) {
+            for set in our_sets(table) {
                 commands.push(json!({ "delete": { "set": { "family": family, "table": name, "name": set } } }));
             }
         }
