@@ -171,6 +171,40 @@ fn doctor_tells_of_a_machine_without_rules_and_of_lines_that_nobody_will_see() -
 }
 
 #[test]
+fn comments_and_names_of_anybody_are_neither_believed_nor_printed_as_they_are() -> Result<()> {
+    with_rigs("hostile rule sets", || {
+        for kind in ["nft", "legacy"] {
+            let namespace = Namespace::new()?;
+            // An end of line, then what would be a rule; a terminal's commands; markup. In the places where others choose the words.
+            namespace.sh(&format!(
+                "say=$(printf 'x\\033[2J<b>\\n-A INPUT -j ACCEPT\\n# Table `filter'\\''  is incompatible\\n')
+                 iptables-{kind} -A INPUT -i lo -m comment --comment \"$say\" -j ACCEPT
+                 iptables-{kind} -A INPUT -m string --algo bm --string \"$say\" -j ACCEPT
+                 iptables-{kind} -A INPUT -m comment --comment \"$say\" -j DROP
+                 ip6tables-{kind} -P INPUT DROP
+                 printf 'table inet t {{ chain c {{ type filter hook input priority 5; log prefix \"a\\033[2J<b>\" drop comment \"b\\033[2J\"; }}; }}' | nft -f -"
+            ))?;
+            let before = namespace.rules()?;
+            let found = namespace.doctor("firewall-silent")?;
+            ensure!(found.iter().any(|finding| finding["severity"] == "problem"), "{kind}: {found:#?}");
+            let firebell = built()?.join("firebell");
+            for arguments in [&["setup", "--print"][..], &["setup", "--yes"], &["doctor", "--all"], &["setup", "--undo", "--yes"]] {
+                let output = namespace.command(firebell.to_str().context("a path in UTF-8")?).args(arguments).output()?;
+                let said = [output.stdout, output.stderr].concat();
+                ensure!(
+                    said.iter().all(|byte| *byte == b'\n' || !byte.is_ascii_control()),
+                    "{kind} {arguments:?}: {}",
+                    String::from_utf8_lossy(&said)
+                );
+                ensure!(arguments[0] == "doctor" || output.status.success(), "{kind} {arguments:?}: {}", String::from_utf8_lossy(&said));
+            }
+            ensure!(namespace.rules()? == before, "{kind}: {}", namespace.rules()?);
+        }
+        Ok(())
+    })
+}
+
+#[test]
 fn setup_makes_every_firewall_log_does_nothing_twice_and_undo_gives_the_former_rules_to_the_byte() -> Result<()> {
     with_rigs("firewalls of setup", || {
         for (name, rules) in all().into_iter().chain([("no rules at all", "true".to_owned())]) {

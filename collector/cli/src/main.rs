@@ -18,6 +18,7 @@ mod setup;
 mod times;
 
 use clap::{Parser, Subcommand};
+use firebell_shared::text::safe;
 use std::{
     io::{self, Write as _},
     process::ExitCode,
@@ -29,6 +30,8 @@ const EXIT_NO_COLLECTOR: u8 = 69;
 const EXIT_NOT_PERMITTED: u8 = 77;
 /// Bad configuration (sysexits.h `EX_CONFIG`).
 const EXIT_BAD_CONFIGURATION: u8 = 78;
+/// The longest line of a complaint, bytes.
+const MAX_COMPLAINT: usize = 4_000;
 
 /// Tells what the firewall log says.
 ///
@@ -125,7 +128,7 @@ fn main() -> ExitCode {
         Err(Failure::Other(error)) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(failure) => {
             // Without a standard error there is only the exit status.
-            let _ = writeln!(io::stderr(), "firebell: {failure}");
+            let _ = io::stderr().write_all(complaint(&failure).as_bytes());
             match failure {
                 Failure::Configuration(_) => ExitCode::from(EXIT_BAD_CONFIGURATION),
                 Failure::NoCollector(_) => ExitCode::from(EXIT_NO_COLLECTOR),
@@ -134,6 +137,12 @@ fn main() -> ExitCode {
             }
         }
     }
+}
+
+/// What is complained of may quote anything: a rule set, a file, another program.
+fn complaint(failure: &Failure) -> String {
+    let text = format!("firebell: {failure}");
+    text.lines().map(|line| safe(line.as_bytes(), MAX_COMPLAINT) + "\n").collect()
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

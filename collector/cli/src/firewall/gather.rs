@@ -29,9 +29,10 @@ pub(crate) fn gather() -> Gathered {
             && let Some(text) = gathered.ask(program, &[])
         {
             let mut read = xtables::read(&text, Backend::IptablesNft, family == "ip6");
-            let text = String::from_utf8_lossy(&text);
+            let remarks: Vec<_> =
+                xtables::lines(&text).into_iter().filter(|line| line.first() == Some(&b'#')).map(String::from_utf8_lossy).collect();
             let foreign =
-                |name: &str| text.lines().any(|line| line.starts_with(&format!("# Table `{name}' ")) && line.contains("incompatible"));
+                |name: &str| remarks.iter().any(|line| line.starts_with(&format!("# Table `{name}' ")) && line.contains("incompatible"));
             let is_there = |name: &str| gathered.firewall.tables.iter().any(|table| table.family == family && table.name == name);
             read.tables.retain(|table| !foreign(&table.name) && is_there(&table.name));
             gathered.firewall.tables.retain(|table| table.family != family || !read.tables.iter().any(|ours| ours.name == table.name));

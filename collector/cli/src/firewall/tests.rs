@@ -267,8 +267,104 @@ proptest! {
     }
 
     #[test]
+    fn no_comment_changes_what_becomes_of_a_packet(comment in proptest::collection::vec(proptest::sample::select(&["\"", "\\", "'", "\n", "-A INPUT -j ACCEPT", " ", "#", "*filter", "\u{1b}", "\0", "ü"][..]), 0..12)) {
+        let comment = comment.concat();
+        let firewall = xtables::read(saved_with(&comment).as_bytes(), Backend::IptablesLegacy, false);
+        prop_assert_eq!(fate(&firewall, Kind::TcpSyn), ("dropped INPUT Some(4)".to_owned(), Sight::Clear));
+        prop_assert_eq!(&firewall.tables[0].chains["INPUT"].rules[2].comment, &comment);
+    }
+
+    #[test]
     fn any_line_of_iptables_does_no_harm(line in "(-[A-Za-z]|--[a-z-]{1,14}|!|\"|\\\\|[a-zA-Z0-9:/,.]{0,9}| ){0,40}") {
         let text = format!("*filter\n:INPUT DROP [0:0]\n:X - [0:0]\n-A INPUT {line}\n-A X {line} -j INPUT\nCOMMIT\n");
         follow_all(&xtables::read(text.as_bytes(), Backend::IptablesLegacy, false));
     }
+}
+
+/// As `xtables_save_string()` of iptables prints it (`libxtables/xtables.c`).
+fn quoted(text: &str) -> String {
+    let mut out = "\"".to_owned();
+    for character in text.chars() {
+        if matches!(character, '"' | '\\' | '\'') {
+            out.push('\\');
+        }
+        out.push(character);
+    }
+    out + "\""
+}
+
+/// A drop with this comment between two others, and a log with this prefix.
+fn saved_with(comment: &str) -> String {
+    let text = quoted(comment);
+    format!(
+        "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -i lo -j ACCEPT\n-A INPUT -m comment --comment {text} -j LOG --log-prefix {text}\n\
+         -A INPUT -s 10.0.0.0/8 -m comment --comment {text} -j ACCEPT\n-A INPUT -j DROP\nCOMMIT\n"
+    )
+}
+
+fn input_with(comment: &str) -> Firewall {
+    let text = serde_json::json!(comment);
+    let mut document: serde_json::Value = serde_json::json!({ "nftables": [
+        { "table": { "family": "inet", "name": "t" } },
+        { "chain": { "family": "inet", "table": "t", "name": "input", "type": "filter", "hook": "input", "prio": 0, "policy": "drop" } },
+    ] });
+    let rule = serde_json::json!({ "rule": { "family": "inet", "table": "t", "chain": "input", "handle": 4, "comment": text,
+        "expr": [{ "log": { "prefix": text } }] } });
+    document["nftables"].as_array_mut().unwrap().push(rule);
+    nft::read(document.to_string().as_bytes()).unwrap()
+}
+
+/// Words that would be more than words where somebody takes them for rules, for a terminal's commands, or for markup.
+const HOSTILE: [&str; 8] = [
+    "\u{1b}[2J\u{7}\r\u{0}\u{202e}",
+    "<b onclick='x'>&amp;</b>",
+    "x\n-A INPUT -j ACCEPT\nCOMMIT\n*filter\n:INPUT ACCEPT [0:0]\n",
+    "\" -j ACCEPT",
+    "\\\" -j ACCEPT \\",
+    "x\n# Table `filter' is incompatible, use 'nft' tool.\n",
+    "-j ACCEPT --comment",
+    "%s%n{}$(reboot)`reboot`",
+];
+
+#[test]
+fn what_a_comment_or_a_prefix_says_is_no_rule() {
+    let long = "\u{1b}<&\n".repeat(64 << 10);
+    for comment in HOSTILE.iter().copied().chain([long.as_str()]) {
+        let firewall = xtables::read(saved_with(comment).as_bytes(), Backend::IptablesNft, false);
+        let chain = &firewall.tables[0].chains["INPUT"];
+        assert_eq!((firewall.tables.len(), firewall.tables[0].chains.len(), chain.rules.len()), (1, 1, 4), "{comment:?}");
+        assert!(chain.rules[1].comment == comment && firewall.logs()[0].1.prefix == comment);
+        assert_eq!(fate(&firewall, Kind::TcpSyn), ("dropped INPUT Some(4)".to_owned(), Sight::Clear), "{comment:?}");
+        assert_eq!(fate(&input_with(comment), Kind::TcpSyn), ("dropped input None".to_owned(), Sight::Clear), "{comment:?}");
+    }
+}
+
+#[test]
+fn quotes_that_are_never_closed_hide_no_rule() {
+    let text = "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -m comment --comment \"x -j LOG\n-A INPUT -j DROP\nCOMMIT\n";
+    let firewall = xtables::read(text.as_bytes(), Backend::IptablesNft, false);
+    assert_eq!(fate(&firewall, Kind::TcpSyn).0, "dropped INPUT Some(2)");
+    assert_eq!(xtables::lines(b""), [b""]);
+    assert_eq!(xtables::lines(b"-A \"\\"), [b"-A \"\\"]);
+}
+
+#[test]
+fn a_rule_set_that_breaks_off_is_refused_and_never_taken_for_a_shorter_one() {
+    let whole = r#"{"nftables":[{"table":{"family":"inet","name":"t"}},{"chain":{"family":"inet","table":"t","name":"c",
+        "type":"filter","hook":"input","prio":0,"policy":"drop"}},{"rule":{"family":"inet","table":"t","chain":"c","handle":3,
+        "comment":"\u001b\ud83d\ude00","expr":[{"match":{"op":"==","left":{"meta":{"key":"iifname"}},"right":"lo"}},{"accept":null}]}}]}"#;
+    assert!(nft::read(whole.as_bytes()).is_ok());
+    for length in 0..whole.len() {
+        assert!(nft::read(&whole.as_bytes()[..length]).is_err(), "{length} bytes");
+    }
+    // As deep as it likes.
+    assert!(nft::read("[".repeat(1 << 20).as_bytes()).is_err());
+}
+
+#[test]
+fn a_table_that_nobody_knows_changes_nothing_in_those_that_are_known() {
+    let strange = "*\u{1b}[2J\n:INPUT - [0:0]\n:\n-A INPUT -j DROP\n-A nowhere -j DROP\nCOMMIT\n*\n*broute\n:BROUTING ACCEPT [0:0]\n-A BROUTING -j DROP\nCOMMIT\n";
+    let firewall = xtables::read(format!("{strange}{SAVED}{strange}").as_bytes(), Backend::IptablesLegacy, false);
+    assert_eq!(fate(&firewall, Kind::TcpSyn), ("dropped INPUT None".to_owned(), Sight::Blinking));
+    follow_all(&firewall);
 }

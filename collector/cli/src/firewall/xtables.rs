@@ -9,7 +9,7 @@ use std::{
 /// Reads the tables of one program. Lines of another form are left out: comments, and tables that nft only understands.
 pub(crate) fn read(text: &[u8], backend: Backend, is_v6: bool) -> Firewall {
     let mut firewall = Firewall::default();
-    for line in text.split(|byte| *byte == b'\n') {
+    for line in lines(text) {
         let line = String::from_utf8_lossy(line);
         if let Some(name) = line.strip_prefix('*') {
             let family = if is_v6 { "ip6" } else { "ip" };
@@ -44,6 +44,31 @@ pub(crate) fn read(text: &[u8], backend: Backend, is_v6: bool) -> Firewall {
         targets(table);
     }
     firewall
+}
+
+/// The lines. A comment may hold an end of line of its own, which is printed as it is between its quotes: what follows it would
+/// look like a rule that is not there. Where the quotes are never closed, each end of line is one.
+pub(crate) fn lines(text: &[u8]) -> Vec<&[u8]> {
+    let (mut lines, mut start, mut at, mut is_inside, mut has_quotes) = (Vec::new(), 0, 0, false, true);
+    while let Some(byte) = text.get(at) {
+        // Of rules alone: a remark of the program's has quotes of another kind.
+        let is_rule = has_quotes && text.get(start) == Some(&b'-');
+        match byte {
+            b'\\' if is_inside => at += 1,
+            b'"' if is_rule => is_inside = !is_inside,
+            b'\n' if !is_inside => {
+                lines.push(text.get(start..at).unwrap_or_default());
+                start = at + 1;
+            }
+            _ => {}
+        }
+        at += 1;
+        if is_inside && at >= text.len() {
+            (at, is_inside, has_quotes) = (start, false, false);
+        }
+    }
+    lines.push(text.get(start..).unwrap_or_default());
+    lines
 }
 
 /// Where the kernel calls a chain that it has by itself, and when (`enum nf_ip_hook_priorities` in
