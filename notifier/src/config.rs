@@ -1,6 +1,9 @@
 //! `notifier.toml`: what the user chose. No file is needed.
 
-use crate::ledger::Rules;
+use crate::{
+    ledger::{Rules, WhenOver},
+    template::{Template, Templates},
+};
 use anyhow::Context as _;
 use firebell_shared::{
     config::{self, ConfigError},
@@ -14,17 +17,19 @@ use std::{
 };
 
 /// For `--help`: every key with its default.
-pub(crate) const HELP: &str = "\
-Configuration: $XDG_CONFIG_HOME/firebell/notifier.toml (~/.config/firebell/notifier.toml). No file is needed; the defaults are
+pub(crate) const HELP: &str = r#"Configuration: $XDG_CONFIG_HOME/firebell/notifier.toml (~/.config/firebell/notifier.toml). No file is needed; the defaults are
 
   stay-from-severity = 3    # popups from this severity on stay until you close them
   popups-per-hour = 6       # new ones; the last gathers all further incidents, severity 5 is not counted
+  when-over = "say"         # what becomes of the popup when an attack is over: "say" it there, or "close" it
   # popup-from-severity = 3 # popups from this severity on; not given: as the collector advises
+  # title = "Firewall Alert"                        # in place of our words; fields: docs/NOTIFIER.md
+  # body = "Intrusion detected from {{ source }}"
 
-Severities: 1 background, 2 notable, 3 aimed at you, 4 broad or intrusive, 5 act now.";
+Severities: 1 background, 2 notable, 3 aimed at you, 4 broad or intrusive, 5 act now."#;
 
 /// The file, key by key.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(crate) struct Config {
     /// Popups from this severity on stay on the screen until you close them; the others go when your desktop says so.
@@ -33,6 +38,12 @@ pub(crate) struct Config {
     popup_from_severity: Option<Severity>,
     /// New popups in an hour. The last one gathers all further incidents; severity 5 is not counted.
     popups_per_hour: PerHour,
+    /// What becomes of the popup of an incident that is over.
+    when_over: WhenOver,
+    /// The title of an incident, in place of ours.
+    title: Option<Template>,
+    /// The body of an incident, in place of ours.
+    body: Option<Template>,
 }
 
 /// 0 to 1000.
@@ -50,14 +61,33 @@ impl TryFrom<u32> for PerHour {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { stay_from_severity: Severity::AIMED, popup_from_severity: None, popups_per_hour: PerHour(6) }
+        Self {
+            stay_from_severity: Severity::AIMED,
+            popup_from_severity: None,
+            popups_per_hour: PerHour(6),
+            when_over: WhenOver::Say,
+            title: None,
+            body: None,
+        }
     }
 }
 
 impl Config {
     /// What it means for the ledger.
-    pub(crate) fn rules(self) -> Rules {
-        Rules { stay_from: self.stay_from_severity, popup_from: self.popup_from_severity, per_hour: self.popups_per_hour.0 }
+    pub(crate) fn rules(&self) -> Rules {
+        Rules {
+            stay_from: self.stay_from_severity,
+            popup_from: self.popup_from_severity,
+            per_hour: self.popups_per_hour.0,
+            when_over: self.when_over,
+        }
+    }
+}
+
+impl Config {
+    /// How incidents are to be told.
+    pub(crate) fn templates(&self) -> Templates {
+        Templates { title: self.title.clone(), body: self.body.clone() }
     }
 }
 
@@ -122,8 +152,10 @@ mod tests {
     fn the_help_names_every_key_with_its_default() {
         let keys: Vec<&str> = HELP.lines().filter_map(|line| line.strip_prefix("  ")).collect();
         assert_eq!(load_text(keys.join("\n").as_bytes()).unwrap(), Config::default());
-        let all = keys.join("\n").replace("# popup-from", "popup-from");
-        assert_eq!(load_text(all.as_bytes()).unwrap().popup_from_severity, Some(Severity::AIMED));
+        let all = load_text(keys.iter().map(|key| key.trim_start_matches("# ")).collect::<Vec<_>>().join("\n").as_bytes()).unwrap();
+        assert_eq!((all.popup_from_severity, all.when_over), (Some(Severity::AIMED), WhenOver::Say));
+        let source = all.templates().body.unwrap().fill(|_| "x".to_owned());
+        assert_eq!(source, "Intrusion detected from x");
         let valid = load_text(b"x = 1").unwrap_err().to_string();
         let valid: Vec<&str> = valid.lines().next().unwrap().split('`').skip(3).step_by(2).collect();
         assert_eq!(valid.len(), keys.len());
@@ -142,8 +174,15 @@ mod tests {
             (
                 &b"\nstay-form-severity = 3"[..],
                 ":2:1: ",
-                "unknown field `stay-form-severity`, expected one of `stay-from-severity`, `popup-from-severity`, `popups-per-hour`",
+                "unknown field `stay-form-severity`, expected one of `stay-from-severity`, `popup-from-severity`, `popups-per-hour`, `when-over`, `title`, `body`",
             ),
+            (
+                b"title = \"x\"\nbody = \"Seen: {{ sorce }}\"",
+                ":2:8: ",
+                "`{{ sorce }}` is no field; use one of title, body, what, did, sure, advice, source,",
+            ),
+            (b"when-over = \"never\"", ":1:13: ", "unknown variant `never`, expected `say` or `close`"),
+            (b"popup-from-severity = 6", ":1:23: ", "use 1 (background) to 5 (act now)"),
             (b"popup-from-severity = 0", ":1:23: ", "0 is not a severity; use 1 (background) to 5 (act now)"),
             (b"popups-per-hour = 5000", ":1:19: ", "use 0 to 1000"),
             (b"popups-per-hour = -1", ":1:19: ", "invalid value: integer `-1`"),

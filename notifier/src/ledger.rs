@@ -16,6 +16,7 @@ mod slot;
 use crate::{
     collector::Sight,
     present::{self, Popup},
+    template::Templates,
     words::Words,
 };
 use firebell_shared::{
@@ -23,6 +24,7 @@ use firebell_shared::{
     severity::Severity,
 };
 use gathering::{Gathering, size};
+use serde::Deserialize;
 use slot::{Change, Slot, Window};
 use std::{
     collections::{HashMap, VecDeque},
@@ -52,6 +54,18 @@ pub(crate) struct Rules {
     pub(crate) popup_from: Option<Severity>,
     /// New popups an hour; severity 5 is not counted.
     pub(crate) per_hour: u32,
+    /// What becomes of the popup of an incident that is over.
+    pub(crate) when_over: WhenOver,
+}
+
+/// What becomes of the popup of an incident that is over.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum WhenOver {
+    /// It says so.
+    Say,
+    /// It goes away.
+    Close,
 }
 
 /// What a popup is about.
@@ -165,6 +179,11 @@ impl Ledger {
 
     pub(crate) fn words(&self) -> &Words {
         &self.words
+    }
+
+    /// Tells incidents as these templates say from now on.
+    pub(crate) fn set_templates(&mut self, templates: Templates) {
+        self.words.set_templates(templates);
     }
 
     /// Incidents on record, and popups that are left of this hour's.
@@ -472,6 +491,11 @@ impl Ledger {
             return;
         };
         match slot.window {
+            Window::Shown(id) if is_over && self.rules.when_over == WhenOver::Close => {
+                self.closes.push_back(id);
+                slot.window = Window::Gone;
+                slot.change = None;
+            }
             Window::Shown(_) => {
                 let is_urgent = is_over || slot.severity < Some(alert.severity) || alert.details.phase == Phase::Reopened;
                 slot.change = Some(Change { since: now, is_urgent: is_urgent || slot.change.is_some_and(|change| change.is_urgent) });
@@ -565,7 +589,7 @@ impl Ledger {
             slot,
             count: 1,
             worst: alert.severity,
-            titles: vec![present::incident(&self.words, alert, self.rules.stay_from).title],
+            titles: vec![present::headline(&self.words, alert)],
             only: Some(alert.clone()),
         });
     }

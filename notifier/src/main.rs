@@ -21,6 +21,7 @@ mod sample;
 mod seen;
 mod server;
 mod state;
+mod template;
 mod terminal;
 mod words;
 
@@ -139,7 +140,7 @@ async fn serve(config: config::Config, config_path: Option<PathBuf>, print: bool
             }
         }
     };
-    let words = Words::of_environment();
+    let words = Words::of_environment().telling(config.templates());
     agent::run(Start { config, config_path, words, desktop, seen, hidden, requests, ask }).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -6,6 +6,7 @@
 use crate::{
     mutes::{Entry, Manner, Source},
     names::{Maker, Name},
+    template::{Field, Template, Templates},
     words::Words,
 };
 use firebell_shared::{
@@ -78,17 +79,67 @@ impl Popup {
 pub(crate) fn incident(words: &Words, alert: &Alert, stay_from: Severity) -> Popup {
     let is_test = alert.kind == "test";
     let name = name(words, alert);
-    let mut title = title(words, alert, &name);
+    let Templates { title: title_template, body: body_template } = if is_test { &Templates::default() } else { words.templates() };
+    let wished = |template: &Option<Template>| {
+        let text = template.as_ref().map(|template| template.fill(|field| value(words, alert, &name, field)));
+        // Where nothing is left of it, our own words are better than none.
+        text.filter(|text| !text.trim().is_empty())
+    };
+    let mut title = wished(title_template).unwrap_or_else(|| title(words, alert, &name));
     if alert.details.phase == Phase::Closed {
         title = words.say("title-ended", &[("title", (&title).into())]);
     }
+    let body = match wished(body_template) {
+        Some(body) => body.lines().map(str::to_owned).collect(),
+        None if is_test => test_body(words, alert),
+        None => body(words, alert, &name),
+    };
     Popup {
         title: text::safe(title.as_bytes(), MAX_TITLE),
-        body: lines(&if is_test { test_body(words, alert) } else { body(words, alert, &name) }),
+        body: lines(&body),
         severity: alert.severity,
         stays: alert.severity >= stay_from && !is_test,
         is_test,
     }
+}
+
+/// The title of an incident among others, which has to tell it from them whatever the user's template is.
+pub(crate) fn headline(words: &Words, alert: &Alert) -> String {
+    text::safe(title(words, alert, &name(words, alert)).as_bytes(), MAX_TITLE)
+}
+
+/// What stands for a field of a template. Not yet safe: whatever is made of it will be.
+fn value(words: &Words, alert: &Alert, name: &str, field: Field) -> String {
+    let d = &alert.details;
+    let number = |n: u64| words.say("number", &[("n", n.into())]);
+    match field {
+        Field::Title => title(words, alert, name),
+        Field::Body => body(words, alert, name).join("\n"),
+        Field::What => what(words, alert),
+        Field::Did => did(words, alert),
+        Field::Sure => certainty(alert, name).map(|id| words.say(id, &[("name", name.into())])).unwrap_or_default(),
+        Field::Advice => advice(words, alert),
+        Field::Source if !alert.source.trim().is_empty() => source(alert),
+        Field::Source if alert.kind == "egress-scan" => words.say("name-self", &[]),
+        Field::Source => listed(words, &d.sources),
+        Field::Name => name.to_owned(),
+        Field::Targets if d.targets.is_empty() => String::new(),
+        Field::Targets => listed(words, &d.targets),
+        Field::Ports => d.ports.clone(),
+        Field::Protocol => d.protocol.clone(),
+        Field::Packets => number(d.packets),
+        Field::Contacts => number(d.contacts.into()),
+        Field::Took => took(words, alert),
+        Field::Kind => alert.kind.clone(),
+        Field::Severity => alert.severity.to_string(),
+        Field::Tool => d.tool.clone(),
+        Field::Known => d.known.clone(),
+        Field::Interface => d.interface.clone(),
+        Field::Prefix => d.prefix.clone(),
+        Field::Mac => d.mac.clone(),
+        Field::Id => alert.id.to_string(),
+    }
+    .replace('\n', if field == Field::Body { "\n" } else { " " })
 }
 
 /// Writes several incidents that share one popup: how many, the titles of the first ones.
@@ -225,19 +276,22 @@ fn body(words: &Words, alert: &Alert, name: &str) -> Vec<String> {
     if !d.tool.is_empty() {
         lines.push(words.say("known-tool", &[("tool", (&text::safe(d.tool.as_bytes(), 64)).into())]));
     }
-    // These two are not about packets that somebody sent here.
-    if !matches!(alert.kind.as_str(), "visibility" | "egress-scan") {
-        let did = match d.action {
-            Action::Dropped => "did-drop",
-            Action::Rejected => "did-reject",
-            Action::Accepted => "did-accept",
-            Action::Unknown => "did-unknown",
-        };
-        lines.push(words.say(did, &[]));
-    }
+    lines.push(did(words, alert));
     lines.extend(certainty(alert, name).map(|id| words.say(id, &[("name", name.into())])));
     lines.push(advice(words, alert));
     lines
+}
+
+/// What the firewall did with the packets; nothing where it is not about packets that somebody sent here.
+fn did(words: &Words, alert: &Alert) -> String {
+    let id = match alert.details.action {
+        _ if matches!(alert.kind.as_str(), "visibility" | "egress-scan") => return String::new(),
+        Action::Dropped => "did-drop",
+        Action::Rejected => "did-reject",
+        Action::Accepted => "did-accept",
+        Action::Unknown => "did-unknown",
+    };
+    words.say(id, &[])
 }
 
 /// What happened, how much of it, how fast.
@@ -749,6 +803,44 @@ pub(crate) mod tests {
         assert_eq!(incident(&words, &scan, Severity::AIMED).title, "Port scan from 203.0.113.7");
     }
 
+    fn templates(title: &str, body: &str) -> Templates {
+        let template = |text: &str| Some(Template::try_from(text.to_owned()).unwrap());
+        Templates { title: template(title), body: template(body) }
+    }
+
+    #[test]
+    fn incidents_are_told_as_the_user_wishes() {
+        let words = english().telling(templates("Firewall Alert", "Intrusion detected from {{ source }}"));
+        let popup = incident(&words, &alert(1, "syn-scan", 3), Severity::AIMED);
+        assert_eq!((popup.title.as_str(), popup.body.as_str()), ("Firewall Alert", "Intrusion detected from 198.51.100.66"));
+        let mut over = alert(1, "egress-scan", 3);
+        (over.source, over.details.phase) = (String::new(), Phase::Closed);
+        let popup = incident(&words, &over, Severity::AIMED);
+        assert_eq!((popup.title.as_str(), popup.body.as_str()), ("Firewall Alert (ended)", "Intrusion detected from this computer"));
+        assert_eq!(incident(&words, &alert(1, "test", 1), Severity::AIMED).title, "Firebell test", "a test tests what is there");
+        assert_eq!(headline(&words, &alert(1, "syn-scan", 3)), "Port scan from 198.51.100.66");
+        let words = english().telling(templates("{{ tool }}", "{{ tool }}\n{{ known }}"));
+        let plain = incident(&english(), &alert(1, "syn-scan", 3), Severity::AIMED);
+        assert_eq!(incident(&words, &alert(1, "syn-scan", 3), Severity::AIMED), plain, "nothing left of it");
+    }
+
+    #[test]
+    fn every_field_has_a_value_and_the_body_keeps_its_lines() {
+        let mut full = alert(7, "syn-scan", 3);
+        let home = crate::names::tests::home();
+        full.source = "192.168.1.7".into();
+        let d = &mut full.details;
+        (d.tool, d.known, d.interface, d.prefix, d.mac) =
+            ("nmap".into(), "a rule".into(), "eth0".into(), "DROP ".into(), "00:80:77:ab:cd:0f".into());
+        let words = english().knowing(crate::names::Names::below(home.path()));
+        for (name, field) in Field::ALL {
+            assert!(!value(&words, &full, "printer", *field).is_empty(), "{name}");
+        }
+        let plain = incident(&words, &full, Severity::AIMED);
+        let wrapped = incident(&words.telling(templates("{{ title }}", "{{ body }}")), &full, Severity::AIMED);
+        assert_eq!(wrapped, plain);
+    }
+
     #[test]
     fn the_collectors_english_is_for_those_who_read_english() {
         let mut rule = alert(1, "signature", 3);
@@ -827,8 +919,13 @@ pub(crate) mod tests {
 
     proptest! {
         #[test]
-        fn any_alert_in_any_language_is_bounded_safe_text(alert in any_alert(), language in prop::sample::select(&Language::ALL[..])) {
-            let popup = incident(&words(language), &alert, Severity::AIMED);
+        fn any_alert_in_any_language_is_bounded_safe_text(alert in any_alert(), language in prop::sample::select(&Language::ALL[..]), is_wished: bool) {
+            let mut words = words(language);
+            if is_wished {
+                let all: Vec<String> = Field::ALL.iter().map(|(name, _)| format!("{{{{ {name} }}}}")).collect();
+                words = words.telling(templates(&all.join(" "), &all.join("\n")));
+            }
+            let popup = incident(&words, &alert, Severity::AIMED);
             prop_assert!(popup.title.len() <= MAX_TITLE && popup.body.len() <= MAX_BODY);
             prop_assert!(!popup.title.contains('\n'));
             for line in std::iter::once(popup.title.as_str()).chain(popup.body.split('\n')) {

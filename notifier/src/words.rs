@@ -9,7 +9,7 @@ mod language;
 mod number;
 mod time;
 
-use crate::names::Names;
+use crate::{names::Names, template::Templates};
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue, concurrent::FluentBundle};
 use jiff::tz::TimeZone;
 pub(crate) use language::Language;
@@ -27,6 +27,7 @@ pub(crate) struct Words {
     /// Where the person at the desk is.
     zone: TimeZone,
     names: Names,
+    templates: Templates,
 }
 
 type Catalogue = FluentBundle<FluentResource>;
@@ -44,7 +45,7 @@ impl Words {
     /// The words of one language, with the times of `zone`. They know no addresses.
     pub(crate) fn new(language: Language, zone: TimeZone) -> Self {
         let english = (language != Language::English).then(|| catalogue(Language::English));
-        Self { language, chosen: catalogue(language), english, zone, names: Names::default() }
+        Self { language, chosen: catalogue(language), english, zone, names: Names::default(), templates: Templates::default() }
     }
 
     /// The words of the language that the environment asks for, with the times and names of this computer.
@@ -55,6 +56,21 @@ impl Words {
     /// The same words, with these names for addresses.
     pub(crate) fn knowing(self, names: Names) -> Self {
         Self { names, ..self }
+    }
+
+    /// The same words, but incidents are told as these templates say.
+    pub(crate) fn telling(self, templates: Templates) -> Self {
+        Self { templates, ..self }
+    }
+
+    /// Tells incidents as these templates say from now on.
+    pub(crate) fn set_templates(&mut self, templates: Templates) {
+        self.templates = templates;
+    }
+
+    /// How the user wants incidents to be told.
+    pub(crate) fn templates(&self) -> &Templates {
+        &self.templates
     }
 
     /// What addresses are called.

@@ -160,6 +160,7 @@ service-or = { $first } oder { $second }
 
 ## Dauer und Zeit
 
+number = { $n }
 took-moment = in weniger als einer Sekunde
 took-seconds = in { $n ->
         [one] { $n } Sekunde

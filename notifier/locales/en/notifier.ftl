@@ -173,6 +173,8 @@ service-or = { $first } or { $second }
 
 ## Durations: how long something took.
 
+# A number alone, for templates.
+number = { $n }
 took-moment = in less than a second
 took-seconds = in { $n ->
         [one] { $n } second

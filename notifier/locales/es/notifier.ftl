@@ -160,6 +160,7 @@ service-or = { $first } o { $second }
 
 ## Duraciones y horas
 
+number = { $n }
 took-moment = en menos de un segundo
 took-seconds = en { $n ->
         [one] { $n } segundo

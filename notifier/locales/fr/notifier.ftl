@@ -163,6 +163,7 @@ service-or = { $first } ou { $second }
 
 ## Durées et heures
 
+number = { $n }
 took-moment = en moins d'une seconde
 took-seconds = en { $n ->
         [one] { $n } seconde

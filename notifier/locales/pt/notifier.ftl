@@ -160,6 +160,7 @@ service-or = { $first } ou { $second }
 
 ## Durações e horas
 
+number = { $n }
 took-moment = em menos de um segundo
 took-seconds = em { $n ->
         [one] { $n } segundo

@@ -118,6 +118,7 @@ service-or = { $first } 或 { $second }
 
 ## 时长和时间
 
+number = { $n }
 took-moment = 1 秒之内
 took-seconds = { $n } 秒内
 took-minutes = { $n } 分钟内

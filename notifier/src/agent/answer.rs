@@ -68,6 +68,7 @@ impl Agent {
     pub(super) fn reload(&mut self) -> anyhow::Result<String> {
         let (config, path) = config::load(self.config_path.as_deref())?;
         self.ledger.set_rules(config.rules());
+        self.ledger.set_templates(config.templates());
         Ok(match path {
             Some(path) => format!("{} is in force", path.display()),
             None => "no configuration file; the defaults are in force".to_owned(),

@@ -47,7 +47,7 @@ impl Gathering {
         }
         self.count += 1;
         if self.titles.len() < SHOWN_TITLES {
-            self.titles.push(present::incident(words, alert, Severity::AIMED).title);
+            self.titles.push(present::headline(words, alert));
         }
         self.worsen(alert.severity, now, is_urgent);
     }

@@ -2,7 +2,7 @@ use super::{slot::BLINK, *};
 use crate::present::tests::{alert, english};
 use proptest::prelude::*;
 
-const RULES: Rules = Rules { stay_from: Severity::AIMED, popup_from: None, per_hour: 6 };
+const RULES: Rules = Rules { stay_from: Severity::AIMED, popup_from: None, per_hour: 6, when_over: WhenOver::Say };
 
 /// A desktop that shows whatever it is told, and a clock.
 struct Desk {
@@ -132,6 +132,21 @@ fn an_end_is_written_into_the_popup_and_closes_the_books() {
     // The same source again is news.
     desk.see(&revision(1, 3, Phase::Reopened, 3, 20));
     assert_eq!(desk.opened, 2);
+}
+
+#[test]
+fn a_popup_goes_away_at_the_end_where_that_is_wished() {
+    let mut desk = Desk::new(Rules { when_over: WhenOver::Close, ..RULES });
+    desk.see(&opened(1, 3)).see(&opened(2, 3)).wait(HOUR).see(&revision(1, 2, Phase::Closed, 3, 9));
+    assert_eq!((desk.titles(), desk.opened, desk.updated), (vec!["Port scan from 198.51.100.2"], 2, 0));
+    assert_eq!(desk.ledger.incidents.len(), 1, "its books are closed");
+    desk.see(&revision(1, 3, Phase::Reopened, 3, 20));
+    assert_eq!(desk.opened, 3);
+    // What was not on the screen yet is told as it is.
+    desk.ledger.observe(&opened(3, 3), desk.now, false, false);
+    desk.ledger.observe(&revision(3, 2, Phase::Closed, 3, 9), desk.now, false, false);
+    desk.settle();
+    assert_eq!(desk.titles().last(), Some(&"Port scan from 198.51.100.3 (ended)"));
 }
 
 #[test]

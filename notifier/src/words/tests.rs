@@ -70,6 +70,7 @@ fn no_sentence_was_left_in_english() {
     let same = [
         "port-known",
         "port-unknown",
+        "number",
         "what-two",
         "list-next",
         "several-item",
