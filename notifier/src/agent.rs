@@ -9,6 +9,7 @@ use crate::{
     control::Request,
     hidden::Hidden,
     ledger::{Command, Failure, Ledger},
+    program::Program,
     seen::Seen,
     server::{Server, Signal},
     terminal::Terminal,
@@ -32,6 +33,8 @@ pub(crate) enum Desktop {
     Server(Server),
     /// Standard output.
     Terminal(Terminal),
+    /// A program that is run for each popup.
+    Program(Program),
 }
 
 /// What an agent begins with.
@@ -58,7 +61,7 @@ pub(crate) async fn run(start: Start) -> anyhow::Result<()> {
     let collector = tokio::spawn(collector::listen(tell, start.seen.read()));
     // A terminal that is closed ends us, as it does everybody.
     let mut hangups = match start.desktop {
-        Desktop::Server(_) => Some(signal(SignalKind::hangup())?),
+        Desktop::Server(_) | Desktop::Program(_) => Some(signal(SignalKind::hangup())?),
         Desktop::Terminal(_) => None,
     };
     let mut requests = start.requests;
@@ -93,7 +96,7 @@ struct Agent {
     start: Instant,
     has_said_no_server: bool,
     failures: u64,
-    /// Why the server did not show a popup the last time.
+    /// Why a popup was not shown the last time.
     complaint: String,
 }
 
@@ -176,8 +179,14 @@ impl Agent {
     async fn perform(&mut self, command: Command) -> anyhow::Result<()> {
         let (key, replaces, popup) = match command {
             Command::Close { id } => {
-                if let Desktop::Server(server) = &mut self.desktop {
-                    server.close(id).await;
+                match &mut self.desktop {
+                    Desktop::Server(server) => server.close(id).await,
+                    Desktop::Terminal(_) => {}
+                    Desktop::Program(program) => {
+                        if let Err((failure, why)) = program.close(id).await {
+                            self.complain(failure, &why);
+                        }
+                    }
                 }
                 return Ok(());
             }
@@ -188,6 +197,7 @@ impl Agent {
             Desktop::Terminal(terminal) => {
                 Ok(terminal.show(self.ledger.words(), &popup, replaces).context("cannot write to standard output")?)
             }
+            Desktop::Program(program) => program.show(&popup, replaces).await,
         };
         // What the server said before it answered comes first: it may have restarted, or somebody closed the
         // popup that we replace.
@@ -242,7 +252,7 @@ impl Agent {
             Failure::Refused | Failure::Silent => {
                 self.failures += 1;
                 if self.failures.is_power_of_two() {
-                    warn!(failures = self.failures, "the notification server did not show a popup: {why}");
+                    warn!(failures = self.failures, "{} did not show a popup: {why}", self.desktop.name());
                 }
             }
         }
@@ -250,18 +260,27 @@ impl Agent {
 }
 
 impl Desktop {
-    /// The next signal of the server; `None` when its bus is gone. A terminal has none.
+    /// The next signal of the server; `None` when its bus is gone. The others have none.
     async fn signal(&mut self) -> Option<Signal> {
         match self {
             Self::Server(server) => server.signal().await,
-            Self::Terminal(_) => future::pending().await,
+            Self::Terminal(_) | Self::Program(_) => future::pending().await,
         }
     }
 
     fn waiting_signal(&mut self) -> Option<Signal> {
         match self {
             Self::Server(server) => server.waiting_signal(),
-            Self::Terminal(_) => None,
+            Self::Terminal(_) | Self::Program(_) => None,
+        }
+    }
+
+    /// For messages.
+    fn name(&self) -> String {
+        match self {
+            Self::Server(_) => "the notification server".to_owned(),
+            Self::Terminal(_) => "standard output".to_owned(),
+            Self::Program(program) => program.name(),
         }
     }
 }

@@ -1,8 +1,9 @@
 //! `firebell-notifier`: turns the alerts of the collector into popups of the user's desktop.
 //!
 //! ```text
-//! system bus --> collector --> agent <--> ledger --> present --> server  --> session bus
+//! system bus --> collector --> agent <--> ledger --> present --> server   --> session bus
 //!                (listens)     (loop)     (books)    (popups)    terminal --> standard output
+//!                                                                program  --> its standard input
 //! ```
 //! `present` says everything with `words`, in the language of the person. `ledger` and `present` are pure; the others carry.
 
@@ -17,6 +18,7 @@ mod mutes;
 mod names;
 mod once;
 mod present;
+mod program;
 mod sample;
 mod seen;
 mod server;
@@ -29,6 +31,7 @@ use crate::{
     agent::{Desktop, Start},
     control::MAX_WAITING,
     hidden::Hidden,
+    program::Program,
     seen::Seen,
     server::Server,
     terminal::Terminal,
@@ -37,6 +40,7 @@ use crate::{
 use clap::Parser;
 use firebell_shared::{config::ConfigError, names::NOTIFIER_NAME};
 use std::{
+    ffi::OsString,
     io::{self, Write as _},
     path::PathBuf,
     process::ExitCode,
@@ -64,6 +68,10 @@ struct Args {
     /// Write popups to standard output instead of the session's notification server.
     #[arg(long, conflicts_with = "once")]
     print: bool,
+    /// Run PROGRAM for each popup that is shown, changed or taken away, with a JSON document on its standard input. Comes last. Needs no
+    /// session.
+    #[arg(long, num_args = 1.., allow_hyphen_values = true, value_names = ["PROGRAM", "ARG"], conflicts_with_all = ["print", "once", "check"])]
+    exec: Option<Vec<OsString>>,
     /// Show one popup and end.
     #[arg(long, num_args = 2, value_names = ["TITLE", "BODY"], conflicts_with_all = ["config"])]
     once: Option<Vec<String>>,
@@ -115,32 +123,39 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let mut interrupt = signal(SignalKind::interrupt())?;
         // Ending in the middle of a call is fine: the connections end with us.
         tokio::select! {
-            code = serve(config, args.config.clone(), args.print) => code,
+            code = serve(config, args) => code,
             _ = terminate.recv() => Ok(ExitCode::SUCCESS),
             _ = interrupt.recv() => Ok(ExitCode::SUCCESS),
         }
     })
 }
 
-async fn serve(config: config::Config, config_path: Option<PathBuf>, print: bool) -> anyhow::Result<ExitCode> {
+async fn serve(config: config::Config, args: &Args) -> anyhow::Result<ExitCode> {
     let (ask, requests) = mpsc::channel(MAX_WAITING);
-    let (desktop, seen, hidden) = if print {
+    let (desktop, seen, hidden) = if let Some(command) = &args.exec {
+        // Nor for the program; and what it was told has nothing to do with what the desktop has shown.
+        (Desktop::Program(Program::new(command)?), Seen::in_state_dir("exec-seen"), Hidden::nothing())
+    } else if args.print {
         // What is muted in the desktop is not meant for whoever reads this.
         (Desktop::Terminal(Terminal::new()), Seen::nowhere(), Hidden::nothing())
     } else {
         match Server::connect(ask.clone()).await {
-            Ok(server) => (Desktop::Server(server), Seen::in_state_dir(), Hidden::in_state_dir()),
+            Ok(server) => (Desktop::Server(server), Seen::in_state_dir("notifier-seen"), Hidden::in_state_dir()),
             Err(zbus::Error::NameTaken) => {
                 info!("another firebell-notifier serves this session ({} is taken); nothing to do", NOTIFIER_NAME);
                 return Ok(ExitCode::SUCCESS);
             }
             Err(error) => {
-                writeln!(io::stderr(), "firebell-notifier: no session bus ({error}); start me inside a desktop session, or use --print")?;
+                writeln!(
+                    io::stderr(),
+                    "firebell-notifier: no session bus ({error}); start me inside a desktop session, or use --print or --exec"
+                )?;
                 return Ok(ExitCode::from(UNAVAILABLE));
             }
         }
     };
     let words = Words::of_environment().telling(config.templates());
+    let config_path = args.config.clone();
     agent::run(Start { config, config_path, words, desktop, seen, hidden, requests, ask }).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -43,6 +43,19 @@ pub(crate) struct Popup {
     pub(crate) stays: bool,
     /// Asked for by a person, to see whether popups work.
     pub(crate) is_test: bool,
+    /// The incident that it is about, where it is one.
+    pub(crate) subject: Option<Subject>,
+}
+
+/// What a popup is about: one incident.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Subject {
+    /// Its id.
+    pub(crate) incident: u64,
+    /// A word of the bus.
+    pub(crate) kind: String,
+    /// An address or a network; empty where it is not one source, or this computer.
+    pub(crate) source: String,
 }
 
 /// Urgency in the sense of the Desktop Notifications Specification 1.2, section "Urgency Levels".
@@ -100,6 +113,7 @@ pub(crate) fn incident(words: &Words, alert: &Alert, stay_from: Severity) -> Pop
         severity: alert.severity,
         stays: alert.severity >= stay_from && !is_test,
         is_test,
+        subject: Some(Subject { incident: alert.id, kind: text::safe(alert.kind.as_bytes(), 64), source: source(alert) }),
     }
 }
 
@@ -157,6 +171,7 @@ pub(crate) fn several(words: &Words, count: u64, first: &[String], worst: Severi
         severity: worst,
         stays: worst >= stay_from,
         is_test: false,
+        subject: None,
     }
 }
 
@@ -172,6 +187,7 @@ pub(crate) fn blindness(words: &Words, reason: Option<&str>) -> Popup {
         severity: Severity::BACKGROUND,
         stays: true,
         is_test: false,
+        subject: None,
     }
 }
 
@@ -180,7 +196,7 @@ pub(crate) fn preview(words: &Words, alert: &Alert) -> Popup {
     let popup = incident(words, alert, Severity::CRITICAL);
     let body: Vec<String> = popup.body.lines().map(str::to_owned).chain([words.say("preview-body", &[])]).collect();
     let title = words.say("preview-title", &[("title", (&popup.title).into())]);
-    Popup { title: text::safe(title.as_bytes(), MAX_TITLE), body: lines(&body), stays: false, ..popup }
+    Popup { title: text::safe(title.as_bytes(), MAX_TITLE), body: lines(&body), stays: false, subject: None, ..popup }
 }
 
 /// Says that a source is hidden now, for `seconds` unless that is 0, and how to undo it.

@@ -1,6 +1,6 @@
 //! Remembers over restarts of the agent how far it has heard, so that nothing is told twice and nothing is missed.
 //!
-//! One line, `SEQ HISTORY`, in `$XDG_STATE_HOME/firebell/notifier-seen`.
+//! One line, `SEQ HISTORY`, in a file in `$XDG_STATE_HOME/firebell`.
 
 use crate::{collector::Position, state::StateFile};
 
@@ -15,9 +15,9 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    /// In the user's state directory.
-    pub(crate) fn in_state_dir() -> Self {
-        Self::in_file(StateFile::in_state_dir("notifier-seen", "cannot remember what was shown; after a restart it is shown again"))
+    /// In the file `name` in the user's state directory.
+    pub(crate) fn in_state_dir(name: &str) -> Self {
+        Self::in_file(StateFile::in_state_dir(name, "cannot remember what was shown; after a restart it is shown again"))
     }
 
     /// Nowhere: each start is the first.
