@@ -316,6 +316,30 @@ fn setup_makes_the_forward_chain_log_where_packets_pass_and_nowhere_else() -> Re
     })
 }
 
+#[test]
+fn doctor_tells_of_rules_that_were_added_behind_those_of_setup_and_its_remedy_puts_them_right() -> Result<()> {
+    with_rigs("rules added after setup", || {
+        let policy = "for t in iptables-nft ip6tables-nft; do $t -A INPUT -i lo -j ACCEPT; $t -P INPUT DROP; done";
+        for (rules, more) in [
+            (NFT_POLICY, "nft add rule inet filter input tcp dport 8443 accept"),
+            (policy, "iptables-nft -A INPUT -p tcp --dport 8443 -j ACCEPT"),
+        ] {
+            let namespace = Namespace::new()?;
+            namespace.sh(rules)?;
+            namespace.setup(&["--yes"])?;
+            ensure!(namespace.doctor("log-order")?.is_empty(), "{}", namespace.rules()?);
+            namespace.sh(more)?;
+            let found = namespace.doctor("log-order")?;
+            ensure!(found.len() == 1 && found[0]["severity"] == "warning", "{found:#?}");
+            ensure!(found[0]["remedy"] == "firebell setup --undo --yes && firebell setup --yes", "{found:#?}");
+            namespace.setup(&["--undo", "--yes"])?;
+            namespace.setup(&["--yes"])?;
+            ensure!(namespace.doctor("log-order")?.is_empty() && namespace.rules()?.contains("firebell DROP"), "{}", namespace.rules()?);
+        }
+        Ok(())
+    })
+}
+
 /// In the words of a rule set: the conditions of what refuses are the conditions of what logs.
 #[test]
 fn setup_logs_what_a_rule_refuses_and_nothing_else() -> Result<()> {

@@ -1,7 +1,10 @@
 //! The rules that log: what their lines leave out, and which lines firebell would not take.
 
 use super::{Finding, Severity, some_of};
-use crate::firewall::Firewall;
+use crate::{
+    firewall::{Firewall, Rule, Step, Verdict},
+    setup::MARK,
+};
 use firebell_collector::config::Intake;
 use firebell_engine::{
     origin::{self, Origin},
@@ -63,6 +66,15 @@ pub(super) fn check(firewall: &Firewall, intake: &Intake, findings: &mut Vec<Fin
             "log prefix \"DROP \" (nftables), --log-prefix 'DROP ' (iptables)",
         ));
     }
+    let overtaken = overtaken(firewall);
+    if !overtaken.is_empty() {
+        findings.push(Finding::new(
+            "log-order",
+            Severity::Warning,
+            format!("rules were added behind those of setup, which log as refused what these may let in: behind {}", some_of(&overtaken)),
+            "firebell setup --undo --yes && firebell setup --yes",
+        ));
+    }
     let poor = places(&|log| !(log.tcp_sequence && log.tcp_options && log.ip_options));
     if !poor.is_empty() {
         findings.push(Finding::new(
@@ -78,6 +90,28 @@ pub(super) fn check(firewall: &Firewall, intake: &Intake, findings: &mut Vec<Fin
     if !kernel.is_empty() && refused.is_empty() && left_alone.is_empty() {
         findings.push(Finding::ok("log-rules", format!("{} rules write to the kernel log, and their lines are taken", kernel.len())));
     }
+}
+
+/// Rules of setup's that no longer stand right before what refuses.
+fn overtaken(firewall: &Firewall) -> Vec<String> {
+    let refuses = |rule: &Rule| {
+        rule.steps.iter().any(|step| match step {
+            Step::Verdict(verdict) => matches!(verdict, Verdict::Drop | Verdict::Reject),
+            Step::Map(_, entries) => entries.iter().any(|(_, verdict)| *verdict == Verdict::Drop),
+            _ => false,
+        })
+    };
+    let mut places = Vec::new();
+    for table in &firewall.tables {
+        for (name, chain) in &table.chains {
+            for (at, (rule, next)) in chain.rules.iter().zip(chain.rules.iter().skip(1)).enumerate() {
+                if rule.comment == MARK && next.comment != MARK && !refuses(next) {
+                    places.push(table.place(name, Some((at, rule))).to_string());
+                }
+            }
+        }
+    }
+    places
 }
 
 /// `--log-prefix` of iptables-extensions(8).

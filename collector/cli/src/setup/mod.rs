@@ -46,7 +46,7 @@ pub(crate) struct Arguments {
 }
 
 /// What marks what we have added.
-const MARK: &str = "firebell setup";
+pub(crate) const MARK: &str = "firebell setup";
 /// Of one source: lines at once, and lines a second after that. nmap asks a thousand ports.
 const SOURCE_BURST: u32 = 1_000;
 const SOURCE_RATE: u32 = 20;
