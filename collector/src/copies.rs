@@ -15,7 +15,7 @@
 //! All of it goes into a checkpoint ([`Copies::save`]): the position of an intake is then behind lines that still wait, and behind packets
 //! whose copy comes after the next start.
 
-use crate::intake::MAX_INTAKES;
+use crate::intake::Slot;
 use firebell_engine::{
     origin::Origin,
     packet::{Header, Packet, TcpFlags},
@@ -23,7 +23,7 @@ use firebell_engine::{
 };
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     hash::{BuildHasher as _, DefaultHasher, Hash, Hasher as _, RandomState},
     time::Duration,
 };
@@ -44,7 +44,8 @@ const SETS: usize = 1 << 14;
 /// Intakes that may show one packet.
 const SHOWN: usize = 4;
 
-/// How often each intake has shown each packet of late, and lines that wait.
+/// How often each log has shown each packet of late, and lines that wait. Each file of a pattern is a log of its own, since another
+/// one may hold the same packets.
 #[derive(Debug)]
 pub struct Copies {
     key: [u64; 2],
@@ -64,10 +65,10 @@ struct Kind {
     shown: [Shown; SHOWN],
 }
 
-/// How often an intake has shown it. Twice 0 is a free place.
+/// How often a log has shown it. Twice 0 is a free place.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Shown {
-    intake: u8,
+    log: u16,
     kernel: u16,
     unverified: u16,
 }
@@ -75,7 +76,7 @@ struct Shown {
 #[derive(Clone, Copy, Debug)]
 struct Waiting {
     until: Tick,
-    intake: u8,
+    slot: Slot,
     tick: Tick,
     len: usize,
 }
@@ -85,11 +86,11 @@ struct Waiting {
 struct Saved {
     key: [u64; 2],
     last: Tick,
-    /// Of the intakes, by number.
+    /// Of the logs, by number.
     names: Vec<String>,
     kinds: Vec<Kind>,
-    /// Intake, moment and text of each line that waits.
-    waiting: Vec<(u8, Tick, Vec<u8>)>,
+    /// Log, moment and text of each line that waits.
+    waiting: Vec<(u16, Tick, Vec<u8>)>,
 }
 
 /// What a record is.
@@ -118,9 +119,9 @@ impl Default for Copies {
 }
 
 impl Copies {
-    /// Judges a record of intake number `intake` that came at `now`. With `may_wait` it is [`Met::Wait`] instead of [`Met::New`],
+    /// Judges a record of log number `log` that came at `now`. With `may_wait` it is [`Met::Wait`] instead of [`Met::New`],
     /// and is judged again later.
-    pub fn meet(&mut self, packet: &Packet<'_>, intake: u8, origin: Origin, may_wait: bool, now: Tick) -> Met {
+    pub fn meet(&mut self, packet: &Packet<'_>, log: u16, origin: Origin, may_wait: bool, now: Tick) -> Met {
         self.last = now;
         let hash = self.hash((packet.in_iface, packet.out_iface, told(&packet.header), packet.nested.as_ref().map(told)));
         let Some(kind) = self.kind(hash, now) else { return Met::New };
@@ -128,8 +129,8 @@ impl Copies {
             Origin::Kernel => shown.kernel,
             Origin::Unverified => shown.kernel.saturating_add(shown.unverified),
         };
-        let others = kind.shown.iter().filter(|shown| shown.intake != intake).map(count).max().unwrap_or(0);
-        let own = kind.shown.iter().filter(|shown| shown.intake == intake).map(count).max().unwrap_or(0);
+        let others = kind.shown.iter().filter(|shown| shown.log != log).map(count).max().unwrap_or(0);
+        let own = kind.shown.iter().filter(|shown| shown.log == log).map(count).max().unwrap_or(0);
         let is_new = own >= others;
         if is_new && may_wait {
             return Met::Wait;
@@ -137,7 +138,7 @@ impl Copies {
         if own == u16::MAX {
             kind.shown = Default::default();
         }
-        kind.add(intake, origin);
+        kind.add(log, origin);
         if is_new {
             kind.last = now;
         }
@@ -145,13 +146,13 @@ impl Copies {
     }
 
     /// Lets a line wait that is of the moment `tick`.
-    pub fn wait(&mut self, intake: u8, tick: Tick, line: &[u8], now: Tick) {
+    pub fn wait(&mut self, slot: Slot, tick: Tick, line: &[u8], now: Tick) {
         self.bytes.extend(line);
-        self.waiting.push_back(Waiting { until: now.after(WAIT), intake, tick, len: line.len() });
+        self.waiting.push_back(Waiting { until: now.after(WAIT), slot, tick, len: line.len() });
     }
 
-    /// Puts the next line that has waited long enough, or for which there is no room, into `line`: its intake and its moment.
-    pub fn next(&mut self, now: Tick, line: &mut Vec<u8>) -> Option<(u8, Tick)> {
+    /// Puts the next line that has waited long enough, or for which there is no room, into `line`: whose it is, and its moment.
+    pub fn next(&mut self, now: Tick, line: &mut Vec<u8>) -> Option<(Slot, Tick)> {
         let first = *self.waiting.front()?;
         if first.until > now && self.bytes.len() <= MAX_WAITING {
             return None;
@@ -159,7 +160,7 @@ impl Copies {
         self.waiting.pop_front();
         line.clear();
         line.extend(self.bytes.drain(..first.len.min(self.bytes.len())));
-        Some((first.intake, first.tick))
+        Some((first.slot, first.tick))
     }
 
     /// When the first line has waited long enough.
@@ -168,40 +169,40 @@ impl Copies {
         self.waiting.front().map(|first| first.until)
     }
 
-    /// What a later start goes on with, in its stored form. `names` are those of the intakes, by number.
+    /// What a later start goes on with, in its stored form. `names` are those of the logs, by number.
     #[must_use]
     pub fn save(&self, names: Vec<String>) -> Vec<u8> {
         let is_known = |kind: &&Kind| kind.hash != 0 && self.last.since(kind.last) <= WINDOW;
         let kinds = self.sets.iter().flatten().filter(is_known).copied().collect();
         let mut bytes = self.bytes.iter().copied();
-        let waiting = self.waiting.iter().map(|line| (line.intake, line.tick, bytes.by_ref().take(line.len).collect())).collect();
+        let waiting = self.waiting.iter().map(|line| (line.slot.log, line.tick, bytes.by_ref().take(line.len).collect())).collect();
         // A vector takes everything.
         postcard::to_allocvec(&Saved { key: self.key, last: self.last, names, kinds, waiting }).unwrap_or_default()
     }
 
-    /// Goes on at `now` with what was saved by a start whose intakes may have had other numbers; with nothing where that is none of ours.
-    /// The time between does not count: while nobody read, no copy could come. An intake that is gone takes its lines with it.
+    /// Goes on at `now` with what was saved by a start whose logs may have had other numbers; with nothing where that is none of ours.
+    /// `slots`: see [`crate::intake::slots`]. The time between does not count: while nobody read, no copy could come. An intake that is
+    /// gone takes its lines with it.
     #[must_use]
-    pub fn restore(saved: &[u8], names: &[String], now: Tick) -> Self {
+    pub fn restore(saved: &[u8], slots: &[(u8, String)], now: Tick) -> Self {
         let mut copies = Self::default();
         let Ok(saved) = postcard::from_bytes::<Saved>(saved) else { return copies };
-        let number = |old: u8| {
-            let name = saved.names.get(usize::from(old))?;
-            names.iter().position(|known| known == name).and_then(|number| u8::try_from(number).ok())
-        };
+        let numbers: HashMap<&str, Slot> =
+            (0..).zip(slots).map(|(log, (intake, name))| (name.as_str(), Slot { intake: *intake, log })).collect();
+        let number = |old: u16| numbers.get(saved.names.get(usize::from(old))?.as_str()).copied();
         (copies.key, copies.last) = (saved.key, now);
-        for mut kind in saved.kinds {
+        for mut kind in saved.kinds.iter().copied() {
             kind.last = Tick::from_micros(now.as_micros().saturating_sub(micros(saved.last.since(kind.last))));
             for shown in &mut kind.shown {
-                *shown = number(shown.intake).map_or(Shown::default(), |intake| Shown { intake, ..*shown });
+                *shown = number(shown.log).map_or(Shown::default(), |slot| Shown { log: slot.log, ..*shown });
             }
             if let Some(place) = copies.kind(kind.hash, now) {
                 *place = kind;
             }
         }
-        for (intake, tick, line) in saved.waiting {
-            if let Some(intake) = number(intake) {
-                copies.wait(intake, tick, &line, now);
+        for (log, tick, line) in &saved.waiting {
+            if let Some(slot) = number(*log) {
+                copies.wait(slot, *tick, line, now);
             }
         }
         copies
@@ -231,12 +232,12 @@ impl Copies {
 }
 
 impl Kind {
-    fn add(&mut self, intake: u8, origin: Origin) {
-        let own = self.shown.iter().position(|shown| shown.intake == intake && !shown.is_free());
+    fn add(&mut self, log: u16, origin: Origin) {
+        let own = self.shown.iter().position(|shown| shown.log == log && !shown.is_free());
         let place = own.or_else(|| self.shown.iter().position(Shown::is_free)).unwrap_or(SHOWN - 1);
         let Some(shown) = self.shown.get_mut(place) else { return };
-        if shown.intake != intake {
-            *shown = Shown { intake, ..Shown::default() };
+        if shown.log != log {
+            *shown = Shown { log, ..Shown::default() };
         }
         let count = match origin {
             Origin::Kernel => &mut shown.kernel,
@@ -263,8 +264,6 @@ fn told(header: &Header<'_>) -> impl Hash + use<> {
     let icmp = (header.icmp_type, header.icmp_code, header.icmp_id, header.icmp_seq, header.arp_opcode);
     (ip, ports, icmp)
 }
-
-const _: () = assert!(MAX_INTAKES == 1 << u8::BITS);
 
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,7 @@ use firebell_collector::{
     config::{self, Config, Loaded},
     health::Health,
     history::History,
-    intake::{self, AllNetns, Batch, Input, MAX_INTAKES, OpenError, Opened, Readers},
+    intake::{self, AllNetns, Batch, Input, OpenError, Opened, Readers},
     lists::Files,
     privilege::{self, DropError, Unprivileged},
     rules,
@@ -201,7 +201,7 @@ fn drop_privileges(arguments: &Arguments, accounts: &Accounts, inputs: &[Input])
         let missing = DropError::WrongUser { name: "root".into(), uid: 0 };
         return Err(anyhow!(missing).context(format!("there is no user {}", arguments.user)));
     }
-    let groups: Vec<u32> = inputs.iter().filter_map(|input| input.info.group).collect();
+    let groups: Vec<u32> = inputs.iter().flat_map(|input| input.info.groups.iter().copied()).collect();
     Ok(privilege::drop(user, &groups)?)
 }
 
@@ -310,8 +310,10 @@ struct Loop {
 
 /// How far the lines are taken in.
 struct Place {
-    /// By number of the intake.
+    /// By number of the log.
     positions: Vec<Vec<u8>>,
+    /// The last line of each log that its position does not tell of yet.
+    last: Vec<Option<usize>>,
     /// Nothing was taken in since it was written.
     is_written: bool,
     /// When that was.
@@ -322,8 +324,8 @@ struct Place {
     slow_until: Option<Instant>,
     /// The lines that are written down one by one are marked here while they are taken.
     attempts: Option<Attempts>,
-    /// Intakes whose next line was our end before.
-    skip: [bool; MAX_INTAKES],
+    /// Logs whose next line was our end before.
+    skip: Vec<bool>,
     /// Everything was read that was there before the start. Until then time is that of the lines.
     is_current: bool,
 }
@@ -397,15 +399,17 @@ impl Loop {
     async fn look(&mut self, batch: &Batch) {
         let now = self.clock.now();
         let (mut lines, mut count) = (batch.lines(), 0_usize);
-        // The last line of each intake that its position does not tell of yet.
-        let mut last = [None; MAX_INTAKES];
+        let mut places = batch.places().peekable();
         while let Some(line) = lines.next() {
-            if let Some(last) = last.get_mut(usize::from(line.0)) {
+            while let Some((_, log, position)) = places.next_if(|(before, ..)| *before <= count) {
+                self.place.begin_log(log, position);
+            }
+            if let Some(last) = self.place.last.get_mut(usize::from(line.0.log)) {
                 *last = Some(count);
             }
             let is_slow = self.place.is_slow();
-            if self.place.is_to_skip(line.0) {
-                self.watch.skip(line.0);
+            if self.place.is_to_skip(line.0.log) {
+                self.watch.skip(line.0.intake);
             } else if is_slow {
                 self.place.attempt(|| self.watch.line(line, lines.clone(), now));
             } else {
@@ -414,7 +418,7 @@ impl Loop {
             self.take_alerts();
             count += 1;
             if is_slow || count.is_multiple_of(LINES_AT_ONCE) {
-                self.place.go_on(batch, &mut last);
+                self.place.go_on(batch);
                 self.publish();
                 tokio::task::yield_now().await;
             }
@@ -422,7 +426,8 @@ impl Loop {
                 self.wait_for_disk().await;
             }
         }
-        self.place.go_on(batch, &mut last);
+        places.for_each(|(_, log, position)| self.place.begin_log(log, position));
+        self.place.go_on(batch);
         self.publish();
     }
 
@@ -491,13 +496,14 @@ impl Place {
         let slow_until = (starts >= 2).then(|| Instant::now() + SLOW);
         // A first start keeps where it began; another one writes nothing before it has got on.
         Self {
+            last: vec![None; positions.len()],
+            skip: vec![false; positions.len()],
             positions,
             is_written: starts > 0,
             written: None,
             pause: Duration::ZERO,
             slow_until,
             attempts: None,
-            skip: [false; MAX_INTAKES],
             is_current: false,
         }
     }
@@ -509,7 +515,7 @@ impl Place {
                 let before = attempts.at(&self.positions);
                 if before >= 2 {
                     warn!(attempts = before, "the starts before this one ended where they began to read: the next line is left out");
-                    self.skip = [true; MAX_INTAKES];
+                    self.skip.fill(true);
                 }
                 self.attempts = Some(attempts);
             }
@@ -525,9 +531,18 @@ impl Place {
         let _ = self.attempts.as_mut().map(Attempts::end);
     }
 
-    /// The lines of `last` are taken in.
-    fn go_on(&mut self, batch: &Batch, last: &mut [Option<usize>; MAX_INTAKES]) {
-        for (place, line) in self.positions.iter_mut().zip(last) {
+    /// A log comes or, where `position` is empty, goes.
+    fn begin_log(&mut self, log: u16, position: &[u8]) {
+        if let (Some(place), Some(last)) = (self.positions.get_mut(usize::from(log)), self.last.get_mut(usize::from(log))) {
+            place.clear();
+            place.extend_from_slice(position);
+            (*last, self.is_written) = (None, false);
+        }
+    }
+
+    /// The lines up to the last ones are taken in.
+    fn go_on(&mut self, batch: &Batch) {
+        for (place, line) in self.positions.iter_mut().zip(&mut self.last) {
             if let Some(position) = line.take().map(|line| batch.position(line)).filter(|position| !position.is_empty()) {
                 place.clear();
                 place.extend_from_slice(position);
@@ -542,7 +557,7 @@ impl Place {
         let seconds = (counters.len() + engine.len()) as f64 / BYTES_A_SECOND;
         self.pause = (begun.elapsed() * TIMES_THE_WORK).max(Duration::from_secs_f64(seconds)).min(LONGEST_PAUSE);
         (self.is_written, self.written) = (true, Some(Instant::now()));
-        let named = readers.intakes.iter().map(|info| info.name.clone()).zip(self.positions.iter().cloned());
+        let named = readers.slots.iter().map(|(_, name)| name.clone()).zip(self.positions.iter().cloned());
         let positions = named.filter(|(_, position)| !position.is_empty()).collect();
         Checkpoint { positions, counters, engine, last_seq, is_slow: self.is_slow() }
     }
@@ -554,9 +569,9 @@ impl Place {
         (has_alerts || !self.is_written).then_some(if self.is_slow() { Duration::ZERO } else { left })
     }
 
-    /// Is this line left out? The first one of each intake is, where the last starts have ended with it.
-    fn is_to_skip(&mut self, intake: u8) -> bool {
-        self.skip.get_mut(usize::from(intake)).is_some_and(std::mem::take)
+    /// Is this line left out? The first one of each log is, where the last starts have ended with it.
+    fn is_to_skip(&mut self, log: u16) -> bool {
+        self.skip.get_mut(usize::from(log)).is_some_and(std::mem::take)
     }
 
     /// Is the line at hand to be written down before the next one?

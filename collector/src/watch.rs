@@ -6,7 +6,7 @@ use crate::{
     convert,
     copies::{Copies, Met},
     health::{self, Facts, Health},
-    intake::{AllNetns, Counters, Info, Netns, Numbered, Time},
+    intake::{self, AllNetns, Counters, Info, Netns, Numbered, Time},
     lists::{Complaint, Files},
     losses::{Losses, Numbers},
     rules::Loaded,
@@ -43,7 +43,7 @@ pub struct Watch {
     recorded: Vec<Recorded>,
     /// What takes the lines of each intake apart.
     readers: Vec<(RecordReader, Parser)>,
-    /// Where more than one intake is read.
+    /// Where more than one log is read.
     copies: Option<Box<Copies>>,
     /// A line that has waited.
     waited: Vec<u8>,
@@ -184,7 +184,7 @@ impl Watch {
             }
         };
         let (kept, waiting): (Kept, &[u8]) = postcard::take_from_bytes(counters).unwrap_or_default();
-        let names: Vec<String> = intakes.iter().map(|intake| intake.name.clone()).collect();
+        let slots = intake::slots(&intakes);
         let (mut counts, mut former) = (vec![Counts::default(); intakes.len()], Counts::default());
         for (name, found) in &kept.counts {
             let number = intakes.iter().position(|intake| intake.name == *name);
@@ -199,7 +199,7 @@ impl Watch {
             engine,
             readers: vec![Default::default(); intakes.len()],
             recorded: vec![recorded; intakes.len()],
-            copies: (intakes.len() > 1).then(|| Box::new(Copies::restore(waiting, &names, now))),
+            copies: (slots.len() > 1).then(|| Box::new(Copies::restore(waiting, &slots, now))),
             waited: Vec::new(),
             counts,
             former,
@@ -226,9 +226,10 @@ impl Watch {
         Self { why, ..self }
     }
 
-    /// Looks at one line of intake number `intake`; `ahead` are those behind it. No line of a live log is later than `now`.
-    pub fn line<'a>(&mut self, (intake, time, line): Numbered<'a>, ahead: impl Iterator<Item = Numbered<'a>>, now: Tick) {
+    /// Looks at one line; `ahead` are those behind it. No line of a live log is later than `now`.
+    pub fn line<'a>(&mut self, (slot, time, line): Numbered<'a>, ahead: impl Iterator<Item = Numbered<'a>>, now: Tick) {
         self.judge_waiting(now);
+        let intake = slot.intake;
         let number = usize::from(intake);
         let (Some(counts), Some(recorded), Some((reader, parser))) =
             (self.counts.get_mut(number), self.recorded.get_mut(number), self.readers.get_mut(number))
@@ -254,7 +255,7 @@ impl Watch {
         let tick = match time {
             Time::At(tick) => tick,
             Time::Stamped => {
-                let ahead = ahead.filter(|(other, ..)| *other == intake);
+                let ahead = ahead.filter(|(other, ..)| *other == slot);
                 recorded.tick(&record, ahead.filter_map(|(.., line)| Moment::of(&Record::read(line))))
             }
         };
@@ -267,9 +268,9 @@ impl Watch {
         let is_vouched = |info: &Arc<Info>| info.vouches && info.counters.is_readable();
         if let Some(copies) = &mut self.copies {
             let may_wait = self.intakes.get(number).is_some_and(|info| !info.vouches) && self.intakes.iter().any(is_vouched);
-            match copies.meet(packet, intake, origin, may_wait, now) {
+            match copies.meet(packet, slot.log, origin, may_wait, now) {
                 Met::New => {}
-                Met::Wait => return copies.wait(intake, tick, line, now),
+                Met::Wait => return copies.wait(slot, tick, line, now),
                 Met::Copy => return self.add_copy(intake),
             }
         }
@@ -280,13 +281,14 @@ impl Watch {
     fn judge_waiting(&mut self, now: Tick) {
         let Some(mut copies) = self.copies.take() else { return };
         let (mut line, mut parser) = (std::mem::take(&mut self.waited), Parser::default());
-        while let Some((intake, tick)) = copies.next(now, &mut line) {
+        while let Some((slot, tick)) = copies.next(now, &mut line) {
+            let intake = slot.intake;
             // It is read again: a packet borrows from its line, which waited.
             let (record, mut place) = (Record::read(&line), None);
             let Ok(packet) = parser.parse_into(record.text, &mut place) else { continue };
             let at = self.at(tick, now);
             let origin = self.origin(intake, &record, packet, at);
-            match copies.meet(packet, intake, origin, false, now) {
+            match copies.meet(packet, slot.log, origin, false, now) {
                 Met::Copy => self.add_copy(intake),
                 Met::New | Met::Wait => self.observe(intake, packet, origin, at),
             }
@@ -489,7 +491,7 @@ impl Watch {
         let kept = Kept { counts, alerts: self.alerts, skipped: self.skipped, told_lost: self.told_lost };
         let mut counters = postcard::to_allocvec(&kept).unwrap_or_default();
         if let Some(copies) = &self.copies {
-            counters.extend(copies.save(self.intakes.iter().map(|intake| intake.name.clone()).collect()));
+            counters.extend(copies.save(intake::slots(&self.intakes).into_iter().map(|(_, name)| name).collect()));
         }
         (counters, self.engine.snapshot(), self.engine.last_numbers().1)
     }
@@ -512,7 +514,7 @@ impl Watch {
     pub fn health(&mut self, now: Tick, is_history_failing: bool) -> (Health, Option<Tick>) {
         let is_readable = self.intakes.iter().any(|intake| intake.counters.is_readable());
         self.unreadable_since = if is_readable { None } else { self.unreadable_since.or(Some(now)) };
-        let is_whole = self.intakes.iter().all(|intake| intake.counters.is_readable());
+        let is_whole = self.intakes.iter().all(|intake| intake.counters.is_whole());
         self.partly_since = if is_whole { None } else { self.partly_since.or(Some(now)) };
         let netns = if self.vouched_prefixes.is_empty() { self.all_netns.holds(now) } else { Netns::Own };
         let is_doubted = |intake: &Info| intake.is_kmsg && netns != Netns::Own;
@@ -577,6 +579,7 @@ impl Watch {
         let each = |count: fn(&Counts) -> u64| Value::Numbers(self.counts.iter().map(count).collect());
         status.extend([
             ("each_readable", Value::Numbers(counters(|counters| counters.is_readable().into()))),
+            ("each_files_left_out", Value::Numbers(counters(Counters::left_out))),
             ("each_lines", each(|counts| counts.lines)),
             ("each_packets", each(|counts| counts.packets)),
             ("each_packets_copied", each(|counts| counts.copies)),
@@ -647,7 +650,7 @@ mod tests {
          PROTO=TCP SPT=40000 DPT=";
 
     fn info(vouches: bool, is_kmsg: bool) -> Arc<Info> {
-        Arc::new(Info { name: "test".into(), vouches, is_kmsg, group: None, counters: Counters::default() })
+        Arc::new(Info { name: "test".into(), vouches, is_kmsg, files: 0, groups: Vec::new(), counters: Counters::default() })
     }
 
     fn watch(config: &str, info: Arc<Info>, all_netns: &str, is_replay: bool) -> Watch {

@@ -17,7 +17,7 @@ const BREAK: &str = "FIREBELL_TEST_ALLOCATES";
 
 fn watch() -> Watch {
     let config = Config::parse(Path::new("t.toml"), "[intake]\nvouched-prefixes = [\"DROP\"]\n").unwrap_or_default();
-    let info = Info { name: "test".into(), vouches: true, is_kmsg: true, group: None, counters: Counters::default() };
+    let info = Info { name: "test".into(), vouches: true, is_kmsg: true, files: 0, groups: Vec::new(), counters: Counters::default() };
     Watch::new(&config, [7; 16], vec![Arc::new(info)], AllNetns::open(), Recorded::new(ReplayClock::new(2026, 0), Tick::ZERO), false)
 }
 

@@ -4,10 +4,12 @@ use anyhow::{Context as _, Result, ensure};
 use firebell_shared::alert::OriginWord;
 use firebell_tests::{
     bus::{need_root, scan_lines, wait_until},
+    program::Program,
     rig::{Network, with_rigs},
-    stage::Stage,
+    stage::{EACH, Stage},
 };
 use std::{
+    cell::Cell,
     fs,
     io::{Read as _, Seek as _, SeekFrom, Write as _},
     os::unix::fs::OpenOptionsExt as _,
@@ -177,6 +179,92 @@ fn lines_that_wait_for_somebody_who_vouches_when_we_are_killed_are_counted_once(
         ensure!((packets, unverified, copied) == (all + 1, all + 1, 0), "{:?} of {all} and one", counts()?);
         collector.stop()?;
         println!("{all} lines over {TURNS} kills, {waited} of these while lines waited");
+        Ok(())
+    })
+}
+
+/// Follows every file of the pattern; sources stand for themselves.
+fn start_pattern(stage: &Stage) -> Result<Program> {
+    let pattern = stage.folder.path().join("remote/*/kern.log*");
+    Stage::start(stage.command(&format!("[intake]\nsource = \"file\"\nfiles = [{pattern:?}]\n{EACH}"))?)
+}
+
+#[test]
+fn killed_while_files_of_a_pattern_come_go_and_are_rotated_each_line_counts_once() -> Result<()> {
+    const TURNS: u32 = 12;
+    const LINES: u32 = 25;
+    with_rigs("a pattern of files", || {
+        let stage = Stage::new()?;
+        let remote = stage.folder.path().join("remote");
+        let log = |host: u32| remote.join(format!("host{host}/kern.log"));
+        let written = Cell::new(0_u32);
+        let write = |host: u32, count: u32| -> Result<()> {
+            let text: String = (written.get()..written.get() + count)
+                .map(|number| {
+                    let line = scan_lines("DROP", &format!("198.51.{host}.66"), 1);
+                    let line = line.trim_end_matches('\n').split_once(';').map_or("", |(_, text)| text);
+                    let line = line
+                        .replace("ID=7 ", &format!("ID={} ", number % 65_536))
+                        .replace("DPT=1 ", &format!("DPT={} ", 1 + number % 1000));
+                    format!("{} host{host} kernel: {line}\n", jiff::Timestamp::now())
+                })
+                .collect();
+            written.set(written.get() + count);
+            fs::create_dir_all(log(host).parent().context("no folder")?)?;
+            fs::File::options().append(true).create(true).open(log(host))?.write_all(text.as_bytes())?;
+            Ok(())
+        };
+        // Where it began is written before the first kill.
+        start_pattern(&stage)?.stop()?;
+        let mut collector = start_pattern(&stage)?;
+        for turn in 0..TURNS {
+            // A new host each second turn; every one of them writes, before the kill, after it, or both.
+            let hosts = 1 + turn / 2;
+            for host in 0..hosts {
+                write(host, LINES)?;
+            }
+            let rotated = log(turn % hosts);
+            if turn % 3 == 1 {
+                fs::rename(&rotated, rotated.with_extension(format!("log.{turn}")))?;
+            }
+            if turn % 3 == 2 {
+                // No name of logrotate's, and one that the pattern finds.
+                fs::rename(&rotated, rotated.with_extension(format!("log-before-{turn}")))?;
+            }
+            thread::sleep(Duration::from_millis(u64::from(turn % 5) * 300));
+            collector.kill()?;
+            for host in 0..=hosts {
+                write(host, LINES)?;
+            }
+            if turn % 4 == 3 {
+                let rotated = log((turn + 1) % hosts);
+                fs::rename(&rotated, rotated.with_extension(format!("log.{turn}")))?;
+                write((turn + 1) % hosts, LINES)?;
+            }
+            collector = start_pattern(&stage)?;
+        }
+        let all = u64::from(written.get());
+        let counts = || stage.numbers(["lines", "packets"]);
+        let wait_for = |all: u64| {
+            wait_until("every line is counted", 2 * SECONDS, || Ok(counts()?[0] >= all)).with_context(|| format!("{:?} of {all}", counts()))
+        };
+        wait_for(all)?;
+        collector.stop()?;
+        // One that is removed is forgotten, and others have its number.
+        let collector = start_pattern(&stage)?;
+        fs::remove_dir_all(remote.join("host0"))?;
+        write(99, LINES)?;
+        let all = all + u64::from(LINES);
+        wait_for(all)?;
+        collector.stop()?;
+        let collector = start_pattern(&stage)?;
+        write(98, LINES)?;
+        let all = all + u64::from(LINES);
+        wait_for(all)?;
+        ensure!(counts()? == [all, all], "{:?} of {all}", counts()?);
+        let (_, said) = collector.stop()?;
+        ensure!(!said.contains("gone"), "{said}");
+        println!("{all} lines of {} hosts, {TURNS} kills", TURNS / 2 + 3);
         Ok(())
     })
 }

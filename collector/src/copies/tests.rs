@@ -67,7 +67,14 @@ fn watch(vouches: &[bool]) -> Watch {
 /// One that goes on with what an earlier one has saved.
 fn named(intakes: &[(&str, bool)], saved: &Saved, now: u64) -> Watch {
     let info = |(name, vouches): &(&str, bool)| {
-        let info = Info { name: (*name).into(), vouches: *vouches, is_kmsg: *vouches, group: None, counters: Counters::default() };
+        let info = Info {
+            name: (*name).into(),
+            vouches: *vouches,
+            is_kmsg: *vouches,
+            files: 0,
+            groups: Vec::new(),
+            counters: Counters::default(),
+        };
         info.counters.set_readable(true);
         Arc::new(info)
     };

@@ -9,16 +9,13 @@
 
 use super::{
     Counters, Time,
-    handover::Batch,
+    handover::{Batch, Slot},
     lines::{Lines, MAX_LINE},
     links,
     position::{FilePlace, Head, MAX_HEAD, Place, Position},
 };
 use crate::{clock::Clock, config::From};
-use rustix::{
-    fs::{OFlags, inotify},
-    io::Errno,
-};
+use rustix::fs::{OFlags, inotify};
 use std::{
     cmp::Reverse,
     collections::VecDeque,
@@ -26,9 +23,13 @@ use std::{
     io::{self, Read as _, Seek as _, SeekFrom},
     os::{
         fd::OwnedFd,
-        unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _},
+        unix::{
+            ffi::OsStrExt as _,
+            fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _},
+        },
     },
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 /// A look hands over what it read when that takes so many bytes.
@@ -54,7 +55,12 @@ pub fn open(path: &Path) -> io::Result<File> {
 #[derive(Debug)]
 pub struct Tail {
     path: PathBuf,
-    events: OwnedFd,
+    events: Arc<OwnedFd>,
+    /// Its positions name it, since a pattern has found it.
+    is_found: bool,
+    is_readable: bool,
+    /// Where it stood in files that lost their name to another one; only when found.
+    left: Vec<FilePlace>,
     open: Option<Open>,
     /// Rotated files to be read before the one that has the name now.
     later: VecDeque<Open>,
@@ -92,7 +98,7 @@ pub enum Resumed {
 pub enum Looked {
     /// Everything was read.
     AtEnd,
-    /// The batch is large enough to be handed over; there may be more.
+    /// The batch is large enough to be handed over, or a file that a pattern has found was left; there may be more.
     Full,
 }
 
@@ -102,12 +108,26 @@ impl Tail {
     /// # Errors
     /// When the folder cannot be watched, or the file exists and cannot be read.
     pub fn new(path: &Path, from: From) -> io::Result<Self> {
-        let events = inotify::init(inotify::CreateFlags::NONBLOCK | inotify::CreateFlags::CLOEXEC)?;
+        Self::watched(&Arc::new(events()?), path, from, false)
+    }
+
+    /// As [`Tail::new`], for a file that a pattern has found: its events come with those of others, and its positions name it.
+    ///
+    /// # Errors
+    /// Likewise.
+    pub(super) fn found(events: &Arc<OwnedFd>, path: &Path, from: From) -> io::Result<Self> {
+        Self::watched(events, path, from, true)
+    }
+
+    fn watched(events: &Arc<OwnedFd>, path: &Path, from: From, is_found: bool) -> io::Result<Self> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("/"));
-        inotify::add_watch(&events, folder, inotify::WatchFlags::CREATE | inotify::WatchFlags::MOVED_TO | inotify::WatchFlags::ATTRIB)?;
+        watch(events, folder, inotify::WatchFlags::CREATE | inotify::WatchFlags::MOVED_TO | inotify::WatchFlags::ATTRIB)?;
         let mut tail = Self {
             path: path.to_owned(),
-            events,
+            events: Arc::clone(events),
+            is_found,
+            is_readable: false,
+            left: Vec::new(),
             open: None,
             later: VecDeque::new(),
             is_backlog: from == From::Start,
@@ -122,6 +142,7 @@ impl Tail {
                     opened.go_to(end)?;
                 }
                 tail.open = Some(opened);
+                tail.is_readable = true;
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
@@ -134,7 +155,7 @@ impl Tail {
     /// # Errors
     /// What the system says; then everything is as it was.
     pub fn resume(&mut self, place: &Place<'_>) -> io::Result<Resumed> {
-        let Place::File(place) = place else { return Ok(Resumed::NoPlace) };
+        let (Place::File(place) | Place::Found { place, .. }) = place else { return Ok(Resumed::NoPlace) };
         if let Some(open) = &mut self.open
             && open.id == place.id
             && is_there(&open.file, place)
@@ -170,7 +191,7 @@ impl Tail {
         newer.truncate(1 + MAX_LATER);
         if let Some(first) = newer.first() {
             // Whoever writes to it may not know yet that it was renamed.
-            inotify::add_watch(&self.events, &first.path, inotify::WatchFlags::MODIFY)?;
+            watch(&self.events, &first.path, inotify::WatchFlags::MODIFY)?;
         }
         self.later = newer
             .into_iter()
@@ -187,6 +208,67 @@ impl Tail {
     #[must_use]
     pub fn place(&self) -> Place<'static> {
         self.open.as_ref().map_or(Place::File(NO_FILE), Open::place)
+    }
+
+    /// The stored form of [`Tail::place`].
+    pub(super) fn position(&self, counters: &Counters) -> Vec<u8> {
+        let place = self.open.as_ref().map_or(NO_FILE, |open| open.place_at(open.offset));
+        let mut position = Vec::new();
+        Position { lost: counters.lost(), place: named(self.name(), place) }.write(&mut position);
+        position
+    }
+
+    /// Its name, where positions tell it.
+    fn name(&self) -> Option<&[u8]> {
+        self.is_found.then(|| self.path.as_os_str().as_bytes())
+    }
+
+    /// Its path.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Goes to where a file of this number stands when it is another name of one that was read; false: it is not.
+    pub(super) fn go_behind(&mut self, place: &FilePlace) -> bool {
+        let is_same = self.open.as_ref().is_some_and(|open| open.id == place.id && is_there(&open.file, place));
+        is_same && self.open.as_mut().is_some_and(|open| open.go_to(place.offset).is_ok())
+    }
+
+    /// Goes to the beginning: all of it was written while nobody looked.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(super) fn go_to_start(&mut self) -> io::Result<()> {
+        self.is_backlog = true;
+        self.open.as_mut().map_or(Ok(()), |open| open.go_to(0))
+    }
+
+    /// What it holds was written while we read.
+    pub(super) fn is_news(&mut self) {
+        self.is_backlog = false;
+    }
+
+    /// Files that it has open, by device and inode.
+    pub(super) fn ids(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.open.iter().chain(&self.later).map(|open| open.id)
+    }
+
+    /// Where it stood in files that it has left since this was last asked.
+    pub(super) fn take_left(&mut self) -> impl Iterator<Item = FilePlace> {
+        self.left.drain(..)
+    }
+
+    /// Has nothing its name? Then, with `for_good`, nothing has any name of it any more, or its folder is gone.
+    pub(super) fn is_gone(&self, for_good: bool) -> bool {
+        let is_missing = |path: &Path| fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+        let is_unlinked = || self.metadata().is_none_or(|metadata| metadata.nlink() == 0);
+        is_missing(&self.path) && (!for_good || is_unlinked() || self.path.parent().is_none_or(is_missing))
+    }
+
+    /// Can it be read at the moment?
+    #[must_use]
+    pub fn is_readable(&self) -> bool {
+        self.is_readable
     }
 
     /// The files in the folder that logrotate makes of this one, and the one of this `id`, as far as they can be read.
@@ -232,29 +314,35 @@ impl Tail {
         while matches!(rustix::io::read(&self.events, &mut self.buffer[..]), Ok(len) if len > 0) {}
     }
 
-    /// Reads what there is into `batch`, and says in `counters` whether the file can be read.
+    /// Reads what there is into `batch`.
     ///
     /// # Errors
     /// What the system says; looking again later may help.
-    pub fn look(&mut self, intake: u8, batch: &mut Batch, counters: &Counters, clock: &Clock) -> io::Result<Looked> {
-        let looked = self.look_on(intake, batch, counters, clock)?;
-        self.is_backlog &= looked == Looked::Full;
-        Ok(looked)
+    pub fn look(&mut self, slot: Slot, batch: &mut Batch, counters: &Counters, clock: &Clock) -> io::Result<Looked> {
+        let looked = self.look_on(slot, batch, counters, clock);
+        match looked {
+            Ok(looked) => self.is_backlog &= looked == Looked::Full,
+            Err(_) => self.is_readable = false,
+        }
+        looked
     }
 
-    fn look_on(&mut self, intake: u8, batch: &mut Batch, counters: &Counters, clock: &Clock) -> io::Result<Looked> {
+    fn look_on(&mut self, slot: Slot, batch: &mut Batch, counters: &Counters, clock: &Clock) -> io::Result<Looked> {
         loop {
-            if self.read(intake, batch, counters, clock)? == Looked::Full {
+            if self.read(slot, batch, counters, clock)? == Looked::Full {
                 return Ok(Looked::Full);
             }
             let Some(next) = self.later.pop_front() else { break };
-            self.leave(intake, batch, counters, clock);
+            self.leave(slot, batch, counters, clock);
             self.open = Some(next);
+            if self.is_found {
+                return Ok(Looked::Full);
+            }
         }
         let metadata = match fs::metadata(&self.path) {
             // Renamed, and nothing in its place yet: the old one may still grow.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                counters.set_readable(self.open.is_some());
+                self.is_readable = self.open.is_some();
                 return Ok(Looked::AtEnd);
             }
             metadata => metadata?,
@@ -268,38 +356,54 @@ impl Tail {
                 if fs::metadata(&self.path)?.len() == 0 {
                     return Ok(Looked::AtEnd);
                 }
-                return self.change(intake, batch, counters, clock);
+                return self.change(slot, batch, counters, clock);
             }
-            _ => return self.change(intake, batch, counters, clock),
+            _ => return self.change(slot, batch, counters, clock),
         }
-        counters.set_readable(true);
+        self.is_readable = true;
         Ok(Looked::AtEnd)
     }
 
     /// Leaves the old file behind and begins the new one.
-    fn change(&mut self, intake: u8, batch: &mut Batch, counters: &Counters, clock: &Clock) -> io::Result<Looked> {
+    fn change(&mut self, slot: Slot, batch: &mut Batch, counters: &Counters, clock: &Clock) -> io::Result<Looked> {
         let file = open(&self.path)?;
         // Once more, after the new one is there: what was written to the old one in between.
-        if self.read(intake, batch, counters, clock)? == Looked::Full {
+        if self.read(slot, batch, counters, clock)? == Looked::Full {
             return Ok(Looked::Full);
         }
-        self.leave(intake, batch, counters, clock);
+        self.leave(slot, batch, counters, clock);
         self.open = Some(self.begin(file)?);
-        counters.set_readable(true);
-        self.read(intake, batch, counters, clock)
+        self.is_readable = true;
+        if self.is_found {
+            // Nothing is read before the old one is known by its new name.
+            return Ok(Looked::Full);
+        }
+        self.read(slot, batch, counters, clock)
     }
 
-    /// The open file is read to its end. Its last line may have none.
-    fn leave(&mut self, intake: u8, batch: &mut Batch, counters: &Counters, clock: &Clock) {
-        let Some(mut old) = self.open.take() else { return };
-        counters.add_rotation();
+    /// Leaves the open file for the next one.
+    fn leave(&mut self, slot: Slot, batch: &mut Batch, counters: &Counters, clock: &Clock) {
+        if let Some(left) = self.finish(slot, batch, counters, clock) {
+            counters.add_rotation();
+            if self.is_found {
+                self.left.push(left);
+            }
+        }
+    }
+
+    /// Ends the open file, which is read to its end: its last line may have none. Gives where it ended.
+    pub(super) fn finish(&mut self, slot: Slot, batch: &mut Batch, counters: &Counters, clock: &Clock) -> Option<FilePlace> {
+        let mut old = self.open.take()?;
         let time = if self.is_backlog { Time::Stamped } else { Time::At(clock.now()) };
-        Position { lost: counters.lost(), place: old.place() }.write(&mut self.position);
+        let place = old.place_at(old.offset);
+        let name = self.is_found.then(|| self.path.as_os_str().as_bytes());
+        Position { lost: counters.lost(), place: named(name, place) }.write(&mut self.position);
         let too_long = old.lines.finish(|line| {
             counters.add_record();
-            batch.push(intake, time, line, &self.position);
+            batch.push(slot, time, line, &self.position);
         });
         counters.add_too_long(too_long);
+        Some(place)
     }
 
     fn begin(&self, file: File) -> io::Result<Open> {
@@ -309,14 +413,14 @@ impl Tail {
     }
 
     fn watch(&self) -> io::Result<()> {
-        match inotify::add_watch(&self.events, &self.path, inotify::WatchFlags::MODIFY | inotify::WatchFlags::MOVE_SELF) {
+        match watch(&self.events, &self.path, inotify::WatchFlags::MODIFY | inotify::WatchFlags::MOVE_SELF) {
             // It was renamed between opening and this: the next look finds the new one.
-            Ok(_) | Err(Errno::NOENT) => Ok(()),
-            Err(error) => Err(error.into()),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
         }
     }
 
-    fn read(&mut self, intake: u8, batch: &mut Batch, counters: &Counters, clock: &Clock) -> io::Result<Looked> {
+    fn read(&mut self, slot: Slot, batch: &mut Batch, counters: &Counters, clock: &Clock) -> io::Result<Looked> {
         let Some(open) = &mut self.open else { return Ok(Looked::AtEnd) };
         let now = clock.now();
         let time = if self.is_backlog { Time::Stamped } else { Time::At(now) };
@@ -341,12 +445,13 @@ impl Tail {
                 open.head.extend(bytes);
             }
             let (before, position) = (open.place_at(open.offset), &mut self.position);
+            let name = self.is_found.then(|| self.path.as_os_str().as_bytes());
             open.offset += len as u64;
             let too_long = open.lines.feed(bytes, |line, used| {
                 counters.add_record();
                 let offset = before.offset + used as u64;
-                Position { lost: counters.lost(), place: Place::File(FilePlace { offset, ..before }) }.write(position);
-                batch.push(intake, time, line, position);
+                Position { lost: counters.lost(), place: named(name, FilePlace { offset, ..before }) }.write(position);
+                batch.push(slot, time, line, position);
             });
             counters.add_too_long(too_long);
         }
@@ -370,6 +475,22 @@ impl Open {
     fn place_at(&self, offset: u64) -> FilePlace {
         FilePlace { id: self.id, offset, head: self.head }
     }
+}
+
+/// The place in a file, with the name of one that a pattern has found.
+fn named(name: Option<&[u8]>, place: FilePlace) -> Place<'_> {
+    name.map_or(Place::File(place), |path| Place::Found { path, place })
+}
+
+/// A descriptor for events.
+pub(super) fn events() -> io::Result<OwnedFd> {
+    Ok(inotify::init(inotify::CreateFlags::NONBLOCK | inotify::CreateFlags::CLOEXEC)?)
+}
+
+/// Lets `path` tell of these events, and of those that somebody else wants to hear of.
+pub(super) fn watch(events: &OwnedFd, path: &Path, flags: inotify::WatchFlags) -> io::Result<()> {
+    inotify::add_watch(events, path, flags | inotify::WatchFlags::MASK_ADD)?;
+    Ok(())
 }
 
 /// Another file in the folder.
@@ -444,7 +565,7 @@ mod tests {
         fn look(&mut self) -> Vec<String> {
             self.tail.clear_events();
             let mut batch = Batch::default();
-            while self.tail.look(0, &mut batch, &self.counters, &Clock::default()).unwrap() == Looked::Full {}
+            while self.tail.look(Slot::default(), &mut batch, &self.counters, &Clock::default()).unwrap() == Looked::Full {}
             batch.lines().map(|(_, _, line)| String::from_utf8(line.to_vec()).unwrap()).collect()
         }
 
@@ -478,12 +599,12 @@ mod tests {
     fn from_the_start_everything_is_read_by_its_own_stamps() {
         let mut log = Log::new(Some(b"one\ntwo\n"), From::Start);
         let mut batch = Batch::default();
-        log.tail.look(0, &mut batch, &log.counters, &Clock::default()).unwrap();
+        log.tail.look(Slot::default(), &mut batch, &log.counters, &Clock::default()).unwrap();
         assert!(batch.lines().all(|(_, time, _)| time == Time::Stamped));
         assert_eq!(batch.lines().count(), 2);
         batch.clear();
         log.append(b"three\n");
-        log.tail.look(0, &mut batch, &log.counters, &Clock::default()).unwrap();
+        log.tail.look(Slot::default(), &mut batch, &log.counters, &Clock::default()).unwrap();
         assert!(batch.lines().all(|(_, time, _)| matches!(time, Time::At(_))));
     }
 
@@ -491,11 +612,11 @@ mod tests {
     fn a_file_that_comes_later_is_found() {
         let mut log = Log::new(None, From::End);
         assert_eq!(log.look(), [""; 0]);
-        assert!(!log.counters.is_readable());
+        assert!(!log.tail.is_readable());
         log.append(b"first\n");
         assert!(log.has_event());
         assert_eq!(log.look(), ["first"]);
-        assert!(log.counters.is_readable());
+        assert!(log.tail.is_readable());
         log.append(b"second\n");
         assert!(log.has_event());
         assert_eq!(log.look(), ["second"]);
@@ -540,7 +661,7 @@ mod tests {
         let mut log = Log::new(Some(text.as_bytes()), From::Start);
         let (mut batch, mut lines, mut looks) = (Batch::default(), 0, 0);
         loop {
-            let looked = log.tail.look(0, &mut batch, &log.counters, &Clock::default()).unwrap();
+            let looked = log.tail.look(Slot::default(), &mut batch, &log.counters, &Clock::default()).unwrap();
             assert!(batch.size() < 3 * BATCH);
             lines += batch.lines().count();
             batch.clear();
@@ -564,7 +685,7 @@ mod tests {
         let mut tail = Tail::new(&log.path(), From::End).unwrap();
         assert_eq!(tail.resume(&Position::read(position).unwrap().place).unwrap(), expected);
         let (mut batch, counters) = (Batch::default(), Counters::default());
-        while tail.look(0, &mut batch, &counters, &Clock::default()).unwrap() == Looked::Full {}
+        while tail.look(Slot::default(), &mut batch, &counters, &Clock::default()).unwrap() == Looked::Full {}
         assert!(batch.lines().all(|(_, time, _)| time == Time::Stamped));
         for line in 0..batch.lines().count() {
             assert!(Position::read(batch.position(line)).is_some());
@@ -575,7 +696,7 @@ mod tests {
     /// The positions behind each line of a log that holds `text`.
     fn positions(log: &mut Log) -> Vec<Vec<u8>> {
         let mut batch = Batch::default();
-        while log.tail.look(0, &mut batch, &log.counters, &Clock::default()).unwrap() == Looked::Full {}
+        while log.tail.look(Slot::default(), &mut batch, &log.counters, &Clock::default()).unwrap() == Looked::Full {}
         (0..batch.lines().count()).map(|line| batch.position(line).to_vec()).collect()
     }
 

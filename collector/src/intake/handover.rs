@@ -5,6 +5,7 @@
 //! they miss.
 
 use firebell_engine::tick::Tick;
+use serde::{Deserialize, Serialize};
 use std::{
     mem,
     sync::{Condvar, Mutex, PoisonError},
@@ -27,35 +28,61 @@ pub enum Time {
     Stamped,
 }
 
+/// Who a line is of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slot {
+    /// The number of the intake.
+    pub intake: u8,
+    /// The number of the log: that of the intake, or of one of the files that its pattern finds (see [`super::slots`]).
+    pub log: u16,
+}
+
+impl From<u8> for Slot {
+    fn from(intake: u8) -> Self {
+        Self { intake, log: intake.into() }
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Line {
     end: usize,
     /// Where its position ends, which lies behind its bytes.
     position_end: usize,
-    intake: u8,
+    slot: Slot,
     time: Time,
 }
 
-/// A line in a batch: number of the intake, time, bytes.
-pub type Numbered<'a> = (u8, Time, &'a [u8]);
+/// A line in a batch: whose it is, time, bytes.
+pub type Numbered<'a> = (Slot, Time, &'a [u8]);
 
 /// Whole lines from one or more intakes.
 #[derive(Debug, Default)]
 pub struct Batch {
     bytes: Vec<u8>,
     lines: Vec<Line>,
+    /// How many lines come before it, the log, and its position.
+    places: Vec<(usize, u16, Vec<u8>)>,
     /// Every reader had read what was there before it began.
     is_current: bool,
 }
 
 impl Batch {
-    /// Adds a line without its newline, from intake number `intake`, which stands at `position` behind it; empty where there
-    /// is no position to keep.
-    pub fn push(&mut self, intake: u8, time: Time, line: &[u8], position: &[u8]) {
+    /// Adds a line without its newline of a log which stands at `position` behind it; empty where there is no position to keep.
+    pub fn push(&mut self, slot: impl Into<Slot>, time: Time, line: &[u8], position: &[u8]) {
         self.bytes.extend_from_slice(line);
         let end = self.bytes.len();
         self.bytes.extend_from_slice(position);
-        self.lines.push(Line { end, position_end: self.bytes.len(), intake, time });
+        self.lines.push(Line { end, position_end: self.bytes.len(), slot: slot.into(), time });
+    }
+
+    /// Says that the log of this number begins at `position` from here on, or with an empty one that there is none of this number any more.
+    pub fn begin(&mut self, log: u16, position: Vec<u8>) {
+        self.places.push((self.lines.len(), log, position));
+    }
+
+    /// What [`Batch::begin`] was told, in order: how many lines come before it, the log, and its position.
+    pub fn places(&self) -> impl Iterator<Item = (usize, u16, &[u8])> {
+        self.places.iter().map(|(before, log, position)| (*before, *log, position.as_slice()))
     }
 
     /// The lines, in the order in which they came.
@@ -64,11 +91,11 @@ impl Batch {
         self.lines.iter().filter_map(move |line| {
             let bytes = self.bytes.get(start..line.end);
             start = line.position_end;
-            bytes.map(|bytes| (line.intake, line.time, bytes))
+            bytes.map(|bytes| (line.slot, line.time, bytes))
         })
     }
 
-    /// Where its intake stands behind line number `line`.
+    /// Where its log stands behind line number `line`.
     #[must_use]
     pub fn position(&self, line: usize) -> &[u8] {
         self.lines.get(line).and_then(|line| self.bytes.get(line.end..line.position_end)).unwrap_or_default()
@@ -80,10 +107,10 @@ impl Batch {
         self.is_current
     }
 
-    /// Has it no line?
+    /// Has it no line and no place?
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.lines.is_empty()
+        self.lines.is_empty() && self.places.is_empty()
     }
 
     /// How much memory its content takes, in bytes.
@@ -99,6 +126,7 @@ impl Batch {
         }
         self.bytes.clear();
         self.lines.clear();
+        self.places.clear();
     }
 
     fn append(&mut self, other: &mut Self) {
@@ -108,7 +136,9 @@ impl Batch {
             let shift = self.bytes.len();
             self.bytes.append(&mut other.bytes);
             let moved = |line: Line| Line { end: line.end + shift, position_end: line.position_end + shift, ..line };
+            let before = self.lines.len();
             self.lines.extend(other.lines.drain(..).map(moved));
+            self.places.extend(other.places.drain(..).map(|(at, log, position)| (before + at, log, position)));
         }
         other.clear();
     }
@@ -215,7 +245,13 @@ mod tests {
     fn lines_keep_their_order_and_their_intake() {
         let mut first = batch(&[b"one", b"", b"three"]);
         first.append(&mut batch(&[b"four"]));
-        let lines: Vec<_> = first.lines().map(|(intake, _, line)| (intake, line.to_vec())).collect();
+        first.begin(7, vec![1]);
+        let mut last = Batch::default();
+        last.push(0, Time::Stamped, b"five", b"");
+        last.begin(7, vec![]);
+        first.append(&mut last);
+        assert_eq!(first.places().collect::<Vec<_>>(), [(4, 7, &[1][..]), (5, 7, &[])]);
+        let lines: Vec<_> = first.lines().take(4).map(|(slot, _, line)| (slot.intake, line.to_vec())).collect();
         assert_eq!(lines, [(0, b"one".to_vec()), (1, b"".to_vec()), (2, b"three".to_vec()), (0, b"four".to_vec())]);
         assert_eq!((0..5).map(|line| first.position(line)).collect::<Vec<_>>(), [&[0; 3][..], &[1; 3], &[2; 3], &[0; 3], &[]]);
     }

@@ -12,9 +12,10 @@ pub mod journal;
 pub mod kmsg;
 pub mod lines;
 mod links;
+pub mod pattern;
 pub mod position;
 
-pub use handover::{Batch, Handover, Numbered, Time};
+pub use handover::{Batch, Handover, Numbered, Slot, Time};
 pub use position::MAX_POSITION;
 
 use crate::{clock::Clock, config, privilege::Unprivileged};
@@ -58,6 +59,7 @@ pub struct Input {
 enum What {
     Kmsg(File, config::From),
     File(file::Tail),
+    Found(pattern::Found),
     Journal(journal::Journal),
     Stream(File),
 }
@@ -65,15 +67,17 @@ enum What {
 /// What is known about an intake.
 #[derive(Debug)]
 pub struct Info {
-    /// `/dev/kmsg`, `journal`, a path, or `standard input`.
+    /// `/dev/kmsg`, `journal`, a path, a pattern of paths, or `standard input`.
     pub name: String,
     /// Only the kernel can have written what it gives.
     pub vouches: bool,
     /// It is the kernel's own log, as it is or through the journal: other network namespaces may write to it, and its
     /// facility counts.
     pub is_kmsg: bool,
-    /// A group that must be kept to read it, where that group only may.
-    pub group: Option<u32>,
+    /// Files of a pattern that it reads at most; 0 where it is one log.
+    pub files: u16,
+    /// Groups that must be kept to read it, where those only may.
+    pub groups: Vec<u32>,
     /// What happened to it.
     pub counters: Counters,
 }
@@ -91,6 +95,9 @@ pub struct Counters {
     restarts: AtomicU64,
     malformed: AtomicU64,
     is_readable: AtomicBool,
+    /// Some of the files of a pattern are not read.
+    is_partly: AtomicBool,
+    left_out: AtomicU64,
 }
 
 macro_rules! counters {
@@ -145,6 +152,22 @@ impl Counters {
     #[must_use]
     pub fn is_readable(&self) -> bool {
         self.is_readable.load(Relaxed)
+    }
+
+    /// Is all of it read at the moment?
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.is_readable() && !self.is_partly.load(Relaxed)
+    }
+
+    /// Files that fit a pattern and are not read, since there are too many.
+    #[must_use]
+    pub fn left_out(&self) -> u64 {
+        self.left_out.load(Relaxed)
+    }
+
+    fn set_left_out(&self, count: u64) {
+        self.left_out.store(count, Relaxed);
     }
 
     pub(crate) fn add_lost(&self, count: u64, now: Tick) {
@@ -261,21 +284,30 @@ fn open_best(config: &config::Intake) -> Result<Opened, OpenError> {
 fn open_journal(config: &config::Intake) -> Result<Input, OpenError> {
     let (journal, group) = journal::Journal::new(config.journalctl.path(), config.from, crate::privilege::is_root())
         .map_err(|error| OpenError::new(Path::new(journal::NAME), error))?;
-    let info = Info { name: journal::NAME.into(), vouches: true, is_kmsg: true, group, counters: Counters::default() };
+    let info = Info {
+        name: journal::NAME.into(),
+        vouches: true,
+        is_kmsg: true,
+        files: 0,
+        groups: group.into_iter().collect(),
+        counters: Counters::default(),
+    };
     info.counters.set_readable(true);
     Ok(Input { info: Arc::new(info), what: What::Journal(journal) })
 }
 
 fn open_kmsg(config: &config::Intake) -> Result<Input, OpenError> {
     let file = kmsg::open(config.from == config::From::Start).map_err(|error| OpenError::new(Path::new(kmsg::PATH), error))?;
-    let info = Info { name: kmsg::PATH.into(), vouches: true, is_kmsg: true, group: None, counters: Counters::default() };
+    let info = Info { name: kmsg::PATH.into(), vouches: true, is_kmsg: true, files: 0, groups: Vec::new(), counters: Counters::default() };
     info.counters.set_readable(true);
     Ok(Input { info: Arc::new(info), what: What::Kmsg(file, config.from) })
 }
 
 fn open_files(config: &config::Intake) -> Result<Vec<Input>, OpenError> {
     if !config.files.is_empty() {
-        return config.files.iter().map(|file| open_file(file.path(), config.from)).collect();
+        let open =
+            |path: &Path| if pattern::is_pattern(path.as_os_str()) { open_found(path, config.from) } else { open_file(path, config.from) };
+        return config.files.iter().map(|file| open(file.path())).collect();
     }
     let mut refused = None;
     for path in USUAL_FILES.map(Path::new) {
@@ -296,12 +328,25 @@ fn open_files(config: &config::Intake) -> Result<Vec<Input>, OpenError> {
 fn open_file(path: &Path, from: config::From) -> Result<Input, OpenError> {
     let tail = file::Tail::new(path, from).map_err(|error| OpenError::new(path, error))?;
     let metadata = tail.metadata();
-    // Read for the group and not for others (0o040, 0o004); the group of root is kept for nothing.
-    let group = metadata.as_ref().filter(|metadata| metadata.mode() & 0o044 == 0o040 && metadata.gid() != 0).map(MetadataExt::gid);
     let name = firebell_shared::text::safe(path.as_os_str().as_encoded_bytes(), 4096);
-    let info = Info { name, vouches: false, is_kmsg: false, group, counters: Counters::default() };
+    let groups = metadata.as_ref().and_then(group).into_iter().collect();
+    let info = Info { name, vouches: false, is_kmsg: false, files: 0, groups, counters: Counters::default() };
     info.counters.set_readable(metadata.is_some());
     Ok(Input { info: Arc::new(info), what: What::File(tail) })
+}
+
+fn open_found(path: &Path, from: config::From) -> Result<Input, OpenError> {
+    let found = pattern::Found::new(path, from).map_err(|error| OpenError::new(path, error))?;
+    let name = firebell_shared::text::safe(path.as_os_str().as_encoded_bytes(), 4096);
+    let (groups, files) = (found.groups(), pattern::MAX_FILES);
+    let info = Info { name, vouches: false, is_kmsg: false, files, groups, counters: Counters::default() };
+    info.counters.set_readable(found.is_readable().0);
+    Ok(Input { info: Arc::new(info), what: What::Found(found) })
+}
+
+/// The group of a file that may be read by its group and not by others (0o040, 0o004); that of root is kept for nothing.
+fn group(metadata: &std::fs::Metadata) -> Option<u32> {
+    (metadata.mode() & 0o044 == 0o040 && metadata.gid() != 0).then(|| metadata.gid())
 }
 
 /// Opens a recorded log; `-` is the standard input.
@@ -313,7 +358,7 @@ pub fn open_replay(path: &Path, vouches: bool) -> Result<Input, OpenError> {
     let opened = if is_stdin { io::stdin().as_fd().try_clone_to_owned().map(File::from) } else { File::open(path) };
     let file = opened.map_err(|error| OpenError::new(path, error))?;
     let name = if is_stdin { "standard input".into() } else { firebell_shared::text::safe(path.as_os_str().as_encoded_bytes(), 4096) };
-    let info = Info { name, vouches, is_kmsg: false, group: None, counters: Counters::default() };
+    let info = Info { name, vouches, is_kmsg: false, files: 0, groups: Vec::new(), counters: Counters::default() };
     info.counters.set_readable(true);
     Ok(Input { info: Arc::new(info), what: What::Stream(file) })
 }
@@ -336,7 +381,9 @@ pub struct Readers {
     pub handover: Arc<Handover>,
     /// The intakes, by the number that comes with a line.
     pub intakes: Vec<Arc<Info>>,
-    /// Where each of them began; empty where there is no position to keep.
+    /// The logs, by number: the intake of each, and its name; see [`slots`].
+    pub slots: Vec<(u8, String)>,
+    /// Where each of the logs began; empty where there is no position to keep.
     pub positions: Vec<Vec<u8>>,
     stop: Arc<OwnedFd>,
 }
@@ -349,10 +396,19 @@ impl Drop for Readers {
     }
 }
 
-/// A line names its intake by a number of this size.
-pub const MAX_INTAKES: usize = 256;
+/// Logs at most: as many entries as `[intake] files` may have, each a pattern, and the kernel log and the journal.
+pub const MAX_LOGS: usize = 18 + 16 * pattern::MAX_FILES as usize;
 
-/// Where intakes stand, by their names.
+/// The logs of these intakes by number: the number of the intake, and the name under which positions are kept. First the intakes themselves,
+/// then the files that patterns find.
+#[must_use]
+pub fn slots(intakes: &[Arc<Info>]) -> Vec<(u8, String)> {
+    let numbered = || (0_u8..).zip(intakes);
+    let own = numbered().map(|(number, info)| (number, info.name.clone()));
+    own.chain(numbered().flat_map(|(number, info)| (0..info.files).map(move |file| (number, format!("{} {file}", info.name))))).collect()
+}
+
+/// Where logs stand, by their names.
 pub type Positions = BTreeMap<String, Vec<u8>>;
 
 /// Starts one thread for each input, at its position where it has one. Only with the token: what they read is hostile.
@@ -361,23 +417,30 @@ pub type Positions = BTreeMap<String, Vec<u8>>;
 /// When the system gives no thread or descriptor.
 pub fn start(_: &Unprivileged, inputs: Vec<Input>, clock: &Arc<Clock>, positions: &Positions) -> io::Result<Readers> {
     let stop = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
-    let mut readers = Readers { handover: Arc::default(), intakes: Vec::new(), positions: Vec::new(), stop };
-    let mut ready = Vec::new();
+    let intakes: Vec<_> = inputs.iter().map(|input| Arc::clone(&input.info)).collect();
+    let mut readers = Readers { handover: Arc::default(), slots: slots(&intakes), intakes, positions: Vec::new(), stop };
+    let (mut ready, mut found) = (Vec::new(), Vec::new());
     for (number, input) in (0_u8..).zip(inputs) {
-        readers.intakes.push(Arc::clone(&input.info));
+        let first = readers.intakes.len() + found.len();
+        let stored = readers.slots.iter().skip(first).take(input.info.files.into()).map(|(_, name)| positions.get(name));
         let reader = Reader {
             number,
+            first: u16::try_from(first).unwrap_or(u16::MAX),
             info: input.info,
             handover: Arc::clone(&readers.handover),
             stop: Arc::clone(&readers.stop),
             clock: Arc::clone(clock),
             is_behind: true,
         };
-        let source = Source::begin(input.what, &reader.info, clock, positions.get(&reader.info.name));
-        readers.positions.push(source.position(&reader.info.counters));
+        let source = Source::begin(input.what, &reader.info, clock, positions.get(&reader.info.name), stored);
+        readers.positions.push(source.position(&reader.info.counters, clock));
+        if let Source::Found(files) = &source {
+            found.extend(files.positions(&reader.info.counters));
+        }
         readers.handover.begin();
         ready.push((reader, source));
     }
+    readers.positions.append(&mut found);
     for (reader, source) in ready {
         let name = format!("intake-{}", reader.number);
         thread::Builder::new().name(name).stack_size(128 << 10).spawn(move || reader.run(source))?;
@@ -389,18 +452,33 @@ pub fn start(_: &Unprivileged, inputs: Vec<Input>, clock: &Arc<Clock>, positions
 enum Source {
     Kmsg(kmsg::Kmsg),
     File(file::Tail),
+    Found(pattern::Found),
     Journal(journal::Journal),
     Stream(File),
 }
 
 impl Source {
-    /// Goes to `position`; without one, or where that is lost, it begins as `[intake] from` says.
-    fn begin(what: What, info: &Info, clock: &Clock, position: Option<&Vec<u8>>) -> Self {
+    /// Goes to `position`; without one, or where that is lost, it begins as `[intake] from` says. `files`: the positions of those that a
+    /// pattern has found before.
+    fn begin<'p>(
+        what: What,
+        info: &Info,
+        clock: &Clock,
+        position: Option<&Vec<u8>>,
+        files: impl Iterator<Item = Option<&'p Vec<u8>>>,
+    ) -> Self {
         let stored = position.map(|bytes| Position::read(bytes));
         let place = stored.flatten().map(|position| position.place);
         let mut is_lost = stored == Some(None);
         let source = match what {
             What::Stream(file) => Self::Stream(file),
+            What::Found(mut found) => {
+                if stored.is_some() {
+                    let places: Vec<_> = files.map(|bytes| Position::read(bytes?)).collect();
+                    found.resume(&places, &info.name);
+                }
+                Self::Found(found)
+            }
             What::Journal(mut journal) => {
                 is_lost |= place.is_some_and(|place| !journal.resume(&place));
                 Self::Journal(journal)
@@ -444,10 +522,11 @@ impl Source {
     }
 
     /// Where it stands, in the stored form.
-    fn position(&self, counters: &Counters) -> Vec<u8> {
+    fn position(&self, counters: &Counters, clock: &Clock) -> Vec<u8> {
         let place: Option<Place<'_>> = match self {
             Self::Kmsg(kmsg) => kmsg.place(),
             Self::File(tail) => Some(tail.place()),
+            Self::Found(_) => Some(Place::Since(clock.now().as_micros())),
             Self::Journal(journal) => journal.place(),
             Self::Stream(_) => None,
         };
@@ -461,6 +540,8 @@ impl Source {
 
 struct Reader {
     number: u8,
+    /// The number of the first file of a pattern.
+    first: u16,
     info: Arc<Info>,
     handover: Arc<Handover>,
     stop: Arc<OwnedFd>,
@@ -474,6 +555,7 @@ impl Reader {
         let (result, is_endless) = match source {
             Source::Kmsg(kmsg) => (self.kmsg(kmsg), true),
             Source::File(tail) => (self.follow(tail), true),
+            Source::Found(found) => (self.follow_all(found), true),
             Source::Journal(journal) => (self.journal(journal), true),
             Source::Stream(file) => (self.stream(file), false),
         };
@@ -518,13 +600,12 @@ impl Reader {
         loop {
             tail.clear_events();
             loop {
-                let was_readable = counters.is_readable();
-                match tail.look(self.number, &mut batch, counters, &self.clock) {
+                match tail.look(self.number.into(), &mut batch, counters, &self.clock) {
                     Ok(looked) => {
                         if !batch.is_empty() && !self.handover.put(&mut batch) {
                             return Ok(());
                         }
-                        if counters.is_readable() != was_readable {
+                        if counters.set_readable(tail.is_readable()) {
                             self.handover.wake();
                         }
                         if looked == file::Looked::AtEnd {
@@ -543,6 +624,34 @@ impl Reader {
             }
             self.catch_up();
             if !self.wait(tail.events())? {
+                return Ok(());
+            }
+        }
+    }
+
+    fn follow_all(&mut self, mut found: pattern::Found) -> io::Result<()> {
+        let mut batch = Batch::default();
+        let info = Arc::clone(&self.info);
+        let counters = &info.counters;
+        loop {
+            found.take_events();
+            loop {
+                let looked = found.look((self.number, self.first), &info.name, &mut batch, counters, &self.clock);
+                if !batch.is_empty() && !self.handover.put(&mut batch) {
+                    return Ok(());
+                }
+                let (is_readable, is_whole) = found.is_readable();
+                let was_whole = counters.is_whole();
+                counters.is_partly.store(is_readable && !is_whole, Relaxed);
+                if counters.set_readable(is_readable) || counters.is_whole() != was_whole {
+                    self.handover.wake();
+                }
+                if looked == file::Looked::AtEnd {
+                    break;
+                }
+            }
+            self.catch_up();
+            if !self.wait_for(&[found.events().as_fd()], found.pause())? {
                 return Ok(());
             }
         }

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub const MAX_POSITION: usize = 1024;
 /// The longest cursor that is passed on to `journalctl`, bytes.
 const MAX_CURSOR: usize = 512;
+/// The longest path of a file that a pattern finds, bytes: with its place it is no longer than a position may be.
+pub(super) const MAX_PATH: usize = 900;
 /// The first so many bytes of a file tell it from another one that has its place or its number: the stamp of the first line,
 /// and what that says.
 pub(super) const MAX_HEAD: usize = 256;
@@ -42,8 +44,16 @@ pub enum Place<'p> {
         /// When journald took the record, microseconds since 1970.
         taken: u64,
     },
-    /// In the journal, at this moment of the wall clock, microseconds since 1970.
+    /// In the journal, at this moment of the wall clock, microseconds since 1970. Of a pattern: files that were found then have places of their
+    /// own, so one that has none came later.
     Since(u64),
+    /// In a file that a pattern has found.
+    Found {
+        /// Its path.
+        path: &'p [u8],
+        /// Where in it.
+        place: FilePlace,
+    },
 }
 
 /// A place in a file.
@@ -118,6 +128,7 @@ impl Place<'_> {
         match self {
             Self::Kmsg { .. } | Self::Since(_) => true,
             Self::File(FilePlace { head, .. }) => head.len() <= MAX_HEAD,
+            Self::Found { path, place } => path.len() <= MAX_PATH && place.head.len() <= MAX_HEAD,
             Self::Journal { cursor, .. } => is_cursor(cursor),
         }
     }
@@ -159,6 +170,10 @@ mod tests {
             file(300, &[b'x'; 300]),
             Place::Journal { cursor: b"s=0123;i=5;b=ab-cd;m=1;t=2;x=3", taken: 1_763_800_000_000_000 },
             Place::Since(5),
+            Place::Found {
+                path: &[0xff; MAX_PATH],
+                place: FilePlace { id: (u64::MAX, u64::MAX), offset: u64::MAX, head: Head { len: 256, hash: u64::MAX } },
+            },
         ] {
             assert_eq!(Position::read(&stored(place)), Some(Position { lost: 12, place }));
         }
@@ -174,8 +189,14 @@ mod tests {
         for cursor in ["", "s=1 --all", "s=1\n", "s=1/../2", &"x".repeat(MAX_CURSOR + 1)] {
             assert_eq!(Position::read(&stored(Place::Journal { cursor: cursor.as_bytes(), taken: 1 })), None, "{cursor}");
         }
-        let head = Head { len: 257, hash: 1 };
-        assert_eq!(Position::read(&stored(Place::File(FilePlace { id: (1, 2), offset: 300, head }))), None);
+        let place = FilePlace { id: (1, 2), offset: 300, head: Head { len: 257, hash: 1 } };
+        for place in [
+            Place::File(place),
+            Place::Found { path: b"/a", place },
+            Place::Found { path: &[b'a'; MAX_PATH + 1], place: FilePlace { head: Head::NOTHING, ..place } },
+        ] {
+            assert_eq!(Position::read(&stored(place)), None);
+        }
         assert_eq!(Position::read(&[0xff; MAX_POSITION + 1]), None);
         assert_eq!(Position::read(&[0xff; MAX_POSITION]), None);
     }

@@ -3,7 +3,7 @@
 use super::folder;
 use crate::{
     history::{Filter, PAGE_BYTES, Page, size},
-    intake::{MAX_INTAKES, MAX_POSITION, Positions},
+    intake::{MAX_LOGS, MAX_POSITION, Positions},
 };
 use firebell_engine::engine::MAX_SNAPSHOT;
 use firebell_shared::{alert::Alert, severity::Severity};
@@ -317,7 +317,7 @@ impl Database {
         // What is longer is none of ours, and not worth its memory.
         let sql = "SELECT intake, substr(position, 1, ?1) FROM positions LIMIT ?2";
         let mut select = self.connection.prepare(sql)?;
-        let rows = select.query_map([MAX_POSITION + 1, MAX_INTAKES].map(signed), |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let rows = select.query_map([MAX_POSITION + 1, MAX_LOGS].map(signed), |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 

@@ -5,7 +5,10 @@ use crate::programs;
 use firebell_collector::{
     accounts::Accounts,
     config::{Intake, Source},
-    intake::{USUAL_FILES, kmsg},
+    intake::{
+        USUAL_FILES, kmsg,
+        pattern::{self, is_pattern},
+    },
     privilege,
 };
 use std::{
@@ -77,7 +80,21 @@ fn files(intake: &Intake, findings: &mut Vec<Finding>) {
         ));
     }
     for file in &files {
-        findings.push(one_file(file));
+        if !is_pattern(file.as_os_str()) {
+            findings.push(one_file(file));
+            continue;
+        }
+        let found = pattern::files(file);
+        if found.is_empty() {
+            let text = format!("no file fits {} yet", file.display());
+            findings.push(Finding::new(
+                "intake",
+                Severity::Warning,
+                text,
+                "see that whoever writes the logs is there, and that the pattern is right",
+            ));
+        }
+        findings.extend(found.iter().map(|file| one_file(file)));
     }
 }
 

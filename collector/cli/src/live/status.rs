@@ -122,6 +122,7 @@ fn of_intake(answer: &Answer, number: usize) -> String {
         ("each_malformed", "that cannot be read"),
         ("each_lost", "lost"),
         ("each_too_long", "too long"),
+        ("each_files_left_out", "files left out, as only 64 of a pattern are read"),
     ] {
         parts.extend(count(key).filter(|count| *count > 0).map(|count| format!("{count} {what}")));
     }
