@@ -192,6 +192,8 @@ impl Desktop {
         let mut command = as_user(&self.user, program)?;
         command.envs(&self.named).env_remove("WAYLAND_DISPLAY").current_dir("/").stdin(Stdio::null());
         command.env("HOME", self.named.get("XDG_RUNTIME_DIR").map_or("/nonexistent", String::as_str)).env_remove("XDG_CONFIG_HOME");
+        // What it says is compared with English, whatever the tester speaks.
+        command.env("LC_ALL", "C.UTF-8");
         Ok(command)
     }
 
