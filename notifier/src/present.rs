@@ -330,14 +330,14 @@ fn what(words: &Words, alert: &Alert) -> String {
         "ping-sweep" => amount("what-ping-sweep", contacts),
         "port-sweep" => amount("what-port-sweep", contacts),
         "insistent-tries" => amount("what-packets", d.packets),
-        "flood" => match d.targets.first() {
-            Some(target) => {
+        "flood" => match d.targets.as_slice() {
+            [target] => {
                 let target = text::safe(target.as_bytes(), 64);
                 let variables =
                     [("n", d.packets.into()), ("took", (&took).into()), ("which", (&which).into()), ("target", (&target).into())];
                 words.say("what-packets-to", &variables)
             }
-            None => amount("what-packets", d.packets),
+            _ => amount("what-packets", d.packets),
         },
         "backscatter" => {
             let who = source(alert);
@@ -364,7 +364,11 @@ fn what(words: &Words, alert: &Alert) -> String {
 /// Which of several addresses it was aimed at, or which others, where we are the source.
 fn aimed_at(words: &Words, alert: &Alert) -> Option<String> {
     let targets = &alert.details.targets;
-    let is_telling = targets.len() > 1 || (alert.kind == "egress-scan" && !targets.is_empty());
+    let is_telling = match alert.kind.as_str() {
+        "visibility" | "backscatter" => false,
+        "egress-scan" => !targets.is_empty(),
+        _ => targets.len() > 1,
+    };
     is_telling.then(|| words.say("what-aimed-at", &[("targets", (&listed(words, targets)).into())]))
 }
 

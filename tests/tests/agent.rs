@@ -134,7 +134,7 @@ fn popups_speak_the_language_of_the_session() -> Result<()> {
         collector.tell(&scan(66, 1))?;
         let popup = server.call(1)?;
         ensure!(popup.summary == "Varredura de portas de 198.51.100.66", "{popup:?}");
-        ensure!(popup.body.starts_with("Varredura TCP SYN: 1.000 portas em 5 segundos, entre elas 22 (SSH)"), "{popup:?}");
+        ensure!(popup.body.starts_with("Varredura TCP SYN: 1.000 portas em 5 segundos, incluindo 22 (SSH)"), "{popup:?}");
         Ok(())
     })
 }

@@ -44,7 +44,7 @@ title-visibility = El registro del cortafuegos no lo muestra todo
 title-test = Prueba de Firebell
 title-other = Alerta del cortafuegos sobre { $source }
     .alone = Alerta del cortafuegos
-title-ended = { $title } (terminado)
+title-ended = { $title } (ya terminó)
 
 ## Qué ha ocurrido
 
@@ -103,11 +103,11 @@ what-backscatter = { $source } responde a paquetes que este equipo nunca envió:
 what-egress = Intentó { $n ->
         [one] { $n } conexión
        *[other] { $n } conexiones
-    } { $took }{ $which }; el cortafuegos las rechazó.
+    } { $took }{ $which }; el cortafuegos lo impidió.
     .user = Intentó { $n ->
         [one] { $n } conexión
        *[other] { $n } conexiones
-    } { $took }{ $which }, con el identificador de usuario { $uid }; el cortafuegos las rechazó.
+    } { $took }{ $which }, con el identificador de usuario { $uid }; el cortafuegos lo impidió.
 
 technique-syn-scan = Escaneo TCP SYN
 technique-connect-scan = Escaneo TCP connect
@@ -126,7 +126,7 @@ port-known = { $port } ({ $name })
 port-unknown = puerto { $port }
 which-one = : { $port }
 which-all = : { $ports }
-which-known = , entre ellos { $ports }
+which-known = , incluidos { $ports }
 list-next = { $list }, { $next }
 list-more = { $list } y { $n } más
 list-others = { $list } y otras

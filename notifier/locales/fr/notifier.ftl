@@ -44,7 +44,7 @@ title-visibility = Le journal du pare-feu ne montre pas tout
 title-test = Test de Firebell
 title-other = Alerte du pare-feu concernant { $source }
     .alone = Alerte du pare-feu
-title-ended = { $title } (terminé)
+title-ended = { $title } (c'est terminé)
 
 ## Ce qui s'est passé
 

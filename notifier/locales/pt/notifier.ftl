@@ -44,7 +44,7 @@ title-visibility = O registro do firewall não mostra tudo
 title-test = Teste do Firebell
 title-other = Alerta do firewall sobre { $source }
     .alone = Alerta do firewall
-title-ended = { $title } (encerrado)
+title-ended = { $title } (já terminou)
 
 ## O que aconteceu
 
@@ -126,7 +126,7 @@ port-known = { $port } ({ $name })
 port-unknown = porta { $port }
 which-one = : { $port }
 which-all = : { $ports }
-which-known = , entre elas { $ports }
+which-known = , incluindo { $ports }
 list-next = { $list }, { $next }
 list-more = { $list } e mais { $n }
 list-others = { $list } e outros

@@ -139,7 +139,7 @@ fn a_time_is_told_with_its_day_where_that_is_another() {
         (Language::French, "x (depuis 08:26)", "x (depuis le 22 novembre à 08:26)"),
         (Language::Spanish, "x (desde las 08:26)", "x (desde el 22 de noviembre a las 08:26)"),
         (Language::Portuguese, "x (desde 08:26)", "x (desde 22 de novembro, 08:26)"),
-        (Language::Chinese, "x（自 08:26 起）", "x（自 11月22日 08:26 起）"),
+        (Language::Chinese, "自 08:26 起 x", "自 11月22日 08:26 起 x"),
     ] {
         let words = words(language);
         assert_eq!(words.say_time("since", then, later, "x").unwrap(), today);
