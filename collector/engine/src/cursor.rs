@@ -185,6 +185,17 @@ impl<'a> Cursor<'a> {
         Some(value_of(places, 48))
     }
 
+    /// A number of six decimal digits, with the two bytes behind it; otherwise no step is made.
+    #[inline(always)]
+    pub(crate) fn six_digits(&mut self, end: &[u8; 2]) -> Option<u32> {
+        let word = self.peek();
+        if digit_bits(word) != 48 || word >> 48 != u64::from(u16::from_le_bytes(*end)) {
+            return None;
+        }
+        self.step(8)?;
+        Some(value_of(word, 48))
+    }
+
     /// The decimal number behind `key`, which is at most 10 bytes, if both are here: at most seven digits and as many as
     /// fit in sixteen bytes with the key, ended by a space or by the line, in the range of `T`. Otherwise no step is made.
     #[inline(always)]

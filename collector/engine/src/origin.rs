@@ -35,7 +35,8 @@ pub const MAX_PREFIX: usize = 127;
 #[must_use]
 pub fn judge(vouched: bool, packet: &Packet<'_>, text: &[u8]) -> Origin {
     // INVARIANT: the prefix is the start of the text; `parse` sees to it (tests/parse.rs).
-    let is_ours = text.starts_with(packet.prefix) && packet.prefix.len() <= MAX_PREFIX && !quotes_a_user(packet.prefix);
+    let is_start = text.as_ptr() == packet.prefix.as_ptr() || text.starts_with(packet.prefix);
+    let is_ours = is_start && packet.prefix.len() <= MAX_PREFIX && !quotes_a_user(packet.prefix);
     if vouched && packet.is_whole && is_ours { Origin::Kernel } else { Origin::Unverified }
 }
 
@@ -60,6 +61,9 @@ fn quotes_a_user(prefix: &[u8]) -> bool {
 ///
 /// A program may be named `a [7]` or ` `, so only the digits and the colon can be relied on.
 fn names_a_process(prefix: &[u8]) -> bool {
+    if !prefix.contains(&b'[') {
+        return false;
+    }
     for open in memchr::memchr_iter(b'[', prefix) {
         let inside = prefix.get(open + 1..).unwrap_or_default();
         let digits = inside.iter().take_while(|byte| byte.is_ascii_digit()).count();

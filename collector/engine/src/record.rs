@@ -208,20 +208,22 @@ impl<'a> Record<'a> {
 const KERNEL: &[u8] = b"kernel";
 
 /// Reads the lines of one log, each as [`Record::read`] does, and faster where one has the envelope of the one before: the stamps of
-/// syslog have whole seconds.
+/// syslog have whole seconds, and those of the kernel begin with them.
 #[derive(Clone, Debug)]
 pub struct RecordReader {
-    /// The usual envelope that was read last, without its uptime.
+    /// The usual envelope that was read last, with the kernel's stamp up to its point where there is one.
     envelope: [u8; 96],
     length: usize,
     stamp: Option<Stamp>,
     /// Where the host's name is in it.
     host: Range<usize>,
+    /// What the kernel's stamp says up to its point, in microseconds.
+    seconds: Option<u64>,
 }
 
 impl Default for RecordReader {
     fn default() -> Self {
-        Self { envelope: [0; 96], length: 0, stamp: None, host: 0..0 }
+        Self { envelope: [0; 96], length: 0, stamp: None, host: 0..0, seconds: None }
     }
 }
 
@@ -229,30 +231,51 @@ impl RecordReader {
     /// As [`Record::read`].
     pub fn read<'a>(&mut self, line: &'a [u8]) -> Record<'a> {
         let line = without_return(line);
-        if let Some((start, text)) = line.split_at_checked(self.length)
-            && self.length > 0
-            && self.envelope.get(..self.length) == Some(start)
-        {
-            let host = start.get(self.host.clone());
-            let mut record = Record { stamp: self.stamp, uptime: None, host, tag: Some(KERNEL), priority: None, seq: None, text };
-            record.read_uptime();
+        if let Some(record) = self.recall(line) {
             return record;
         }
         let (record, length) = Record::read_usual(line);
         if let (Some(length), Some(Stamp::Wall { micros: 0, .. })) = (length, record.stamp) {
-            self.learn(&record, line.get(..length).unwrap_or_default());
+            self.learn(&record, line, length);
         }
         record
     }
 
-    fn learn(&mut self, record: &Record<'_>, envelope: &[u8]) {
-        let (Some(place), Some(host)) = (self.envelope.get_mut(..envelope.len()), record.host) else { return };
-        place.copy_from_slice(envelope);
-        self.length = envelope.len();
-        self.stamp = record.stamp;
-        let end =
-            envelope.iter().rposition(|byte| *byte == b' ').and_then(|last| envelope.get(..last)?.iter().rposition(|byte| *byte == b' '));
-        self.host = end.map_or(0..0, |end| end - host.len()..end);
+    #[inline(always)]
+    fn recall<'a>(&self, line: &'a [u8]) -> Option<Record<'a>> {
+        let (start, rest) = line.split_at_checked(self.length)?;
+        if self.length == 0 || self.envelope.get(..self.length) != Some(start) {
+            return None;
+        }
+        let host = start.get(self.host.clone());
+        let mut record = Record { stamp: self.stamp, uptime: None, host, tag: Some(KERNEL), priority: None, seq: None, text: rest };
+        match self.seconds {
+            Some(seconds) => {
+                let mut rest = Cursor(rest);
+                record.uptime = Some(seconds + u64::from(rest.six_digits(b"] ")?));
+                record.text = rest.0;
+            }
+            None => record.read_uptime(),
+        }
+        Some(record)
+    }
+
+    /// Remembers the envelope of `line`, which is `length` long without the kernel's stamp.
+    fn learn(&mut self, record: &Record<'_>, line: &[u8], length: usize) {
+        let Some(host) = record.host else { return };
+        // As far as the point, if it has one and what is behind it has the usual form.
+        let point = record.uptime.and_then(|uptime| {
+            let point = length + line.get(length..)?.iter().position(|byte| *byte == b'.')? + 1;
+            let behind = Cursor(line.get(point..)?).six_digits(b"] ")?;
+            Some((point, uptime - u64::from(behind)))
+        });
+        let whole = point.map_or(length, |(point, _)| point);
+        let (Some(place), Some(bytes)) = (self.envelope.get_mut(..whole), line.get(..whole)) else { return };
+        place.copy_from_slice(bytes);
+        (self.length, self.stamp, self.seconds) = (whole, record.stamp, point.map(|(_, seconds)| seconds));
+        // The host stands before `kernel: ` or what else the kernel is called.
+        let tag = bytes.get(..length - 1).and_then(|envelope| envelope.iter().rposition(|byte| *byte == b' '));
+        self.host = tag.map_or(0..0, |end| end - host.len()..end);
     }
 }
 
