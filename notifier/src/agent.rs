@@ -1,9 +1,11 @@
 //! The loop: news in, popups out.
 
 mod answer;
+mod press;
 
 use crate::{
     backoff::Backoff,
+    buttons::Press,
     collector::{self, News, Sight, Word},
     config::Config,
     control::Request,
@@ -16,16 +18,21 @@ use crate::{
     words::Words,
 };
 use anyhow::Context as _;
-use std::{env, future, path::PathBuf, time::Duration};
+use press::NoPage;
+use std::{collections::VecDeque, env, future, path::PathBuf, time::Duration};
 use tokio::{
     signal::unix::{self, SignalKind, signal},
     sync::mpsc,
+    task::JoinSet,
     time::Instant,
 };
 use tracing::{debug, info, warn};
 
 /// So long after the session bus went away its socket may be missing before we take the session for over.
 const SESSION_OVER: Duration = Duration::from_secs(5);
+
+/// Clicks that wait while we wait for the server.
+const MAX_PRESSES: usize = 16;
 
 /// Where popups go.
 pub(crate) enum Desktop {
@@ -77,6 +84,8 @@ pub(crate) async fn run(start: Start) -> anyhow::Result<()> {
         has_said_no_server: false,
         failures: 0,
         complaint: String::new(),
+        presses: VecDeque::new(),
+        pages: JoinSet::new(),
     };
     let result = agent.work(&mut news, &mut requests, &mut hangups).await;
     collector.abort();
@@ -98,6 +107,10 @@ struct Agent {
     failures: u64,
     /// Why a popup was not shown the last time.
     complaint: String,
+    /// Clicks that nothing was done about yet.
+    presses: VecDeque<Press>,
+    /// Pages that are on their way to the browser.
+    pages: JoinSet<Result<(), NoPage>>,
 }
 
 /// What woke us.
@@ -105,6 +118,7 @@ enum Event {
     Word(Option<Word>),
     Signal(Option<Signal>),
     Request(Request),
+    Page(Result<(), NoPage>),
     Hangup,
     Deadline,
 }
@@ -117,6 +131,9 @@ impl Agent {
         hangups: &mut Option<unix::Signal>,
     ) -> anyhow::Result<()> {
         loop {
+            while let Some(press) = self.presses.pop_front() {
+                self.press(press);
+            }
             while let Some(command) = self.ledger.next(self.start.elapsed()) {
                 self.perform(command).await?;
             }
@@ -126,6 +143,7 @@ impl Agent {
                 word = news.recv() => Event::Word(word),
                 signal = self.desktop.signal() => Event::Signal(signal),
                 Some(request) = requests.recv() => Event::Request(request),
+                Some(Ok(page)) = self.pages.join_next() => Event::Page(page),
                 () = hangup(hangups) => Event::Hangup,
                 () = sleep_until(deadline) => Event::Deadline,
             };
@@ -148,6 +166,8 @@ impl Agent {
                     self.heed(Signal::Back);
                 }
                 Event::Request(request) => self.answer(request).await?,
+                Event::Page(Ok(())) => {}
+                Event::Page(Err(no_page)) => self.no_page(no_page),
                 Event::Hangup => match self.reload() {
                     Ok(in_force) => info!("reloaded: {in_force}"),
                     Err(error) => warn!("nothing is reloaded: {error}"),
@@ -193,7 +213,7 @@ impl Agent {
             Command::Show { key, replaces, popup } => (key, replaces, popup),
         };
         let result = match &mut self.desktop {
-            Desktop::Server(server) => server.show(&popup, replaces).await,
+            Desktop::Server(server) => server.show(self.ledger.words(), &popup, replaces).await,
             Desktop::Terminal(terminal) => {
                 Ok(terminal.show(self.ledger.words(), &popup, replaces).context("cannot write to standard output")?)
             }
@@ -204,10 +224,10 @@ impl Agent {
         tokio::task::yield_now().await;
         let mut closed = Vec::new();
         while let Some(signal) = self.desktop.waiting_signal() {
-            self.heed(signal);
             if let Signal::Closed(id) = signal {
                 closed.push(id);
             }
+            self.heed(signal);
         }
         let now = self.start.elapsed();
         match result {
@@ -229,6 +249,9 @@ impl Agent {
     fn heed(&mut self, signal: Signal) {
         match signal {
             Signal::Closed(id) => self.ledger.popup_closed(id),
+            // Who clicks faster than we can act gets what can be done.
+            Signal::Pressed(press) if self.presses.len() < MAX_PRESSES => self.presses.push_back(press),
+            Signal::Pressed(_) => {}
             Signal::Gone => self.ledger.server_gone(),
             Signal::Back => {
                 if self.has_said_no_server {

@@ -9,6 +9,7 @@
 
 mod agent;
 mod backoff;
+mod buttons;
 mod collector;
 mod config;
 mod control;
@@ -17,6 +18,7 @@ mod ledger;
 mod mutes;
 mod names;
 mod once;
+mod page;
 mod present;
 mod program;
 mod sample;

@@ -43,19 +43,20 @@ pub(crate) struct Popup {
     pub(crate) stays: bool,
     /// Asked for by a person, to see whether popups work.
     pub(crate) is_test: bool,
-    /// The incident that it is about, where it is one.
-    pub(crate) subject: Option<Subject>,
+    /// What its buttons are about.
+    pub(crate) about: About,
 }
 
-/// What a popup is about: one incident.
+/// What a popup is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Subject {
-    /// Its id.
-    pub(crate) incident: u64,
-    /// A word of the bus.
-    pub(crate) kind: String,
-    /// An address or a network; empty where it is not one source, or this computer.
-    pub(crate) source: String,
+pub(crate) enum About {
+    /// One incident. `kind` is a word of the bus; `source` an address or a network, empty where it is not one source, or this
+    /// computer.
+    Incident { id: u64, kind: String, source: String },
+    /// A source that the user has just hidden.
+    Hidden { manner: Manner, source: Source },
+    /// Several incidents, or none.
+    Nothing,
 }
 
 /// Urgency in the sense of the Desktop Notifications Specification 1.2, section "Urgency Levels".
@@ -113,7 +114,7 @@ pub(crate) fn incident(words: &Words, alert: &Alert, stay_from: Severity) -> Pop
         severity: alert.severity,
         stays: alert.severity >= stay_from && !is_test,
         is_test,
-        subject: Some(Subject { incident: alert.id, kind: text::safe(alert.kind.as_bytes(), 64), source: source(alert) }),
+        about: About::Incident { id: alert.id, kind: text::safe(alert.kind.as_bytes(), 64), source: source(alert) },
     }
 }
 
@@ -171,7 +172,7 @@ pub(crate) fn several(words: &Words, count: u64, first: &[String], worst: Severi
         severity: worst,
         stays: worst >= stay_from,
         is_test: false,
-        subject: None,
+        about: About::Nothing,
     }
 }
 
@@ -187,7 +188,7 @@ pub(crate) fn blindness(words: &Words, reason: Option<&str>) -> Popup {
         severity: Severity::BACKGROUND,
         stays: true,
         is_test: false,
-        subject: None,
+        about: About::Nothing,
     }
 }
 
@@ -196,7 +197,19 @@ pub(crate) fn preview(words: &Words, alert: &Alert) -> Popup {
     let popup = incident(words, alert, Severity::CRITICAL);
     let body: Vec<String> = popup.body.lines().map(str::to_owned).chain([words.say("preview-body", &[])]).collect();
     let title = words.say("preview-title", &[("title", (&popup.title).into())]);
-    Popup { title: text::safe(title.as_bytes(), MAX_TITLE), body: lines(&body), stays: false, subject: None, ..popup }
+    Popup { title: text::safe(title.as_bytes(), MAX_TITLE), body: lines(&body), stays: false, about: About::Nothing, ..popup }
+}
+
+/// Tells what came of a click.
+pub(crate) fn answer(sentence: &str, about: About) -> Popup {
+    Popup {
+        title: "Firebell".to_owned(),
+        body: lines(&[sentence.to_owned()]),
+        severity: Severity::BACKGROUND,
+        stays: false,
+        is_test: false,
+        about,
+    }
 }
 
 /// Says that a source is hidden now, for `seconds` unless that is 0, and how to undo it.
@@ -448,7 +461,7 @@ fn advice(words: &Words, alert: &Alert) -> String {
 }
 
 /// Is this an address, or a network, that the Internet does not route?
-fn is_near(source: &str) -> bool {
+pub(crate) fn is_near(source: &str) -> bool {
     match source.split('/').next().unwrap_or_default().parse() {
         Ok(IpAddr::V4(address)) => address.is_private() || address.is_link_local(),
         Ok(IpAddr::V6(address)) => address.is_unique_local() || address.is_unicast_link_local(),

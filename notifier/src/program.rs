@@ -8,7 +8,7 @@
 
 use crate::{
     ledger::Failure,
-    present::{Popup, Urgency},
+    present::{About, Popup, Urgency},
 };
 use anyhow::Context as _;
 use firebell_shared::text;
@@ -176,7 +176,10 @@ fn why(status: ExitStatus, said: &[u8]) -> String {
 }
 
 fn document(action: &str, id: u32, popup: &Popup) -> Vec<u8> {
-    let subject = popup.subject.as_ref();
+    let (incident, kind, source) = match &popup.about {
+        About::Incident { id, kind, source } => (Some(*id), Some(kind.as_str()), Some(source.as_str())),
+        About::Hidden { .. } | About::Nothing => (None, None, None),
+    };
     let document = Document {
         schema: 1,
         action,
@@ -191,9 +194,9 @@ fn document(action: &str, id: u32, popup: &Popup) -> Vec<u8> {
         severity: popup.severity.get(),
         stays: popup.stays,
         test: popup.is_test,
-        incident: subject.map(|subject| subject.incident),
-        kind: subject.map(|subject| subject.kind.as_str()),
-        source: subject.map(|subject| subject.source.as_str()).filter(|source| !source.is_empty()),
+        incident,
+        kind,
+        source: source.filter(|source| !source.is_empty()),
     };
     let mut json = Vec::new();
     // Writing texts and numbers into memory does not fail.

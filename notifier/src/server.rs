@@ -5,9 +5,11 @@
 //! that is silent costs [`CALL_TIMEOUT`], one that refuses costs a line in the ledger.
 
 use crate::{
+    buttons::{self, Button, DEFAULT, Offers, Press},
     control::{Control, Request},
     ledger::Failure,
     present::Popup,
+    words::Words,
 };
 use firebell_shared::{names, text};
 use futures_util::{StreamExt, stream};
@@ -18,6 +20,8 @@ use zbus::{connection, fdo, proxy::CacheProperties, wire::Variant};
 
 /// The longest wait for the server. Shells that compile their style sheets again take seconds.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest word of a signal that is kept, in bytes: longer than any key and any token that we take.
+const MAX_WORD: usize = 300;
 /// Signals that wait for us while we wait for the server.
 const MAX_QUEUE: usize = 256;
 
@@ -42,12 +46,11 @@ trait Notifications {
     ) -> zbus::Result<u32>;
     fn close_notification(&self, id: u32) -> zbus::Result<()>;
     fn get_capabilities(&self) -> zbus::Result<Vec<String>>;
-    #[zbus(signal)]
-    fn notification_closed(&self, id: u32, reason: u32) -> zbus::Result<()>;
+    fn get_server_information(&self) -> zbus::Result<(String, String, String, String)>;
 }
 
 /// What the server tells us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Signal {
     /// A popup is no longer on the screen.
     Closed(u32),
@@ -55,15 +58,38 @@ pub(crate) enum Signal {
     Gone,
     /// There is a server that was not there before.
     Back,
+    /// Somebody clicked a button of ours.
+    Pressed(Press),
+}
+
+/// What came off the bus, of whichever program's popups.
+#[derive(Debug)]
+enum Heard {
+    Closed(u32),
+    Gone,
+    Back,
+    Token(u32, String),
+    Action(u32, String),
+}
+
+/// What a server can do. Asked once for each server.
+#[derive(Clone, Copy, Debug)]
+struct Abilities {
+    /// It reads markup in a body.
+    reads_markup: bool,
+    /// It tells which button was pressed, whether it draws them or offers them in some other way.
+    has_actions: bool,
+    /// It draws a button for what a click beside the buttons means.
+    draws_default: bool,
 }
 
 /// A connection to the session bus, and through it to whatever server there is.
 pub(crate) struct Server {
     proxy: NotificationsProxy<'static>,
-    signals: mpsc::Receiver<Signal>,
+    signals: mpsc::Receiver<Heard>,
     pump: tokio::task::JoinHandle<()>,
-    /// Does the server read markup? Asked once for each server.
-    reads_markup: Option<bool>,
+    abilities: Option<Abilities>,
+    offers: Offers,
 }
 
 impl Server {
@@ -82,18 +108,16 @@ impl Server {
             .build()
             .await?;
         let proxy = NotificationsProxy::builder(&conn).cache_properties(CacheProperties::No).build().await?;
-        let closed = proxy
-            .receive_notification_closed()
-            .await?
-            .map(|signal| signal.args().map_or([None; 2], |args| [Some(Signal::Closed(args.id)), None]));
+        // All of them through one stream, because their order matters: a token is told before its click.
+        let heard = proxy.inner().receive_all_signals().await?.map(|signal| [heard(&signal), None]);
         let owner = proxy.inner().receive_owner_changed().await?;
         let bus = fdo::DBusProxy::builder(&conn).cache_properties(CacheProperties::No).build().await?;
         let mut is_there = bus.name_has_owner(proxy.inner().destination().clone()).await?;
         let owner = owner.map(move |owner| {
             let was_there = std::mem::replace(&mut is_there, owner.is_some());
-            [was_there.then_some(Signal::Gone), is_there.then_some(Signal::Back)]
+            [was_there.then_some(Heard::Gone), is_there.then_some(Heard::Back)]
         });
-        let mut all = stream::select(owner, closed);
+        let mut all = stream::select(owner, heard);
         let (queue, signals) = mpsc::channel(MAX_QUEUE);
         // zbus reads nothing more, replies included, while a signal stream is full: so somebody always takes them.
         let pump = tokio::spawn(async move {
@@ -107,37 +131,71 @@ impl Server {
                 }
             }
         });
-        Ok(Self { proxy, signals, pump, reads_markup: None })
+        Ok(Self { proxy, signals, pump, abilities: None, offers: Offers::default() })
     }
 
     /// The next signal; `None` when the connection is closed. Safe to cancel.
     pub(crate) async fn signal(&mut self) -> Option<Signal> {
-        let signal = self.signals.recv().await;
-        self.note(signal);
-        signal
+        loop {
+            let heard = self.signals.recv().await?;
+            if let Some(signal) = self.signal_of(heard) {
+                return Some(signal);
+            }
+        }
     }
 
     /// A signal that is there already.
     pub(crate) fn waiting_signal(&mut self) -> Option<Signal> {
-        let signal = self.signals.try_recv().ok();
-        self.note(signal);
-        signal
+        loop {
+            let heard = self.signals.try_recv().ok()?;
+            if let Some(signal) = self.signal_of(heard) {
+                return Some(signal);
+            }
+        }
+    }
+
+    /// What it means to us. Of the popups of other programs we hear as well.
+    fn signal_of(&mut self, heard: Heard) -> Option<Signal> {
+        match heard {
+            Heard::Closed(id) => Some(Signal::Closed(id)),
+            Heard::Token(id, token) => {
+                self.offers.token(id, &token);
+                None
+            }
+            Heard::Action(id, key) => self.offers.press(id, &key).map(Signal::Pressed),
+            Heard::Gone | Heard::Back => {
+                // Another server, other abilities, and other popups under the same ids.
+                self.abilities = None;
+                self.offers.clear();
+                Some(if matches!(heard, Heard::Gone) { Signal::Gone } else { Signal::Back })
+            }
+        }
     }
 
     /// Shows a popup, in the place of `replaces` unless that is 0; gives its id.
-    pub(crate) async fn show(&mut self, popup: &Popup, replaces: u32) -> Result<u32, (Failure, String)> {
-        let body = if self.reads_markup().await? { text::escape_markup(&popup.body) } else { popup.body.clone() };
+    pub(crate) async fn show(&mut self, words: &Words, popup: &Popup, replaces: u32) -> Result<u32, (Failure, String)> {
+        let abilities = self.abilities().await?;
+        let body = if abilities.reads_markup { text::escape_markup(&popup.body) } else { popup.body.clone() };
         let hints = HashMap::from([
             ("urgency", Variant::from(popup.urgency() as u8)),
             ("category", Variant::from("network")),
             ("desktop-entry", Variant::from("firebell")),
         ]);
         let timeout = if popup.stays { 0 } else { -1 };
-        // A later version has buttons: they go where the empty list is.
-        self.proxy
-            .notify("Firebell", replaces, popup.icon(), &popup.title, &body, &[], &hints, timeout)
+        let buttons = if abilities.has_actions { buttons::of(&popup.about) } else { Vec::new() };
+        let labels: Vec<String> = buttons.iter().map(|button| words.say(button.label(), &[])).collect();
+        let mut actions: Vec<&str> = buttons.iter().zip(&labels).flat_map(|(button, label)| [button.key(), label]).collect();
+        if matches!(buttons.first(), Some(Button::Details(_))) && !abilities.draws_default {
+            // Without a label: where it is drawn after all, it is drawn small.
+            actions.extend([DEFAULT, ""]);
+        }
+        let id = self
+            .proxy
+            .notify("Firebell", replaces, popup.icon(), &popup.title, &body, &actions, &hints, timeout)
             .await
-            .map_err(|error| failure(&error))
+            .map_err(|error| failure(&error))?;
+        self.offers.put(id, buttons);
+        Ok(id)
     }
 
     /// Takes a popup away. That it is gone already is no failure.
@@ -147,29 +205,54 @@ impl Server {
         }
     }
 
-    /// A server that does not say is taken for one that does: an `&amp;` on the screen is better than markup
-    /// that somebody else wrote.
-    async fn reads_markup(&mut self) -> Result<bool, (Failure, String)> {
-        if let Some(reads) = self.reads_markup {
-            return Ok(reads);
+    /// A server that does not say is taken for one that reads markup and has no buttons: an `&amp;` on the screen is better
+    /// than markup that somebody else wrote.
+    async fn abilities(&mut self) -> Result<Abilities, (Failure, String)> {
+        if let Some(abilities) = self.abilities {
+            return Ok(abilities);
         }
-        let reads = match self.proxy.get_capabilities().await {
-            Ok(capabilities) => capabilities.iter().any(|capability| capability == "body-markup"),
-            Err(error) => match failure(&error) {
-                (Failure::Refused, _) => true,
-                failure => return Err(failure),
-            },
+        let can = match answered(self.proxy.get_capabilities().await)? {
+            Some(capabilities) => capabilities,
+            None => vec!["body-markup".to_owned()],
         };
-        self.reads_markup = Some(reads);
-        Ok(reads)
+        let can = |capability: &str| can.iter().any(|one| one == capability);
+        let (reads_markup, has_actions) = (can("body-markup"), can("actions"));
+        let name = answered(self.proxy.get_server_information().await)?.map(|(name, ..)| name).unwrap_or_default();
+        // Xfce has no click beside the buttons, so it makes that one more button.
+        let abilities = Abilities { reads_markup, has_actions, draws_default: name.starts_with("Xfce") };
+        self.abilities = Some(abilities);
+        Ok(abilities)
     }
+}
 
-    /// Another server, another set of capabilities.
-    fn note(&mut self, signal: Option<Signal>) {
-        if matches!(signal, Some(Signal::Gone | Signal::Back)) {
-            self.reads_markup = None;
-        }
+/// An answer, or `None` where the server says no or something else than was asked. Errors are those that may pass.
+fn answered<T>(answer: zbus::Result<T>) -> Result<Option<T>, (Failure, String)> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) => match failure(&error) {
+            (Failure::Refused, _) => Ok(None),
+            failure => Err(failure),
+        },
     }
+}
+
+/// What a signal of the server says. `None`: one that we do not know, or that is not as the specification has it.
+fn heard(signal: &zbus::Message) -> Option<Heard> {
+    let header = signal.header();
+    let body = signal.body();
+    match header.member()?.as_str() {
+        "NotificationClosed" => body.deserialize::<(u32, u32)>().ok().map(|(id, _)| Heard::Closed(id)),
+        "ActivationToken" => body.deserialize::<(u32, &str)>().ok().map(|(id, token)| Heard::Token(id, head(token))),
+        "ActionInvoked" => body.deserialize::<(u32, &str)>().ok().map(|(id, key)| Heard::Action(id, head(key))),
+        _ => None,
+    }
+}
+
+/// The beginning of a text that others wrote, in which everything that matters to us has room.
+fn head(text: &str) -> String {
+    let mut head = text.to_owned();
+    head.truncate(head.floor_char_boundary(MAX_WORD));
+    head
 }
 
 impl Drop for Server {

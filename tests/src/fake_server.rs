@@ -65,6 +65,8 @@ pub struct Shown {
     pub desktop_entry: String,
     /// -1: as the server likes; 0: until it is closed.
     pub timeout: i32,
+    /// Key and label of each button.
+    pub actions: Vec<(String, String)>,
 }
 
 #[derive(Debug, Default)]
@@ -75,6 +77,8 @@ struct Books {
     screen: BTreeMap<u32, Shown>,
     calls: Vec<Shown>,
     asked: usize,
+    has_actions: bool,
+    name: String,
 }
 
 impl FakeServer {
@@ -83,7 +87,7 @@ impl FakeServer {
     /// # Errors
     /// When there is another server.
     pub fn start(bus: &PrivateBus, markup: bool, last_id: u32) -> Result<Self> {
-        let books = Arc::new(Mutex::new(Books { markup, next_id: last_id, ..Books::default() }));
+        let books = Arc::new(Mutex::new(Books { markup, next_id: last_id, name: "fake".to_owned(), ..Books::default() }));
         let service = Service { books: Arc::clone(&books) };
         let builder = zbus::connection::Builder::address(bus.address().as_str()).serve_at(PATH, service).name(NAME);
         Ok(Self { conn: wait(builder.build())?, books })
@@ -92,6 +96,28 @@ impl FakeServer {
     /// How it is from now on.
     pub fn set_mood(&self, mood: Mood) {
         self.books().mood = mood;
+    }
+
+    /// It has buttons from now on. Agents ask once, so say it before they come.
+    pub fn draw_actions(&self) {
+        self.books().has_actions = true;
+    }
+
+    /// What it calls itself.
+    pub fn set_name(&self, name: &str) {
+        name.clone_into(&mut self.books().name);
+    }
+
+    /// A person clicks a button, as GNOME tells it: the token of the click, the click, and the popup goes.
+    ///
+    /// # Errors
+    /// When the bus is gone.
+    pub fn click(&self, id: u32, key: &str, token: Option<&str>) -> Result<()> {
+        if let Some(token) = token {
+            wait(self.conn.emit_signal(None::<&str>, PATH, NAME, "ActivationToken", &(id, token)))?;
+        }
+        wait(self.conn.emit_signal(None::<&str>, PATH, NAME, "ActionInvoked", &(id, key)))?;
+        self.dismiss(id)
     }
 
     /// What is on the screen.
@@ -145,6 +171,9 @@ impl FakeServer {
     /// When the bus is gone.
     pub fn say_nonsense(&self) -> Result<()> {
         wait(self.conn.emit_signal(None::<&str>, PATH, NAME, "NotificationClosed", &("seven", vec![1.5_f64])))?;
+        wait(self.conn.emit_signal(None::<&str>, PATH, NAME, "ActionInvoked", &(vec![1_u32], "details")))?;
+        wait(self.conn.emit_signal(None::<&str>, PATH, NAME, "ActivationToken", &()))?;
+        wait(self.conn.emit_signal(None::<&str>, PATH, NAME, "NotificationReplied", &(1_u32, "x".repeat(100_000))))?;
         Ok(())
     }
 
@@ -153,6 +182,14 @@ impl FakeServer {
     /// # Errors
     /// When it is gone already.
     pub fn stop(self) -> Result<()> {
+        self.leave()
+    }
+
+    /// The same, for one that others still hold.
+    ///
+    /// # Errors
+    /// When it is gone already.
+    pub fn leave(&self) -> Result<()> {
         Ok(wait(self.conn.clone().close())?)
     }
 
@@ -212,6 +249,7 @@ impl Service {
             summary,
             body,
             timeout: expire_timeout,
+            actions: actions.chunks_exact(2).filter_map(|pair| Some((pair.first()?.clone(), pair.get(1)?.clone()))).collect(),
             ..Shown::default()
         };
         if !actions.len().is_multiple_of(2) || expire_timeout < -1 || shown.summary.is_empty() || shown.summary.contains('\n') {
@@ -226,6 +264,9 @@ impl Service {
             }
         }
         let mut books = lock(&self.books);
+        if !shown.actions.is_empty() && !books.has_actions {
+            return Err(Error::InvalidArgument("actions on a server that has none".to_owned()));
+        }
         shown.id = match books.screen.get(&replaces_id) {
             Some(old) if old.owner != shown.owner => return Err(Error::NotYours(format!("{replaces_id} is not yours"))),
             Some(_) => replaces_id,
@@ -259,14 +300,18 @@ impl Service {
 
     fn get_capabilities(&self) -> Vec<String> {
         let mut capabilities = vec!["body".to_owned(), "persistence".to_owned()];
-        if lock(&self.books).markup {
+        let books = lock(&self.books);
+        if books.markup {
             capabilities.push("body-markup".to_owned());
+        }
+        if books.has_actions {
+            capabilities.push("actions".to_owned());
         }
         capabilities
     }
 
     fn get_server_information(&self) -> (String, String, String, String) {
-        ("fake".to_owned(), "firebell".to_owned(), env!("CARGO_PKG_VERSION").to_owned(), "1.2".to_owned())
+        (lock(&self.books).name.clone(), "firebell".to_owned(), env!("CARGO_PKG_VERSION").to_owned(), "1.2".to_owned())
     }
 
     #[zbus(signal)]

@@ -286,6 +286,15 @@ hidden-unmuted = { $source } ist nicht mehr stummgeschaltet; was inzwischen gesc
 hidden-untrusted = { $source } gilt nicht mehr als vertrauenswürdig; was inzwischen geschah, wird nicht nachträglich gezeigt.
 hidden-undo = Rückgängig machen: { $command }
 
+## Buttons, short, and what follows a click.
+
+button-details = Details
+button-mute = Quelle stummschalten
+button-trust = Gerät vertrauen
+button-undo = Rückgängig
+# $id is the number of an incident; the command is typed as it is.
+details-failed = Die Seite konnte nicht geöffnet werden. Im Terminal sagt firebell show { $id } dasselbe.
+
 ## Als Text
 
 print-head = Schweregrad { $severity }, { $title }

@@ -305,6 +305,15 @@ hidden-untrusted = { $source } is no longer trusted; what it did meanwhile is no
 # $command is what to type.
 hidden-undo = To undo: { $command }
 
+## Buttons, short, and what follows a click.
+
+button-details = Details
+button-mute = Mute this source
+button-trust = Trust this device
+button-undo = Undo
+# $id is the number of an incident; the command is typed as it is.
+details-failed = The page could not be opened. In a terminal, firebell show { $id } tells the same.
+
 ## Popups as text (--print): the line above the body.
 
 print-head = severity { $severity }, { $title }

@@ -283,6 +283,15 @@ hidden-unmuted = { $source } ya no está silenciado; lo ocurrido mientras tanto 
 hidden-untrusted = { $source } ya no se considera de confianza; lo ocurrido mientras tanto no se mostrará.
 hidden-undo = Para deshacerlo: { $command }
 
+## Buttons, short, and what follows a click.
+
+button-details = Detalles
+button-mute = Silenciar este origen
+button-trust = Confiar en el equipo
+button-undo = Deshacer
+# $id is the number of an incident; the command is typed as it is.
+details-failed = No se pudo abrir la página. En un terminal, firebell show { $id } dice lo mismo.
+
 ## Como texto
 
 print-head = gravedad { $severity }, { $title }

@@ -292,6 +292,15 @@ hidden-unmuted = { $source } n'est plus en sourdine{"\u00A0"}; ce qui s'est pass
 hidden-untrusted = { $source } n'est plus considéré comme sûr{"\u00A0"}; ce qui s'est passé entre-temps ne sera pas affiché.
 hidden-undo = Pour annuler{"\u00A0"}: { $command }
 
+## Buttons, short, and what follows a click.
+
+button-details = Détails
+button-mute = Masquer cette source
+button-trust = Faire confiance
+button-undo = Annuler
+# $id is the number of an incident; the command is typed as it is.
+details-failed = La page n’a pas pu être ouverte. Dans un terminal, firebell show { $id } dit la même chose.
+
 ## En texte
 
 print-head = gravité { $severity }, { $title }

@@ -283,6 +283,15 @@ hidden-unmuted = { $source } não está mais silenciado; o que aconteceu nesse m
 hidden-untrusted = { $source } não é mais considerado confiável; o que aconteceu nesse meio-tempo não será mostrado.
 hidden-undo = Para desfazer: { $command }
 
+## Buttons, short, and what follows a click.
+
+button-details = Detalhes
+button-mute = Silenciar esta origem
+button-trust = Confiar no dispositivo
+button-undo = Desfazer
+# $id is the number of an incident; the command is typed as it is.
+details-failed = Não foi possível abrir a página. Num terminal, firebell show { $id } diz o mesmo.
+
 ## Como texto
 
 print-head = gravidade { $severity }, { $title }

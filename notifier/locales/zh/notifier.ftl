@@ -204,6 +204,15 @@ hidden-unmuted = { $source } 已取消静音；其间发生的事不会补充显
 hidden-untrusted = { $source } 已不再被信任；其间发生的事不会补充显示。
 hidden-undo = 撤销：{ $command }
 
+## Buttons, short, and what follows a click.
+
+button-details = 详情
+button-mute = 将此来源静音
+button-trust = 信任此设备
+button-undo = 撤销
+# $id is the number of an incident; the command is typed as it is.
+details-failed = 无法打开页面。在终端中运行 firebell show { $id } 可看到同样的内容。
+
 ## 文本形式
 
 print-head = 严重级别 { $severity }，{ $title }

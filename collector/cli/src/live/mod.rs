@@ -1,6 +1,7 @@
 //! What the running collector knows, asked over the system bus.
 
 mod alerts;
+mod page;
 mod show;
 mod status;
 

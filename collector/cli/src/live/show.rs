@@ -1,6 +1,6 @@
 //! `firebell show`: everything about one incident.
 
-use super::{Form, ask, json, lines};
+use super::{Form, ask, json, lines, page};
 use crate::{Failure, times};
 use clap::Args;
 use firebell_engine::tick::Tick;
@@ -16,6 +16,9 @@ pub(crate) struct Arguments {
     /// text for people, json for one document.
     #[arg(short, long, value_name = "FORM", default_value = "text")]
     output: Form,
+    /// A web page that needs nothing else, without script and network.
+    #[arg(long, conflicts_with = "output")]
+    html: bool,
 }
 
 /// Asks, and prints.
@@ -26,14 +29,22 @@ pub(super) fn run(out: &mut Vec<u8>, arguments: &Arguments) -> Result<(), Failur
     let wire = ask(|collector| async move { collector.get_alert(arguments.id).await })?;
     let alert = Alert::from_wire(wire).map_err(anyhow::Error::from)?;
     match arguments.output {
+        _ if arguments.html => out.extend(page::page(&alert).bytes()),
         Form::Json => json(out, &serde_json::to_value(&alert).map_err(anyhow::Error::from)?),
         Form::Text => lines(out, &text(&alert)),
     }
     Ok(())
 }
 
-fn text(alert: &Alert) -> String {
-    let mut out = String::new();
+/// What is worth telling, in the order in which it is told: names and values, none empty, nothing of it made safe yet.
+pub(super) struct Facts {
+    pub(super) fields: Vec<(&'static str, String)>,
+    pub(super) rules: Vec<String>,
+    /// Longer texts, each with what it is about.
+    pub(super) paragraphs: Vec<(&'static str, String)>,
+}
+
+pub(super) fn facts(alert: &Alert) -> Facts {
     let d = &alert.details;
     let (first, last) = (Tick::from_micros(d.first_seen), Tick::from_micros(d.last_seen));
     let span = times::span(Duration::from_micros(d.last_seen.saturating_sub(d.first_seen)));
@@ -58,18 +69,27 @@ fn text(alert: &Alert) -> String {
         ("user", d.uid.map(|uid| uid.to_string()).unwrap_or_default()),
         ("techniques", d.attack.join(" ")),
     ];
+    let paragraphs = [("why", d.why.clone()), ("what to do", d.advice.clone())];
+    Facts {
+        fields: fields.into_iter().filter(|(_, value)| !value.is_empty()).collect(),
+        rules: d.signatures.clone(),
+        paragraphs: paragraphs.into_iter().filter(|(_, value)| !value.is_empty()).collect(),
+    }
+}
+
+fn text(alert: &Alert) -> String {
+    let Facts { fields, rules, paragraphs } = facts(alert);
     // Writing to a String does not fail, neither here nor below.
+    let mut out = String::new();
     let _ = writeln!(out, "{}: {}\n", alert.id, alert.summary);
-    for (name, value) in fields.iter().filter(|(_, value)| !value.is_empty()) {
+    for (name, value) in fields {
         let _ = writeln!(out, "{name:<10}  {value}");
     }
-    for known in &d.signatures {
-        let _ = writeln!(out, "{:<10}  {known}", "rule");
+    for rule in rules {
+        let _ = writeln!(out, "{:<10}  {rule}", "rule");
     }
-    for (name, value) in [("why", &d.why), ("what to do", &d.advice)] {
-        if !value.is_empty() {
-            let _ = writeln!(out, "\n{name}\n  {value}");
-        }
+    for (name, value) in paragraphs {
+        let _ = writeln!(out, "\n{name}\n  {value}");
     }
     let _ = writeln!(out, "\nfirebell explain {} tells what each detector counted", alert.id);
     out

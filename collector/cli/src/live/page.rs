@@ -1,0 +1,110 @@
+//! One incident as a web page that needs nothing else and does nothing: no script, no network, light or dark as the reader likes it.
+
+use super::show::{self, Facts};
+use firebell_shared::{alert::Alert, text};
+
+/// How it looks. The policy of the page allows exactly this.
+const STYLE: &str = ":root{color-scheme:light dark;--ink:#1d2126;--dim:#5b6570;--line:#d9dee4;--page:#fff;--mark:#b3261e}\
+@media(prefers-color-scheme:dark){:root{--ink:#e6e9ed;--dim:#9aa5b1;--line:#3a424b;--page:#16191d;--mark:#ff8a80}}\
+body{margin:2rem auto;max-width:46rem;padding:0 1rem;font:1rem/1.5 system-ui,sans-serif;color:var(--ink);background:var(--page)}\
+h1{font-size:1.4rem;line-height:1.3;margin:0 0 1.5rem;padding-left:.8rem;border-left:.3rem solid var(--mark)}\
+h2{font-size:1rem;margin:1.5rem 0 .3rem}p{margin:.3rem 0}\
+table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:.35rem .8rem .35rem 0;border-top:1px solid var(--line)}\
+th{font-weight:normal;color:var(--dim);white-space:nowrap;width:8rem}td{overflow-wrap:anywhere}\
+code{font-family:ui-monospace,monospace}footer{margin-top:2rem;color:var(--dim);font-size:.9rem}";
+/// SHA-256 of [`STYLE`], in base64. Source: Content Security Policy Level 3, section 2.3.1, `hash-source`.
+const STYLE_HASH: &str = "KswgAE+TFmwegoaUCtKjl0Ac5FHOIwLcDuOB3ckRdF4=";
+
+/// The whole page, in UTF-8.
+pub(super) fn page(alert: &Alert) -> String {
+    let Facts { fields, rules, paragraphs } = show::facts(alert);
+    let title = escape(&format!("{}: {}", alert.id, alert.summary));
+    let rules = rules.into_iter().map(|rule| ("rule", rule));
+    let rows: String =
+        fields.into_iter().chain(rules).map(|(name, value)| format!("<tr><th scope=\"row\">{name}<td>{}\n", escape(&value))).collect();
+    let paragraphs: String =
+        paragraphs.into_iter().map(|(name, value)| format!("<h2>{}</h2>\n<p>{}</p>\n", capital(name), escape(&value))).collect();
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; base-uri 'none'; form-action 'none'\">\n\
+         <meta name=\"referrer\" content=\"no-referrer\">\n<meta name=\"viewport\" content=\"width=device-width\">\n\
+         <title>Incident {title}</title>\n<style>{STYLE}</style>\n\
+         <h1>{title}</h1>\n<table>\n{rows}</table>\n{paragraphs}\
+         <footer>As it was when this page was made. <code>firebell show {id}</code> tells how it is now, <code>firebell explain {id}</code> what \
+         each detector counted.</footer>\n</html>\n",
+        id = alert.id,
+    )
+}
+
+/// Text that no browser reads as anything else, and in which nothing is hidden. What is hidden in it is written out.
+fn escape(value: &str) -> String {
+    text::escape_markup(&text::safe(value.as_bytes(), super::MAX_LINE))
+}
+
+fn capital(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use firebell_shared::{alert::Details, severity::Severity};
+    use std::{io::Write as _, process::Command};
+
+    const HOSTILE: &str = "</style></title><script>alert(1)</script><img src=x onerror=y>\"'&amp;\u{202e}\x1b[31m\n";
+
+    #[test]
+    fn whatever_an_outsider_wrote_is_text() {
+        let hostile = || HOSTILE.to_owned();
+        let details = Details {
+            ports: hostile(),
+            targets: vec![hostile(); 16],
+            sources: vec![hostile(); 16],
+            protocol: hostile(),
+            tool: hostile(),
+            signatures: vec![hostile(); 16],
+            known: hostile(),
+            attack: vec![hostile(); 16],
+            interface: hostile(),
+            prefix: hostile(),
+            mac: hostile(),
+            why: "x<b>".repeat(20_000),
+            advice: hostile(),
+            ..Details::default()
+        };
+        let alert =
+            Alert { id: 7, time_usec: 0, severity: Severity::AIMED, kind: hostile(), source: hostile(), summary: hostile(), details };
+        let page = page(&alert);
+        let ours = ["!DOCTYPE", "html", "meta", "title", "style", "h1", "h2", "p", "table", "tr", "th", "td", "footer", "code"];
+        for tag in page.split('<').skip(1) {
+            let name = tag.trim_start_matches('/').split([' ', '>']).next().unwrap_or_default();
+            assert!(ours.contains(&name), "{name} in {tag}");
+        }
+        assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;") && page.contains("\\u{202e}\\x1b[31m\\x0a"), "{page}");
+        assert!(!page.contains(['\u{202e}', '\x1b']) && page.matches("<title>").count() == 1);
+        // Lists have at most 16 entries, each is cut where it is shown.
+        assert!(page.len() < 40 * super::super::MAX_LINE * 6, "{}", page.len());
+    }
+
+    #[test]
+    fn the_policy_allows_the_style_and_nothing_else() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(STYLE.as_bytes()).unwrap();
+        let said = Command::new("sha256sum").arg(file.path()).output().unwrap().stdout;
+        let digest: Vec<u8> =
+            said[..64].chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect();
+        let digits = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let mut base64: String = digest
+            .chunks(3)
+            .flat_map(|three| {
+                let bits = three.iter().chain([&0, &0]).take(3).fold(0, |bits, &byte| bits << 8 | usize::from(byte));
+                [18, 12, 6, 0].map(|shift| char::from(digits[bits >> shift & 63]))
+            })
+            .collect();
+        // 32 bytes are ten threes and two more.
+        base64.replace_range(43.., "=");
+        assert_eq!(STYLE_HASH, base64);
+        assert!(!STYLE.contains("url(") && !STYLE.contains("@import") && !STYLE.contains('<'));
+    }
+}
