@@ -61,7 +61,7 @@ fn main() -> Result<()> {
     let (alone, judged) = (intake::open(&config.intake)?.inputs, intake::open(&config.intake)?.inputs);
     let (accounts, all_netns) = (Accounts::read()?, AllNetns::open());
     let groups: Vec<u32> = judged.iter().flat_map(|input| input.info.groups.iter().copied()).collect();
-    let token = privilege::drop(accounts.user(privilege::USER), &groups)?;
+    let token = privilege::drop(accounts.user(privilege::USER), &groups, privilege::Keep::Nothing)?;
     let clock = Arc::new(Clock::default());
     let recorded = Recorded::new(ReplayClock::new(2026, 0), Tick::ZERO);
     let intakes = judged.iter().map(|input| Arc::clone(&input.info)).collect();

@@ -47,6 +47,8 @@ pub struct Facts {
     pub unreadable_since: Option<Tick>,
     /// Since when one of several cannot be read.
     pub partly_since: Option<Tick>,
+    /// One cannot be read because we may not.
+    pub is_denied: bool,
     /// When a record was last found missing.
     pub last_loss: Option<Tick>,
     /// Alerts are told that are not written.
@@ -63,13 +65,23 @@ pub fn judge(facts: &Facts, now: Tick) -> (Health, Option<Tick>) {
     let degraded = |reason| Health { state: State::Degraded, reason };
     let blind_at = facts.unreadable_since.map(|since| since.after(BLIND_AFTER));
     if blind_at.is_some_and(|at| at <= now) {
-        let reason = "no log can be read since a minute or longer; see the journal of firebelld";
+        let reason = if facts.is_denied {
+            "no log may be read since a minute or longer; let its group be one of firebell's, or see read-root-only in firebell.toml(5) and the drop-in \
+             firebell-collector.service.d/read-root-only-logs.conf"
+        } else {
+            "no log can be read since a minute or longer; see the journal of firebelld"
+        };
         return (Health { state: State::Blind, reason }, None);
     }
     let loss_until = facts.last_loss.map(|loss| loss.after(LOSS_COUNTS)).filter(|until| *until > now);
     let partly_at = facts.partly_since.map(|since| since.after(BLIND_AFTER));
     let health = if partly_at.is_some_and(|at| at <= now) {
-        degraded("one of the logs cannot be read; firebell status says which, and the journal of firebelld why")
+        degraded(if facts.is_denied {
+            "one of the logs may not be read; let its group be one of firebell's, or see read-root-only in firebell.toml(5) and the drop-in \
+             firebell-collector.service.d/read-root-only-logs.conf"
+        } else {
+            "one of the logs cannot be read; firebell status says which, and the journal of firebelld why"
+        })
     } else if loss_until.is_some() {
         degraded("log records were lost in the last ten minutes; a larger kernel ring (log_buf_len=1M) holds more")
     } else if facts.is_history_failing {
@@ -110,6 +122,12 @@ mod tests {
         let (health, again) = judge(&facts, NOW);
         assert_eq!((health.state, again), (State::Ok, Some(Tick::from_secs(10_010))));
         assert_eq!(judge(&facts, Tick::from_secs(10_010)).0.state, State::Blind);
+        for facts in [facts, Facts { partly_since: facts.unreadable_since, unreadable_since: None, ..facts }] {
+            for is_denied in [false, true] {
+                let (health, _) = judge(&Facts { is_denied, ..facts }, Tick::from_secs(10_010));
+                assert_eq!(health.reason.contains("read-root-only-logs.conf"), is_denied);
+            }
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use firebell_collector::{
     history::History,
     intake::{self, AllNetns, Batch, Input, OpenError, Opened, Readers},
     lists::Files,
-    privilege::{self, DropError, Unprivileged},
+    privilege::{self, DropError, Keep, Unprivileged},
     rules,
     store::{self, Bounds, Checkpoint, Desk, Found, Store, attempts::Attempts},
     watch::{Recorded, Watch},
@@ -170,7 +170,13 @@ fn run(arguments: &Arguments, loaded: &Loaded) -> anyhow::Result<()> {
     if !is_replay {
         make_state(&state, accounts.user(&arguments.user));
     }
-    let token = drop_privileges(arguments, &accounts, &inputs)?;
+    let keep = if loaded.config.intake.read_root_only && inputs.iter().any(Input::is_followed) { Keep::Reading } else { Keep::Nothing };
+    let token = drop_privileges(arguments, &accounts, &inputs, keep)?;
+    if keep == Keep::Reading && !privilege::may_read_all() {
+        warn!(
+            "[intake] read-root-only: firebelld was started without CAP_DAC_READ_SEARCH, which the drop-in read-root-only-logs.conf of firebell-collector.service gives it"
+        );
+    }
     let start = Start {
         loaded,
         file: arguments.config.clone(),
@@ -195,14 +201,14 @@ fn make_state(folder: &Path, user: Option<&User>) {
     }
 }
 
-fn drop_privileges(arguments: &Arguments, accounts: &Accounts, inputs: &[Input]) -> anyhow::Result<Unprivileged> {
+fn drop_privileges(arguments: &Arguments, accounts: &Accounts, inputs: &[Input], keep: Keep) -> anyhow::Result<Unprivileged> {
     let user = accounts.user(&arguments.user);
     if privilege::is_root() && user.is_none() {
         let missing = DropError::WrongUser { name: "root".into(), uid: 0 };
         return Err(anyhow!(missing).context(format!("there is no user {}", arguments.user)));
     }
     let groups: Vec<u32> = inputs.iter().flat_map(|input| input.info.groups.iter().copied()).collect();
-    Ok(privilege::drop(user, &groups)?)
+    Ok(privilege::drop(user, &groups, keep)?)
 }
 
 /// What the start has gathered.

@@ -5,10 +5,12 @@
 //! started (it checks that), and every later thread inherits what is left.
 
 use crate::accounts::User;
-use caps::CapSet;
+use caps::{CapSet, Capability, CapsHashSet};
 use rustix::{
     process::{DumpableBehavior, set_dumpable_behavior},
-    thread::{Gid, Uid, set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid, set_thread_uid},
+    thread::{
+        Gid, Uid, set_keep_capabilities, set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid, set_thread_uid,
+    },
 };
 use std::{fs, io};
 
@@ -54,21 +56,40 @@ pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
+/// What is not given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Everything is.
+    Nothing,
+    /// `CAP_DAC_READ_SEARCH`, where the process has it: it reads every file, and writes none. A log that only root may read is opened
+    /// with it, and the next one of its name.
+    Reading,
+}
+
+/// May this thread read every file?
+#[must_use]
+pub fn may_read_all() -> bool {
+    caps::has_cap(None, CapSet::Effective, Capability::CAP_DAC_READ_SEARCH).unwrap_or(false)
+}
+
 /// Gives up all privileges for good: becomes `user` with `groups` when root, and in any case clears every
-/// capability set, sets `no_new_privs` and forbids to look into the process.
+/// capability set but for what `keep` says, sets `no_new_privs` and forbids to look into the process. Programs that it starts get
+/// nothing of what is kept.
 ///
 /// Not root: `user` and `groups` are not looked at, the process stays who it is.
 ///
 /// # Errors
 /// [`DropError`]. The process must end then: it is neither what it was nor what it should be.
-pub fn drop(user: Option<&User>, groups: &[u32]) -> Result<Unprivileged, DropError> {
+pub fn drop(user: Option<&User>, groups: &[u32], keep: Keep) -> Result<Unprivileged, DropError> {
     let threads = fs::read_dir("/proc/self/task").map_or(1, Iterator::count);
     if threads != 1 {
         return Err(DropError::Threads(threads));
     }
+    let mut kept = caps::read(None, CapSet::Permitted).map_err(refused("read a capability set"))?;
+    kept.retain(|capability| keep == Keep::Reading && *capability == Capability::CAP_DAC_READ_SEARCH);
     // The bounding set first: shrinking it needs a capability itself (CAP_SETPCAP, capabilities(7)).
     let bounding = caps::read(None, CapSet::Bounding).map_err(refused("read the bounding set"))?;
-    if caps::has_cap(None, CapSet::Effective, caps::Capability::CAP_SETPCAP).unwrap_or(false) {
+    if caps::has_cap(None, CapSet::Effective, Capability::CAP_SETPCAP).unwrap_or(false) {
         for capability in bounding {
             caps::drop(None, CapSet::Bounding, capability).map_err(refused("shrink the bounding set"))?;
         }
@@ -78,6 +99,8 @@ pub fn drop(user: Option<&User>, groups: &[u32]) -> Result<Unprivileged, DropErr
         if user.uid == 0 || user.uid == NOBODY || user.gid == 0 || groups.contains(&0) {
             return Err(DropError::WrongUser { name: user.name.clone(), uid: user.uid });
         }
+        // Else the change of the user takes the permitted ones as well.
+        set_keep_capabilities(!kept.is_empty()).map_err(refused("keep a capability"))?;
         let groups: Vec<_> = groups.iter().copied().map(Gid::from_raw).collect();
         set_thread_groups(&groups).map_err(refused("set the groups"))?;
         set_thread_res_gid(user.gid(), user.gid(), user.gid()).map_err(refused("change the group"))?;
@@ -87,21 +110,23 @@ pub fn drop(user: Option<&User>, groups: &[u32]) -> Result<Unprivileged, DropErr
     if caps::runtime::ambient_set_supported().is_ok() {
         caps::clear(None, CapSet::Ambient).map_err(refused("clear the ambient set"))?;
     }
-    for set in [CapSet::Inheritable, CapSet::Effective, CapSet::Permitted] {
-        caps::clear(None, set).map_err(refused("clear a capability set"))?;
-    }
+    caps::clear(None, CapSet::Inheritable).map_err(refused("clear a capability set"))?;
+    caps::set(None, CapSet::Effective, &kept).map_err(refused("clear a capability set"))?;
+    caps::set(None, CapSet::Permitted, &kept).map_err(refused("clear a capability set"))?;
+    set_keep_capabilities(false).map_err(refused("keep nothing more"))?;
     set_no_new_privs(true).map_err(refused("set no_new_privs"))?;
     set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(refused("forbid core dumps"))?;
-    check()
+    check(&kept)
 }
 
 /// Tries the way back.
-fn check() -> Result<Unprivileged, DropError> {
+fn check(kept: &CapsHashSet) -> Result<Unprivileged, DropError> {
     if is_root() || rustix::process::getuid().is_root() || set_thread_uid(Uid::ROOT).is_ok() {
         return Err(DropError::Left("a way to be root"));
     }
-    for set in [CapSet::Effective, CapSet::Permitted, CapSet::Inheritable] {
-        if !caps::read(None, set).map_err(refused("read a capability set"))?.is_empty() {
+    let none = CapsHashSet::new();
+    for (set, expected) in [(CapSet::Effective, kept), (CapSet::Permitted, kept), (CapSet::Inheritable, &none), (CapSet::Ambient, &none)] {
+        if caps::read(None, set).map_err(refused("read a capability set"))? != *expected {
             return Err(DropError::Left("a capability"));
         }
     }

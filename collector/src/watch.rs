@@ -521,6 +521,7 @@ impl Watch {
         let facts = Facts {
             unreadable_since: self.unreadable_since,
             partly_since: self.partly_since,
+            is_denied: self.intakes.iter().any(|intake| intake.counters.is_denied()),
             last_loss: self.intakes.iter().filter_map(|intake| intake.counters.last_loss()).max(),
             is_history_failing,
             is_vouched: self.intakes.iter().any(|intake| intake.vouches && !is_doubted(intake)),

@@ -45,6 +45,116 @@ fn after_the_drop_there_is_no_way_back_to_root() -> Result<()> {
 }
 
 #[test]
+fn what_may_read_every_file_may_write_none_and_gives_nothing_to_what_it_starts() -> Result<()> {
+    with_rigs("keeping the right to read", || {
+        need_root()?;
+        let said = run(Command::new(PROBE).args(["--reading", &collector_user()?]))?;
+        let answers: HashMap<_, _> = said.lines().filter_map(|line| line.split_once(": ")).collect();
+        for (what, expected) in [("open /etc/shadow", "yes"), ("Permitted capabilities", "1"), ("Effective capabilities", "1")] {
+            ensure!(answers.get(what) == Some(&expected), "{what}\n{said}");
+        }
+        for set in ["Bounding", "Inheritable", "Ambient"] {
+            ensure!(answers.get(format!("{set} capabilities").as_str()) == Some(&"0"), "{said}");
+        }
+        for what in ["setuid(0)", "setgroups(0)", "write /dev/kmsg", "write /etc/shadow", "cat /etc/shadow", "setuid(0) in a new thread"] {
+            let answer = answers.get(what).copied().unwrap_or_default();
+            ensure!(answer.contains("Operation not permitted") || answer.contains("Permission denied"), "{what}: {answer}");
+        }
+        Ok(())
+    })
+}
+
+/// Makes a log that only root may read, in the place of `path`.
+fn root_only(path: &std::path::Path, lines: &str) -> Result<()> {
+    let new = path.with_extension("new");
+    fs::write(&new, lines)?;
+    run(Command::new("chmod").arg("600").arg(&new))?;
+    Ok(fs::rename(&new, path)?)
+}
+
+/// Reads the log before and after it was rotated.
+fn follows_over_a_rotation(bus: &Bus, path: &std::path::Path, last: u8) -> Result<()> {
+    let append = |lines: &str| fs::File::options().append(true).open(path)?.write_all(lines.as_bytes());
+    append(&scan_lines("DROP", &format!("203.0.113.{last}"), 20))?;
+    wait_until("an alert", SECONDS, || Ok(list(bus)?.contains(&format!("203.0.113.{last}\""))))?;
+    fs::rename(path, path.with_extension("log.1"))?;
+    root_only(path, &scan_lines("DROP", &format!("203.0.113.{}", last + 1), 20))?;
+    wait_until("an alert of the new file", SECONDS, || Ok(list(bus)?.contains(&format!("203.0.113.{}\"", last + 1))))
+}
+
+/// The capabilities of every thread, which are the same.
+fn capabilities(program: &Program) -> Result<[String; 4]> {
+    let mut all = Vec::new();
+    for thread in fs::read_dir(format!("/proc/{}/task", program.pid()))? {
+        let status = fs::read_to_string(thread?.path().join("status"))?;
+        let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim().to_owned();
+        all.push(["CapEff:", "CapPrm:", "CapInh:", "CapAmb:"].map(field));
+    }
+    all.dedup();
+    let [one] = all.as_slice() else { anyhow::bail!("{all:?}") };
+    Ok(one.clone())
+}
+
+#[test]
+fn a_log_that_only_root_may_read_is_followed_with_that_capability_and_no_other() -> Result<()> {
+    const NONE: &str = "0000000000000000";
+    // Bit 2 is CAP_DAC_READ_SEARCH (Linux include/uapi/linux/capability.h).
+    const READING: &str = "0000000000000004";
+    with_rigs("a log of root's", || {
+        need_root()?;
+        let folder = tempfile::tempdir()?;
+        run(Command::new("chmod").arg("755").arg(folder.path()))?;
+        let path = folder.path().join("messages.log");
+        root_only(&path, "")?;
+        let config = |more: &str| format!("[intake]\nsource = \"file\"\nfiles = [{path:?}]\n{more}");
+
+        let bus = Bus::up(true)?;
+        let collector = bus.collector(&config("read-root-only = true\n"), &[], Stdio::null())?;
+        follows_over_a_rotation(&bus, &path, 1)?;
+        ensure!(capabilities(&collector)? == [READING, READING, NONE, NONE], "{:?}", capabilities(&collector)?);
+        collector.stop()?;
+
+        // Without the key it is given up, and the next file of the name cannot be read.
+        let bus = Bus::up(true)?;
+        let collector = bus.collector(&config(""), &[], Stdio::null())?;
+        ensure!(capabilities(&collector)? == [NONE; 4], "{:?}", capabilities(&collector)?);
+        root_only(&path, "")?;
+        collector.wait_for(SECONDS, |line| line.text.contains("cannot be read") && line.text.contains("read-root-only-logs.conf"))?;
+        collector.stop()?;
+
+        // As the system unit with its drop-in starts it.
+        let (bus, built, user) = (Bus::up(true)?, built_for_others()?, collector_user()?);
+        let state = built.path().join("state");
+        fs::create_dir(&state)?;
+        run(Command::new("chown").arg(&user).arg(&state))?;
+        fs::write(built.path().join("firebell.toml"), config("read-root-only = true\n"))?;
+        let start = |capabilities: &str| {
+            let mut command = Command::new("setpriv");
+            command.arg(format!("--reuid={user}")).args(["--regid=65534", "--clear-groups"]);
+            command.arg(format!("--inh-caps=-all,{capabilities}")).arg(format!("--ambient-caps=-all,{capabilities}"));
+            command.arg(built.path().join("firebelld")).arg("--config").arg(built.path().join("firebell.toml"));
+            command.env("DBUS_SYSTEM_BUS_ADDRESS", bus.address()).env("STATE_DIRECTORY", &state).current_dir("/").stdin(Stdio::null());
+            command
+        };
+        let collector = Program::start("firebelld", &mut start("+syslog,+dac_read_search"))?;
+        collector.wait_for(SECONDS, |line| line.text.contains("ready"))?;
+        follows_over_a_rotation(&bus, &path, 3)?;
+        ensure!(capabilities(&collector)? == [READING, READING, NONE, NONE], "{:?}", capabilities(&collector)?);
+        collector.stop()?;
+        let output = start("+syslog").output()?;
+        ensure!(output.status.code() == Some(77) && said(&output).contains("read-root-only-logs.conf"), "{output:?}");
+
+        // A link of somebody else is no way to any file.
+        fs::rename(&path, folder.path().join("hidden"))?;
+        std::os::unix::fs::symlink("/etc/shadow", &path)?;
+        run(Command::new("chown").args(["-h", "games"]).arg(&path))?;
+        let output = start("+syslog,+dac_read_search").output()?;
+        ensure!(output.status.code() == Some(1) && said(&output).contains("neither root nor the owner"), "{output:?}");
+        Ok(())
+    })
+}
+
+#[test]
 fn a_second_thread_would_keep_its_privileges_so_the_drop_is_refused() -> Result<()> {
     let output = Command::new(PROBE).args(["--thread", &collector_user()?]).output()?;
     let said = String::from_utf8_lossy(&output.stderr);

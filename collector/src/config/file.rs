@@ -82,6 +82,7 @@ table! { IntakeLayer for Intake {
     prefixes: List<Prefix, 64>,
     vouched_prefixes: List<Prefix, 64>,
     journalctl: FilePath,
+    read_root_only: bool,
 } }
 
 table! { BusLayer for Bus {

@@ -77,6 +77,8 @@ pub struct Intake {
     pub vouched_prefixes: Vec<Prefix>,
     /// `journalctl`: the program that reads the journal.
     pub journalctl: FilePath,
+    /// `read-root-only`: keep the capability that reads files which only root may read.
+    pub read_root_only: bool,
 }
 
 impl Default for Intake {
@@ -90,6 +92,7 @@ impl Default for Intake {
             prefixes: Vec::new(),
             vouched_prefixes: Vec::new(),
             journalctl,
+            read_root_only: false,
         }
     }
 }
@@ -267,8 +270,9 @@ impl Config {
         keep(here.files == there.files, "[intake] files");
         keep(here.from == there.from, "[intake] from");
         keep(here.journalctl == there.journalctl, "[intake] journalctl");
+        keep(here.read_root_only == there.read_root_only, "[intake] read-root-only");
         there.source.clone_from(&here.source);
-        there.from = here.from;
+        (there.from, there.read_root_only) = (here.from, here.read_root_only);
         there.files.clone_from(&here.files);
         there.journalctl.clone_from(&here.journalctl);
         let (here, there) = (&self.engine.parameters, &mut now.engine.parameters);
@@ -466,7 +470,7 @@ mod tests {
     #[test]
     fn what_is_in_force_is_itself_a_file_that_says_the_same() {
         let text = "[intake]\nsource = \"file\"\nfiles = [\"/var/log/a \\\"b\\\"\\u0007\"]\nfrom = \"start\"\nprefixes = [\"X \"]\n\
-                    vouched-prefixes = [\"FBDEMO \"]\njournalctl = \"/a\"\n[bus]\nviewers = [\"ana\", \"@wheel\", \"1000\"]\ngroups = []\nbroadcast = true\n\
+                    vouched-prefixes = [\"FBDEMO \"]\njournalctl = \"/a\"\nread-root-only = true\n[bus]\nviewers = [\"ana\", \"@wheel\", \"1000\"]\ngroups = []\nbroadcast = true\n\
                     [engine]\nmax-sources = 9\nidle-close = \"2d\"\nunverified-max-severity = 3\n\
                     accepted-words = [\"OK\"]\nhome = [\"192.0.2.0/24\", \"2001:db8::1\"]\n[history]\nfolder = \"/var/lib/x\"\nmax-alerts = 5\nmax-age = \"3650d\"\n\
                     [detect.fast-scan]\nhalf-life = \"90s\"\nthreshold = 0.1\nudp-weight = 1.0\n[detect.slow-scan]\nenabled = false\n\
@@ -566,11 +570,18 @@ mod tests {
     #[test]
     fn what_was_made_at_the_start_stays_until_the_next_one_and_is_named() {
         let start = Config::parse(Path::new("f.toml"), "[intake]\nfrom = \"start\"\n[engine]\nmax-incidents = 9\n").unwrap();
-        let text = "[intake]\nsource = \"file\"\nfiles = [\"/a\"]\njournalctl = \"/j\"\nprefixes = [\"X\"]\n\
+        let text = "[intake]\nsource = \"file\"\nfiles = [\"/a\"]\njournalctl = \"/j\"\nread-root-only = true\nprefixes = [\"X\"]\n\
                     [engine]\nmax-sources = 1\nmax-near-sources = 2\nmax-incidents = 3\n[history]\nfolder = \"/h\"\nmax-alerts = 4\n";
         let new = Config::parse(Path::new("f.toml"), text).unwrap();
         let (now, waiting) = start.adopt(new.clone());
-        let keys = ["[intake] source", "[intake] files", "[intake] from", "[intake] journalctl", "[engine] max-sources"];
+        let keys = [
+            "[intake] source",
+            "[intake] files",
+            "[intake] from",
+            "[intake] journalctl",
+            "[intake] read-root-only",
+            "[engine] max-sources",
+        ];
         assert_eq!(waiting, [keys.as_slice(), &["[engine] max-near-sources", "[history] folder"]].concat());
         // What is kept back keeps back again, and everything else is new.
         assert_eq!(now.adopt(new.clone()), (now.clone(), waiting));

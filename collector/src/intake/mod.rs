@@ -97,6 +97,8 @@ pub struct Counters {
     is_readable: AtomicBool,
     /// Some of the files of a pattern are not read.
     is_partly: AtomicBool,
+    /// Something is not read because we may not.
+    is_denied: AtomicBool,
     left_out: AtomicU64,
 }
 
@@ -160,6 +162,12 @@ impl Counters {
         self.is_readable() && !self.is_partly.load(Relaxed)
     }
 
+    /// Is something not read because we may not?
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        self.is_denied.load(Relaxed)
+    }
+
     /// Files that fit a pattern and are not read, since there are too many.
     #[must_use]
     pub fn left_out(&self) -> u64 {
@@ -214,7 +222,7 @@ pub enum OpenError {
 
 /// A log that root alone may read was opened while we were root; the next one of its name cannot be.
 const NEW_FILE: &str = ". Let logrotate make it for a group that the user firebell is in (create 0640 root adm), or let firebelld read the kernel log or \
-     the journal ([intake] source)";
+     the journal ([intake] source), or every file (read-root-only in firebell.toml(5), with the drop-in read-root-only-logs.conf)";
 
 fn remedy(path: &str) -> &'static str {
     if path == journal::NAME {
@@ -222,7 +230,8 @@ fn remedy(path: &str) -> &'static str {
     } else if path == kmsg::PATH {
         "start firebelld as root or with CAP_SYSLOG, or let it read the journal or a log file ([intake] source)"
     } else {
-        "start firebelld as root, or as a member of the group that may read it"
+        "start firebelld as root, or as a member of the group that may read it, or with the drop-in read-root-only-logs.conf (see read-root-only in \
+         firebell.toml(5))"
     }
 }
 
@@ -364,6 +373,12 @@ pub fn open_replay(path: &Path, vouches: bool) -> Result<Input, OpenError> {
 }
 
 impl Input {
+    /// Is it a log file that is followed, or a pattern of them?
+    #[must_use]
+    pub fn is_followed(&self) -> bool {
+        matches!(self.what, What::File(_) | What::Found(_))
+    }
+
     /// When the file was last written: the year of stamps that have none.
     #[must_use]
     pub fn modified(&self) -> Option<std::time::SystemTime> {
@@ -605,6 +620,7 @@ impl Reader {
                         if !batch.is_empty() && !self.handover.put(&mut batch) {
                             return Ok(());
                         }
+                        counters.is_denied.store(false, Relaxed);
                         if counters.set_readable(tail.is_readable()) {
                             self.handover.wake();
                         }
@@ -613,6 +629,7 @@ impl Reader {
                         }
                     }
                     Err(error) => {
+                        counters.is_denied.store(error.kind() == io::ErrorKind::PermissionDenied, Relaxed);
                         if counters.set_readable(false) {
                             let remedy = if error.kind() == io::ErrorKind::PermissionDenied { NEW_FILE } else { "" };
                             tracing::warn!(intake = %self.info.name, %error, "the log file cannot be read; waiting until it can{remedy}");
@@ -643,6 +660,7 @@ impl Reader {
                 let (is_readable, is_whole) = found.is_readable();
                 let was_whole = counters.is_whole();
                 counters.is_partly.store(is_readable && !is_whole, Relaxed);
+                counters.is_denied.store(found.is_denied(), Relaxed);
                 if counters.set_readable(is_readable) || counters.is_whole() != was_whole {
                     self.handover.wake();
                 }

@@ -82,6 +82,7 @@ pub struct Found {
     /// A folder or a file could not be opened when they were last looked through.
     has_failed: bool,
     is_troubled: bool,
+    is_denied: bool,
 }
 
 impl Found {
@@ -105,6 +106,7 @@ impl Found {
             trouble: None,
             has_failed: false,
             is_troubled: false,
+            is_denied: false,
         };
         found.scan(&Counters::default(), |_, _| ());
         // Again when there is somebody who counts.
@@ -204,6 +206,12 @@ impl Found {
         (is_readable, is_readable && !self.is_troubled && !self.was_full && self.tails.iter().flatten().all(Tail::is_readable))
     }
 
+    /// Is something not read because we may not?
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        self.is_denied
+    }
+
     /// Reads what there is into `batch`. `own`: the number of the intake; `first`: that of the first file.
     pub fn look(&mut self, (own, first): (u8, u16), name: &str, batch: &mut Batch, counters: &Counters, clock: &Clock) -> Looked {
         if self.pause() == Some(Duration::ZERO) {
@@ -247,6 +255,8 @@ impl Found {
     fn say(&mut self, name: &str) {
         let is_unreadable = self.tails.iter().flatten().any(|tail| !tail.is_readable() && !tail.is_gone(false));
         let is_troubled = self.has_failed || is_unreadable;
+        self.is_denied &= is_troubled;
+        self.is_denied |= self.trouble.as_ref().is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
         if let Some(error) = self.trouble.take()
             && !std::mem::replace(&mut self.is_troubled, is_troubled)
         {

@@ -3,6 +3,7 @@
 //!
 //! usage: privilege-probe USER [GID...]      prints one `what: answer` a line
 //!        privilege-probe --thread USER      the same, with a second thread already there
+//!        privilege-probe --reading USER     the same, but it may go on reading every file
 
 use anyhow::{Context, Result};
 use firebell_collector::{accounts::Accounts, intake, privilege};
@@ -22,13 +23,18 @@ fn main() -> Result<()> {
         arguments.remove(0);
         std::thread::spawn(move || stopped.recv());
     }
+    let mut keep = privilege::Keep::Nothing;
+    if arguments.first().is_some_and(|first| first == "--reading") {
+        arguments.remove(0);
+        keep = privilege::Keep::Reading;
+    }
     let accounts = Accounts::read()?;
     let user = arguments.first().context("no user")?;
     let groups = arguments.iter().skip(1).map(|gid| gid.parse()).collect::<Result<Vec<u32>, _>>()?;
     // What is open before stays usable after.
     let shadow = File::open("/etc/shadow");
     let kmsg = intake::kmsg::open(false);
-    privilege::drop(accounts.user(user), &groups)?;
+    privilege::drop(accounts.user(user), &groups, keep)?;
     drop(stop);
 
     let mut out = stdout();
@@ -39,6 +45,10 @@ fn main() -> Result<()> {
     say("open /dev/kmsg", text(intake::kmsg::open(false)))?;
     say("write /dev/kmsg", text(rustix::fs::open("/dev/kmsg", OFlags::WRONLY, Mode::empty())))?;
     say("open /etc/shadow", text(File::open("/etc/shadow")))?;
+    say("write /etc/shadow", text(File::options().write(true).open("/etc/shadow")))?;
+    // Of a program that it starts.
+    let cat = std::process::Command::new("cat").arg("/etc/shadow").output()?;
+    say("cat /etc/shadow", if cat.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&cat.stderr).trim().to_owned()) })?;
     say("kmsg stays open", kmsg.map(|_| ()).map_err(|error| error.to_string()))?;
     say("shadow was readable before", shadow.map(|_| ()).map_err(|error| error.to_string()))?;
     for set in [caps::CapSet::Bounding, caps::CapSet::Permitted, caps::CapSet::Effective, caps::CapSet::Inheritable, caps::CapSet::Ambient]

@@ -81,7 +81,7 @@ fn files(intake: &Intake, findings: &mut Vec<Finding>) {
     }
     for file in &files {
         if !is_pattern(file.as_os_str()) {
-            findings.push(one_file(file));
+            findings.push(one_file(file, intake.read_root_only));
             continue;
         }
         let found = pattern::files(file);
@@ -94,12 +94,13 @@ fn files(intake: &Intake, findings: &mut Vec<Finding>) {
                 "see that whoever writes the logs is there, and that the pattern is right",
             ));
         }
-        findings.extend(found.iter().map(|file| one_file(file)));
+        findings.extend(found.iter().map(|file| one_file(file, intake.read_root_only)));
     }
 }
 
-/// After a rotation the collector opens the new file as the user that it has become, with the group of the old one.
-fn one_file(path: &Path) -> Finding {
+/// After a rotation the collector opens the new file as the user that it has become, with the group of the old one; `reads_all`: with
+/// `[intake] read-root-only`.
+fn one_file(path: &Path, reads_all: bool) -> Finding {
     let shown = path.display();
     match fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Finding::new(
@@ -109,6 +110,7 @@ fn one_file(path: &Path) -> Finding {
             "see that rsyslog writes it: kern.* in /etc/rsyslog.conf",
         ),
         Err(error) => Finding::unseen("intake", format!("{shown}: {error}"), AS_ROOT),
+        Ok(_) if reads_all => Finding::ok("intake", format!("{shown} is read with CAP_DAC_READ_SEARCH, if firebelld was started with it")),
         Ok(metadata) if metadata.mode() & 0o004 != 0 || (metadata.mode() & 0o040 != 0 && metadata.gid() != 0) => {
             Finding::ok("intake", format!("{shown} can be read, also after a rotation"))
         }
@@ -116,7 +118,9 @@ fn one_file(path: &Path) -> Finding {
             "intake",
             Severity::Warning,
             format!("{shown} may be read by root alone, so after a rotation the collector cannot read it any more"),
-            format!("chgrp adm {shown} && chmod g+r {shown}, and `create 0640 root adm` for it in /etc/logrotate.d; or source = \"kmsg\""),
+            format!(
+                "chgrp adm {shown} && chmod g+r {shown}, and `create 0640 root adm` for it in /etc/logrotate.d; or source = \"kmsg\"; or read-root-only = true (firebell.toml(5))"
+            ),
         ),
     }
 }
@@ -130,10 +134,11 @@ mod tests {
     fn a_log_that_only_root_may_read_is_told_with_what_to_do() {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::set_permissions(file.path(), fs::Permissions::from_mode(0o600)).unwrap();
-        let finding = one_file(file.path());
+        let finding = one_file(file.path(), false);
         assert!(finding.severity == Severity::Warning && finding.remedy.contains("chgrp adm"), "{finding:?}");
+        assert_eq!(one_file(file.path(), true).severity, Severity::Ok);
         fs::set_permissions(file.path(), fs::Permissions::from_mode(0o644)).unwrap();
-        assert_eq!(one_file(file.path()).severity, Severity::Ok);
-        assert!(one_file(Path::new("/no/such/file")).what.contains("not there"));
+        assert_eq!(one_file(file.path(), false).severity, Severity::Ok);
+        assert!(one_file(Path::new("/no/such/file"), false).what.contains("not there"));
     }
 }
