@@ -155,7 +155,7 @@ pub struct Desktop {
 }
 
 impl Desktop {
-    /// Brings one up that belongs to `user`; `daemon` is `dunst`, `xfce4-notifyd` or `none`. `options` are more options of
+    /// Brings one up that belongs to `user`; `daemon` is one that `desktop-up` knows. `options` are more options of
     /// `desktop-up`, as `--policy` with [`bus_policy`].
     ///
     /// # Errors
@@ -176,6 +176,14 @@ impl Desktop {
         self.named.get("DBUS_SYSTEM_BUS_ADDRESS").map(String::as_str).context("desktop-up printed no system bus")
     }
 
+    /// Its `XDG_RUNTIME_DIR`.
+    ///
+    /// # Errors
+    /// When `desktop-up` printed none.
+    pub fn runtime(&self) -> Result<PathBuf> {
+        self.named.get("XDG_RUNTIME_DIR").map(PathBuf::from).context("desktop-up printed no runtime folder")
+    }
+
     /// The address of its session bus.
     ///
     /// # Errors
@@ -190,7 +198,7 @@ impl Desktop {
     /// When there is no such user.
     pub fn command(&self, program: &Path) -> Result<Command> {
         let mut command = as_user(&self.user, program)?;
-        command.envs(&self.named).env_remove("WAYLAND_DISPLAY").current_dir("/").stdin(Stdio::null());
+        command.env_remove("WAYLAND_DISPLAY").env_remove("DISPLAY").envs(&self.named).current_dir("/").stdin(Stdio::null());
         command.env("HOME", self.named.get("XDG_RUNTIME_DIR").map_or("/nonexistent", String::as_str)).env_remove("XDG_CONFIG_HOME");
         // What it says is compared with English, whatever the tester speaks.
         command.env("LC_ALL", "C.UTF-8");
@@ -240,8 +248,19 @@ impl Desktop {
     /// # Errors
     /// When the monitor does not start.
     pub fn notifications(&self) -> Result<Notifications> {
-        let rule = "type='method_call',interface='org.freedesktop.Notifications',member='Notify'";
-        Monitor::start(self.command(Path::new("busctl"))?, self.session_bus()?, rule).map(|monitor| Notifications { monitor })
+        // GNOME Shell is asked by the name that everybody asks for, and asks another part of itself the same.
+        let name = "org.freedesktop.Notifications";
+        let rule = format!("type='method_call',destination='{name}',interface='{name}',member='Notify'");
+        Monitor::start(self.command(Path::new("busctl"))?, self.session_bus()?, &rule).map(|monitor| Notifications { monitor })
+    }
+
+    /// Listens to every signal of the notification daemon with this name, `NotificationClosed` say.
+    ///
+    /// # Errors
+    /// When the monitor does not start.
+    pub fn signals(&self, member: &str) -> Result<Monitor> {
+        let rule = format!("type='signal',interface='org.freedesktop.Notifications',member='{member}'");
+        Monitor::start(self.command(Path::new("busctl"))?, self.session_bus()?, &rule)
     }
 
     /// Listens, as root, to every `Alert` on the bus of type system, whoever it is for.

@@ -11,7 +11,7 @@ use firebell_tests::{
     program::{Program, built, run},
     rig::{Desktop, Notification, Notifications, pictures, with_rigs},
 };
-use std::{path::Path, thread, time::Duration};
+use std::{io::Write as _, path::Path, thread, time::Duration};
 
 const SOON: Duration = Duration::from_secs(5);
 /// The person at the desk: a user of every bare system.
@@ -23,6 +23,8 @@ struct Scene {
     notifications: Notifications,
     agent: Program,
     desktop: Desktop,
+    /// Where our programs are, and a browser that writes down what it was opened with.
+    _folder: tempfile::TempDir,
     _system: PrivateBus,
     daemon: &'static str,
 }
@@ -33,15 +35,22 @@ impl Scene {
         // The target folder may be where other users cannot go.
         let folder = tempfile::Builder::new().permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755)).tempdir()?;
         let program = folder.path().join("firebell-notifier");
-        std::fs::copy(built()?.join("firebell-notifier"), &program)?;
+        for name in ["firebell-notifier", "firebell"] {
+            std::fs::copy(built()?.join(name), folder.path().join(name))?;
+        }
+        let opener = folder.path().join("xdg-open");
+        std::fs::write(&opener, "#!/bin/sh\necho \"$1\" >\"$XDG_RUNTIME_DIR/opened\"\n")?;
+        std::fs::set_permissions(&opener, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+        let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap_or_default());
         let system = PrivateBus::start()?;
         let address = system.address();
         let notifications = desktop.notifications()?;
-        let agent = Program::start("firebell-notifier", desktop.command(&program)?.env("DBUS_SYSTEM_BUS_ADDRESS", &address))?;
+        let agent =
+            Program::start("firebell-notifier", desktop.command(&program)?.env("DBUS_SYSTEM_BUS_ADDRESS", &address).env("PATH", path))?;
         agent.wait_for(SOON, |line| line.text.contains("not on the system bus; waiting"))?;
         let collector = FakeCollector::start(&address, "a")?;
         agent.wait_for(SOON, |line| line.text.contains("listening to the collector"))?;
-        Ok(Self { collector, notifications, agent, desktop, _system: system, daemon })
+        Ok(Self { collector, notifications, agent, desktop, _folder: folder, _system: system, daemon })
     }
 
     /// Waits for the `n`th call of `Notify`.
@@ -176,6 +185,84 @@ fn what_a_person_closed_on_dunst_stays_closed() -> Result<()> {
         scene.collector.tell(&scan(2, 4))?;
         let next = scene.call(2)?;
         ensure!(next.summary.ends_with(".2") && next.replaces == 0, "{next:?}");
+        Ok(())
+    })
+}
+
+/// Shows, updates and takes away one popup; gives the server's id of it.
+fn one_popup(scene: &Scene) -> Result<()> {
+    let daemon = scene.daemon;
+    let closed = scene.desktop.signals("NotificationClosed")?;
+    let first = scan(66, 1);
+    scene.collector.tell(&first)?;
+    let shown = scene.call(1)?;
+    ensure!(shown.replaces == 0, "{daemon}: {shown:?}");
+    scene.picture("one")?;
+    let worse = later(&first, 2, Phase::Escalated, Severity::BROAD);
+    scene.collector.tell(&worse)?;
+    let update = scene.call(2)?;
+    ensure!(update.replaces > 0, "{daemon}: {update:?}");
+    thread::sleep(Duration::from_millis(500));
+    scene.picture("one-worse")?;
+    ensure!(closed.all()?.is_empty(), "{daemon} closed it: {:?}", closed.all());
+    let mut merged = later(&worse, 3, Phase::Merged, Severity::BROAD);
+    merged.details.merged_into = Some(9);
+    scene.collector.tell(&merged)?;
+    let gone = closed.first(SOON).with_context(|| format!("{daemon} does not close it"))?;
+    ensure!(gone.pointer("/payload/data/0").and_then(serde_json::Value::as_u64) == Some(update.replaces), "{daemon}: {gone}");
+    Ok(())
+}
+
+#[test]
+fn mate_shows_updates_and_closes_one_popup() -> Result<()> {
+    with_rigs("one popup on MATE", || one_popup(&Scene::up("mate-notification-daemon")?))
+}
+
+#[test]
+fn lxqt_shows_updates_and_closes_one_popup() -> Result<()> {
+    with_rigs("one popup on LXQt", || one_popup(&Scene::up("lxqt-notificationd")?))
+}
+
+#[test]
+fn notification_daemon_shows_updates_and_closes_one_popup() -> Result<()> {
+    with_rigs("one popup on notification-daemon", || one_popup(&Scene::up("notification-daemon")?))
+}
+
+#[test]
+fn mako_shows_updates_and_closes_one_popup() -> Result<()> {
+    with_rigs("one popup on mako", || one_popup(&Scene::up("mako")?))
+}
+
+#[test]
+fn swaync_shows_updates_and_closes_one_popup() -> Result<()> {
+    with_rigs("one popup on SwayNC", || one_popup(&Scene::up("swaync")?))
+}
+
+#[test]
+fn gnome_shell_shows_updates_and_closes_one_popup() -> Result<()> {
+    // Too much to install for one test, so also where everything else is required it is left out, and says so.
+    if !Path::new("/usr/bin/gnome-shell").exists() {
+        writeln!(std::io::stderr(), "left out: one popup on GNOME Shell: no gnome-shell")?;
+        return Ok(());
+    }
+    with_rigs("one popup on GNOME Shell", || one_popup(&Scene::up("gnome-shell")?))
+}
+
+#[test]
+fn dunst_and_mako_open_the_page_when_somebody_asks_for_details() -> Result<()> {
+    with_rigs("details on dunst and mako", || {
+        for (daemon, invoke) in [("dunst", &["dunstctl", "action"][..]), ("mako", &["makoctl", "invoke", "details"])] {
+            let scene = Scene::up(daemon)?;
+            scene.collector.tell(&scan(66, 1))?;
+            scene.call(1)?;
+            thread::sleep(Duration::from_millis(500));
+            run(scene.desktop.command(Path::new(invoke[0]))?.args(&invoke[1..]))?;
+            let folder = scene.desktop.runtime()?;
+            let opened = until(SOON, || std::fs::read_to_string(folder.join("opened")).ok().filter(|path| path.ends_with('\n')))
+                .with_context(|| format!("{daemon}: nothing was opened\n{:#?}", scene.agent.lines()))?;
+            let page = std::fs::read_to_string(opened.trim())?;
+            ensure!(page.contains("<h1>") && page.contains("198.51.100.66"), "{daemon}: {page}");
+        }
         Ok(())
     })
 }
