@@ -2,24 +2,27 @@
 
 mod answer;
 mod press;
+mod stillness;
 
 use crate::{
     backoff::Backoff,
     buttons::Press,
-    collector::{self, News, Sight, Word},
+    collector::{self, News, Position, Sight, Word},
     config::Config,
     control::Request,
     hidden::Hidden,
-    ledger::{Command, Failure, Ledger},
+    ledger::{Command, Failure, Key, Ledger},
     program::Program,
     seen::Seen,
     server::{Server, Signal},
+    state::StateFile,
     terminal::Terminal,
     words::Words,
 };
 use anyhow::Context as _;
 use press::NoPage;
 use std::{collections::VecDeque, env, future, path::PathBuf, time::Duration};
+use stillness::Stillness;
 use tokio::{
     signal::unix::{self, SignalKind, signal},
     sync::mpsc,
@@ -53,6 +56,8 @@ pub(crate) struct Start {
     pub(crate) desktop: Desktop,
     pub(crate) seen: Seen,
     pub(crate) hidden: Hidden,
+    /// When there was a digest last.
+    pub(crate) digest_file: StateFile,
     /// What is asked over the session bus; nobody asks a terminal.
     pub(crate) requests: mpsc::Receiver<Request>,
     /// For the next connection to it.
@@ -78,6 +83,8 @@ pub(crate) async fn run(start: Start) -> anyhow::Result<()> {
         desktop: start.desktop,
         seen: start.seen,
         hidden: start.hidden,
+        stillness: Stillness::new(start.config.quiet(), start.digest_file),
+        position: None,
         sight: None,
         ask: start.ask,
         start: Instant::now(),
@@ -87,6 +94,7 @@ pub(crate) async fn run(start: Start) -> anyhow::Result<()> {
         presses: VecDeque::new(),
         pages: JoinSet::new(),
     };
+    agent.begin_stillness().await;
     let result = agent.work(&mut news, &mut requests, &mut hangups).await;
     collector.abort();
     result
@@ -98,6 +106,9 @@ struct Agent {
     desktop: Desktop,
     seen: Seen,
     hidden: Hidden,
+    stillness: Stillness,
+    /// How far the ledger has heard. It is written down when nothing waits that would be lost.
+    position: Option<Position>,
     /// What was heard of the collector last.
     sight: Option<Sight>,
     ask: mpsc::Sender<Request>,
@@ -120,6 +131,8 @@ enum Event {
     Request(Request),
     Page(Result<(), NoPage>),
     Hangup,
+    /// Whether it is to be quiet may have changed.
+    Stillness,
     Deadline,
 }
 
@@ -137,6 +150,10 @@ impl Agent {
             while let Some(command) = self.ledger.next(self.start.elapsed()) {
                 self.perform(command).await?;
             }
+            // Only now: what was not shown before a crash is told again.
+            if let Some(position) = self.position.as_ref().filter(|_| !self.ledger.is_holding()) {
+                self.seen.write(position);
+            }
             let deadline = self.ledger.deadline().map(|at| self.start + at);
             // Only waiting happens in here: a call that is cancelled half-way would break the connection.
             let event = tokio::select! {
@@ -145,10 +162,11 @@ impl Agent {
                 Some(request) = requests.recv() => Event::Request(request),
                 Some(Ok(page)) = self.pages.join_next() => Event::Page(page),
                 () = hangup(hangups) => Event::Hangup,
+                () = self.stillness.changed() => Event::Stillness,
                 () = sleep_until(deadline) => Event::Deadline,
             };
             match event {
-                Event::Word(Some(Word::News(news))) => self.take(&news).await?,
+                Event::Word(Some(Word::News(news))) => self.take(news),
                 Event::Word(Some(Word::Sight(sight))) => {
                     debug!(?sight, "collector");
                     self.sight = Some(sight.clone());
@@ -160,7 +178,10 @@ impl Agent {
                 Event::Signal(None) => {
                     self.ledger.server_gone();
                     match reconnect(&self.ask).await? {
-                        Some(server) => self.desktop = Desktop::Server(server),
+                        Some(server) => {
+                            self.stillness.watch(&server);
+                            self.desktop = Desktop::Server(server);
+                        }
                         None => return Ok(()),
                     }
                     self.heed(Signal::Back);
@@ -172,28 +193,24 @@ impl Agent {
                     Ok(in_force) => info!("reloaded: {in_force}"),
                     Err(error) => warn!("nothing is reloaded: {error}"),
                 },
+                Event::Stillness => self.keep_still(),
                 Event::Deadline => {}
             }
         }
     }
 
-    async fn take(&mut self, news: &News) -> anyhow::Result<()> {
+    fn take(&mut self, news: News) {
         if news.starts_anew {
             debug!("the collector's history starts anew");
-            self.ledger.start_anew();
+            self.ledger.start_anew(self.start.elapsed());
         }
         for alert in &news.alerts {
             debug!(id = alert.id, seq = alert.details.seq, kind = %alert.kind, phase = alert.details.phase.as_str(), "alert");
             let is_muted = self.hidden.hides(alert);
             self.ledger.observe(alert, self.start.elapsed(), news.is_late, is_muted);
         }
-        while let Some(command) = self.ledger.next(self.start.elapsed()) {
-            self.perform(command).await?;
-        }
-        // Only now: what was not shown before a crash is told again.
-        self.seen.write(&news.position);
+        self.position = Some(news.position);
         debug!(counters = ?self.ledger.counters(), "books");
-        Ok(())
     }
 
     async fn perform(&mut self, command: Command) -> anyhow::Result<()> {
@@ -233,6 +250,9 @@ impl Agent {
         match result {
             Ok(id) => {
                 self.ledger.shown(key, id, now);
+                if key == Key::Digest {
+                    self.stillness.note_digest();
+                }
                 // A new popup can be gone before we know its id. One that we replace was closed before it came back.
                 if id != replaces && closed.contains(&id) {
                     self.ledger.popup_closed(id);

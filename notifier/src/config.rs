@@ -1,19 +1,23 @@
 //! `notifier.toml`: what the user chose. No file is needed.
 
 use crate::{
-    ledger::{Rules, WhenOver},
+    ledger::{Kinds, Rules, Threshold, WhenOver},
+    quiet::{Hours, MAX_HOURS, Settings, WhenLocked},
     template::{Template, Templates},
 };
 use anyhow::Context as _;
 use firebell_shared::{
     config::{self, ConfigError},
+    kind::KINDS,
     severity::Severity,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 use std::{
-    env, fs,
+    collections::BTreeMap,
+    env, fmt, fs,
     io::{ErrorKind, Read as _},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 /// For `--help`: every key with its default.
@@ -25,6 +29,14 @@ pub(crate) const HELP: &str = r#"Configuration: $XDG_CONFIG_HOME/firebell/notifi
   # popup-from-severity = 3 # popups from this severity on; not given: as the collector advises
   # title = "Firewall Alert"                        # in place of our words; fields: docs/NOTIFIER.md
   # body = "Intrusion detected from {{ source }}"
+  every-alert = false       # true: a popup for each single alert, beside those that are there; 60 a minute, the rest shares one
+  quiet-hours = []          # no popups then: "22:00-07:00", or with days, "mon-fri 22:00-07:00", "sat,sun 00:00-24:00"
+  do-not-disturb = true     # nor while your desktop's own do-not-disturb is on, where it can be asked
+  when-locked = "hold"      # with a locked screen: "hold", "hide-addresses" or "show"
+  quiet-from-severity = 5   # popups from this severity on come all the same; what waits is told afterwards in one
+  digest-every-hours = 0    # at most so often one popup about what was not worth its own; 0: never
+  # [kinds]                 # what pops up of single kinds, before everything else: "never", a severity, or "always"
+  # port-sweep = 4
 
 Severities: 1 background, 2 notable, 3 aimed at you, 4 broad or intrusive, 5 act now."#;
 
@@ -44,6 +56,96 @@ pub(crate) struct Config {
     title: Option<Template>,
     /// The body of an incident, in place of ours.
     body: Option<Template>,
+    /// Each alert has a popup of its own, of the same source too.
+    every_alert: bool,
+    /// When it is to be quiet, in local time.
+    quiet_hours: QuietHours,
+    /// Quiet also while the desktop does not want to be disturbed.
+    do_not_disturb: bool,
+    /// What to do while the screen is locked.
+    when_locked: WhenLocked,
+    /// Popups from this severity on come though it is quiet.
+    quiet_from_severity: Severity,
+    /// At most so often a popup about what was not worth its own. 0: never.
+    digest_every_hours: DigestHours,
+    /// When incidents of one kind pop up, whatever the other keys say.
+    kinds: BTreeMap<Kind, KindThreshold>,
+}
+
+/// At most [`MAX_HOURS`].
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(try_from = "Vec<Hours>")]
+struct QuietHours(Vec<Hours>);
+
+impl TryFrom<Vec<Hours>> for QuietHours {
+    type Error = String;
+
+    fn try_from(hours: Vec<Hours>) -> Result<Self, String> {
+        if hours.len() <= MAX_HOURS {
+            Ok(Self(hours))
+        } else {
+            Err(format!("{} spans of quiet hours; use at most {MAX_HOURS}", hours.len()))
+        }
+    }
+}
+
+/// 0 to 168, a week.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(try_from = "u32")]
+struct DigestHours(u32);
+
+impl TryFrom<u32> for DigestHours {
+    type Error = String;
+
+    fn try_from(hours: u32) -> Result<Self, String> {
+        if hours <= 168 { Ok(Self(hours)) } else { Err(format!("{hours} hours between digests; use 1 to 168, or 0 for none")) }
+    }
+}
+
+/// One of [`KINDS`], by its place there.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(try_from = "String")]
+struct Kind(usize);
+
+impl TryFrom<String> for Kind {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        let known = KINDS.iter().position(|known| *known == name);
+        known.map(Self).ok_or_else(|| format!("there is no such kind; use one of {}", KINDS.join(", ")))
+    }
+}
+
+/// `"never"`, `"always"` or a severity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct KindThreshold(Threshold);
+
+impl<'de> Deserialize<'de> for KindThreshold {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Words;
+        impl de::Visitor<'_> for Words {
+            type Value = KindThreshold;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("\"never\", \"always\" or a severity from 1 to 5")
+            }
+
+            fn visit_str<E: de::Error>(self, word: &str) -> Result<KindThreshold, E> {
+                match word {
+                    "never" => Ok(KindThreshold(Threshold::Never)),
+                    "always" => Ok(KindThreshold(Threshold::Always)),
+                    _ => Err(E::invalid_value(de::Unexpected::Str(word), &self)),
+                }
+            }
+
+            fn visit_i64<E: de::Error>(self, level: i64) -> Result<KindThreshold, E> {
+                let severity = u8::try_from(level).ok().and_then(|level| Severity::try_from(level).ok());
+                let severity = severity.ok_or_else(|| E::invalid_value(de::Unexpected::Signed(level), &self))?;
+                Ok(KindThreshold(Threshold::From(severity)))
+            }
+        }
+        deserializer.deserialize_any(Words)
+    }
 }
 
 /// 0 to 1000.
@@ -68,6 +170,16 @@ impl Default for Config {
             when_over: WhenOver::Say,
             title: None,
             body: None,
+            every_alert: false,
+            quiet_hours: QuietHours::default(),
+            do_not_disturb: true,
+            // Who could act on a popup is not there to see it; who is there has no business with it. Held, it is neither shown to
+            // strangers nor gone when its reader comes back.
+            when_locked: WhenLocked::Hold,
+            quiet_from_severity: Severity::CRITICAL,
+            // There is nothing in it to act on, so it is for those who ask for it.
+            digest_every_hours: DigestHours(0),
+            kinds: BTreeMap::new(),
         }
     }
 }
@@ -75,19 +187,35 @@ impl Default for Config {
 impl Config {
     /// What it means for the ledger.
     pub(crate) fn rules(&self) -> Rules {
+        let mut kinds = Kinds::default();
+        for (kind, threshold) in &self.kinds {
+            kinds.set(KINDS.get(kind.0).unwrap_or(&""), threshold.0);
+        }
+        let digest_hours = u64::from(self.digest_every_hours.0);
         Rules {
             stay_from: self.stay_from_severity,
             popup_from: self.popup_from_severity,
             per_hour: self.popups_per_hour.0,
             when_over: self.when_over,
+            kinds,
+            every_alert: self.every_alert,
+            digest_every: (digest_hours > 0).then(|| Duration::from_secs(digest_hours * 3600)),
         }
     }
-}
 
-impl Config {
     /// How incidents are to be told.
     pub(crate) fn templates(&self) -> Templates {
         Templates { title: self.title.clone(), body: self.body.clone() }
+    }
+
+    /// When it is to be quiet.
+    pub(crate) fn quiet(&self) -> Settings {
+        Settings {
+            hours: self.quiet_hours.0.clone(),
+            from: self.quiet_from_severity,
+            obeys_do_not_disturb: self.do_not_disturb,
+            when_locked: self.when_locked,
+        }
     }
 }
 
@@ -156,16 +284,29 @@ mod tests {
         assert_eq!((all.popup_from_severity, all.when_over), (Some(Severity::AIMED), WhenOver::Say));
         let source = all.templates().body.unwrap().fill(|_| "x".to_owned());
         assert_eq!(source, "Intrusion detected from x");
+        assert_eq!(all.kinds.len(), 1);
         let valid = load_text(b"x = 1").unwrap_err().to_string();
         let valid: Vec<&str> = valid.lines().next().unwrap().split('`').skip(3).step_by(2).collect();
-        assert_eq!(valid.len(), keys.len());
-        assert!(valid.iter().all(|key| HELP.contains(&format!("{key} ="))), "{valid:?}");
+        assert_eq!(valid.len() + 1, keys.len(), "a line for each key, and one below [kinds]");
+        assert!(valid.iter().all(|key| HELP.contains(&format!("{key} =")) || HELP.contains(&format!("[{key}]"))), "{valid:?}");
     }
 
     #[test]
     fn every_key_is_read() {
         let rules = load_text(b"stay-from-severity = 5\npopup-from-severity = 2\npopups-per-hour = 0\n").unwrap().rules();
         assert_eq!((rules.stay_from, rules.popup_from, rules.per_hour), (Severity::CRITICAL, Some(Severity::NOTABLE), 0));
+        let config = load_text(
+            b"every-alert = true\nquiet-hours = [\"22:00-07:00\"]\ndo-not-disturb = false\nwhen-locked = \"hide-addresses\"\n\
+              quiet-from-severity = 4\ndigest-every-hours = 24\n[kinds]\nport-sweep = \"never\"\nflood = 4\ntest = \"always\"\n",
+        )
+        .unwrap();
+        let (rules, quiet) = (config.rules(), config.quiet());
+        let mut kinds = Kinds::default();
+        assert!(kinds.set("port-sweep", Threshold::Never) && kinds.set("flood", Threshold::From(Severity::BROAD)));
+        assert!(kinds.set("test", Threshold::Always) && !kinds.set("love", Threshold::Always));
+        assert_eq!((rules.kinds, rules.every_alert, rules.digest_every), (kinds, true, Some(Duration::from_secs(86_400))));
+        assert_eq!((quiet.hours.len(), quiet.from, quiet.obeys_do_not_disturb), (1, Severity::BROAD, false));
+        assert_eq!(quiet.when_locked, WhenLocked::HideAddresses);
     }
 
     #[test]
@@ -174,7 +315,7 @@ mod tests {
             (
                 &b"\nstay-form-severity = 3"[..],
                 ":2:1: ",
-                "unknown field `stay-form-severity`, expected one of `stay-from-severity`, `popup-from-severity`, `popups-per-hour`, `when-over`, `title`, `body`",
+                "unknown field `stay-form-severity`, expected one of `stay-from-severity`, `popup-from-severity`, `popups-per-hour`, ",
             ),
             (
                 b"title = \"x\"\nbody = \"Seen: {{ sorce }}\"",
@@ -188,6 +329,12 @@ mod tests {
             (b"popups-per-hour = -1", ":1:19: ", "invalid value: integer `-1`"),
             (b"popups-per-hour = 6\n# M\xfcller", ":2:4: ", "not valid UTF-8"),
             (b"popups-per-hour = = 6", ":1:19: ", ""),
+            (b"quiet-hours = [\"22-7\"]", ":1:15: ", "write \"22:00-07:00\""),
+            (b"when-locked = \"maybe\"", ":1:15: ", "expected one of `show`, `hide-addresses`, `hold`"),
+            (b"digest-every-hours = 200", ":1:22: ", "use 1 to 168, or 0"),
+            (b"[kinds]\nlove = 3", ":2:1: ", "there is no such kind; use one of syn-scan, "),
+            (b"[kinds]\nflood = 9", ":2:9: ", "expected \"never\", \"always\" or a severity from 1 to 5"),
+            (b"[kinds]\nflood = \"often\"", ":2:9: ", "expected \"never\", \"always\" or a severity from 1 to 5"),
         ] {
             let message = load_text(text).unwrap_err().to_string();
             assert!(message.contains(&format!("notifier.toml{place}")) && message.contains(says), "{message}");

@@ -7,11 +7,14 @@
 //! - Six popups an hour (severity 5 excepted). The last of them gathers all further incidents, so nothing is
 //!   silent; the same happens with more than eight new sources in a minute, which are cheap to forge.
 //! - What the user has muted takes no popup and no budget. When it becomes worse than that it is shown; when the mute ends it is not.
+//! - While it is to be quiet ([`Quiet`]) nothing less severe comes or changes. Afterwards what still goes on gets its popup, and one
+//!   more says what is over by then. The same one says what was over before we heard of it.
 //! - One popup more says that nobody watches: the collector is blind or gone for a minute. It goes when that is over.
 //! - Everything is bounded: incidents, budgets, retries.
 
 mod gathering;
 mod slot;
+mod together;
 
 use crate::{
     collector::Sight,
@@ -21,21 +24,25 @@ use crate::{
 };
 use firebell_shared::{
     alert::{Alert, Delivery, Phase},
+    kind::KINDS,
     severity::Severity,
 };
 use gathering::{Gathering, size};
 use serde::Deserialize;
-use slot::{Change, Slot, Window};
+use slot::{BLINK, Change, Slot, Window};
 use std::{
     collections::{HashMap, VecDeque},
     time::Duration,
 };
+use together::Together;
 
 /// So many incidents are kept; the one not heard of for the longest time goes first. Six popups an hour
 /// and one that gathers make this many only in an attack on ourselves.
 const MAX_INCIDENTS: usize = 256;
 /// New single sources in a minute before they share a popup.
 const MAX_NEWCOMERS: usize = 8;
+/// Alerts a minute that have a popup each, for those who want that; the rest of them shares one.
+const MAX_SINGLES: usize = 60;
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 /// A popup that the server refuses is tried so often, and shown again so often after the server restarted.
@@ -44,6 +51,15 @@ const MAX_TRIES: u32 = 3;
 const RETRY: Duration = Duration::from_secs(30);
 /// A collector that begins anew says after a minute that it is blind, if it is; then it has had time enough.
 const FRESH: Duration = Duration::from_secs(75);
+
+/// Whether popups may come now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Quiet {
+    /// Incidents below this severity wait; without it none does.
+    pub(crate) below: Option<Severity>,
+    /// Strangers may see the screen: no addresses.
+    pub(crate) is_veiled: bool,
+}
 
 /// What the user chose.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +72,36 @@ pub(crate) struct Rules {
     pub(crate) per_hour: u32,
     /// What becomes of the popup of an incident that is over.
     pub(crate) when_over: WhenOver,
+    /// What pops up of single kinds, before everything else.
+    pub(crate) kinds: Kinds,
+    /// Each alert its own popup.
+    pub(crate) every_alert: bool,
+    /// A digest of what is not worth a popup, at most once in this time.
+    pub(crate) digest_every: Option<Duration>,
+}
+
+/// When an incident of one kind pops up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Threshold {
+    Never,
+    From(Severity),
+    Always,
+}
+
+/// Thresholds by kind, in the order of [`KINDS`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Kinds([Option<Threshold>; KINDS.len()]);
+
+impl Kinds {
+    /// Sets one. False: there is no such kind.
+    pub(crate) fn set(&mut self, kind: &str, threshold: Threshold) -> bool {
+        let place = KINDS.iter().position(|known| *known == kind).and_then(|n| self.0.get_mut(n));
+        place.map(|place| *place = Some(threshold)).is_some()
+    }
+
+    fn of(&self, kind: &str) -> Option<Threshold> {
+        *self.0.get(KINDS.iter().position(|known| *known == kind)?)?
+    }
 }
 
 /// What becomes of the popup of an incident that is over.
@@ -77,6 +123,12 @@ pub(crate) enum Key {
     Gathering,
     /// Nobody watches the firewall log.
     Sight,
+    /// What happened while it was quiet, or nobody was there.
+    Away,
+    /// What is not worth a popup of its own.
+    Digest,
+    /// One alert, for those who want to see each of them.
+    Single,
     /// What somebody asked for: see [`Ledger::say`].
     Said,
 }
@@ -114,6 +166,10 @@ pub(crate) struct Counters {
     pub(crate) gathered: u64,
     /// Incidents without any popup, for want of budget.
     pub(crate) held: u64,
+    /// Incidents that had to wait until popups might come again.
+    pub(crate) postponed: u64,
+    /// Incidents that were over before they could be shown, and are told together.
+    pub(crate) told_late: u64,
     /// Incidents without a popup, or whose popup was taken away, because the user has muted them.
     pub(crate) muted: u64,
     /// Incidents that were forgotten to make room.
@@ -131,6 +187,14 @@ pub(crate) struct Ledger {
     gathering: Option<Gathering>,
     blindness: Option<Blindness>,
     said: Option<(Popup, Slot)>,
+    quiet: Quiet,
+    away: Option<Together>,
+    digest: Option<Together>,
+    /// Not before then is there another digest.
+    next_digest: Duration,
+    /// Alerts that wait to be shown one by one, and when one came, oldest first: at most [`MAX_SINGLES`] each.
+    singles: VecDeque<(Alert, Slot)>,
+    single_times: VecDeque<Duration>,
     /// When a popup was taken out of the budget, oldest first; at most `rules.per_hour` of the last hour.
     spent: VecDeque<Duration>,
     /// When a new single-source incident came, oldest first; at most [`MAX_NEWCOMERS`] + 1 of the last minute.
@@ -157,6 +221,13 @@ struct Blindness {
     over: Option<Duration>,
 }
 
+impl Incident {
+    /// Until popups may come again.
+    fn waits(&self) -> bool {
+        self.slot.as_ref().is_some_and(|slot| slot.window == Window::Held)
+    }
+}
+
 impl Ledger {
     pub(crate) fn new(rules: Rules, words: Words) -> Self {
         Self {
@@ -166,6 +237,12 @@ impl Ledger {
             gathering: None,
             blindness: None,
             said: None,
+            quiet: Quiet::default(),
+            away: None,
+            digest: None,
+            next_digest: Duration::ZERO,
+            singles: VecDeque::new(),
+            single_times: VecDeque::new(),
             spent: VecDeque::new(),
             newcomers: VecDeque::new(),
             closes: VecDeque::new(),
@@ -199,6 +276,10 @@ impl Ledger {
             self.forget(alert.id);
             return;
         }
+        if self.rules.every_alert && alert.kind != "test" {
+            self.observe_single(alert, now, is_late, is_muted);
+            return;
+        }
         if let Some(known) = self.incidents.get(&alert.id) {
             if alert.details.revision > known.alert.details.revision {
                 if is_muted { self.revise_muted(alert, now) } else { self.revise(alert, now) }
@@ -207,23 +288,82 @@ impl Ledger {
         }
         if !self.calls_for_popup(alert) || (alert.details.phase == Phase::Closed && !is_late) {
             self.counters.quiet += 1;
+            if !is_muted {
+                self.add_to_digest(alert, now, is_late);
+            }
             return;
         }
+        let is_over = alert.details.phase == Phase::Closed;
         let slot = if is_muted {
             self.counters.muted += 1;
-            if alert.details.phase == Phase::Closed {
+            if is_over {
                 return;
             }
             Some(Slot::hidden(Some(alert.severity), now))
+        } else if is_over {
+            self.tell_late(alert, now);
+            return;
+        } else if self.holds(alert) {
+            self.counters.postponed += 1;
+            Some(Slot { window: Window::Held, ..Slot::new(now) })
         } else {
             self.place(alert, now)
         };
-        self.make_room();
+        self.make_room(now);
         if slot.is_none() {
             self.gather(alert, now);
         }
         // A test is asked for each time: nothing to keep books on, but it has to be shown first.
         self.incidents.insert(alert.id, Incident { alert: alert.clone(), heard: now, slot });
+    }
+
+    /// From now on popups may come, or not. What waited and still goes on is shown, the worst first, and what is over together.
+    pub(crate) fn set_quiet(&mut self, quiet: Quiet, now: Duration) {
+        self.quiet = quiet;
+        for slot in self.slots() {
+            // What was shown without addresses gets them back. What has some loses them only where popups may change.
+            let is_wrong = slot.is_veiled != quiet.is_veiled && (slot.is_veiled || quiet.below.is_none());
+            if is_wrong && matches!(slot.window, Window::Shown(_)) {
+                slot.change = Some(Change { since: now, is_urgent: true });
+            }
+        }
+        if let Some(away) = self.away.as_mut().filter(|away| quiet.below.is_none() && away.slot.window == Window::Held) {
+            away.slot.window = Window::Wanted(Some(now));
+        }
+        let free = self.incidents.values().filter(|incident| incident.waits() && !self.holds(&incident.alert));
+        let mut free: Vec<Alert> = free.map(|incident| incident.alert.clone()).collect();
+        free.sort_by_key(|alert| (std::cmp::Reverse(alert.severity), alert.id));
+        for alert in free {
+            let slot = self.place(&alert, now);
+            if slot.is_none() {
+                self.gather(&alert, now);
+            }
+            if let Some(incident) = self.incidents.get_mut(&alert.id) {
+                incident.slot = slot;
+            }
+        }
+    }
+
+    /// Does something wait that would be lost if we ended now?
+    pub(crate) fn is_holding(&self) -> bool {
+        let away = self.away.as_ref().is_some_and(|away| matches!(away.slot.window, Window::Held | Window::Wanted(Some(_))));
+        away || self.incidents.values().any(Incident::waits)
+    }
+
+    /// Incidents that wait until popups may come again, those included that are over by now.
+    pub(crate) fn waiting(&self) -> usize {
+        let away = self.away.as_ref().filter(|away| away.slot.window == Window::Held).map_or(0, |away| away.count);
+        self.incidents.values().filter(|incident| incident.waits()).count() + usize::try_from(away).unwrap_or(usize::MAX)
+    }
+
+    /// How often there may be a digest.
+    pub(crate) fn digest_every(&self) -> Option<Duration> {
+        self.rules.digest_every
+    }
+
+    /// There was a digest that long ago, when another agent ran, so the next one is not before `at`.
+    pub(crate) fn set_next_digest(&mut self, at: Duration) {
+        self.next_digest = at;
     }
 
     /// Takes the popups of what the user has muted by now off the screen. What they share with others stays.
@@ -316,8 +456,13 @@ impl Ledger {
     }
 
     /// The ids of incidents start anew: none of ours is heard of again. What is on the screen stays there.
-    pub(crate) fn start_anew(&mut self) {
-        self.incidents.clear();
+    pub(crate) fn start_anew(&mut self, now: Duration) {
+        // What waits is told with what is over.
+        let waiting: Vec<Alert> =
+            std::mem::take(&mut self.incidents).into_values().filter(Incident::waits).map(|incident| incident.alert).collect();
+        for alert in waiting {
+            self.tell_late(&alert, now);
+        }
         self.gathering = None;
     }
 
@@ -330,19 +475,31 @@ impl Ledger {
             return Some(Command::Close { id });
         }
         let (key, _) = self.due().into_iter().filter(|&(_, at)| at <= now).min_by_key(|&(key, at)| (at, key))?;
-        let stay_from = self.rules.stay_from;
+        let (stay_from, is_veiled) = (self.rules.stay_from, self.quiet.is_veiled);
         let (slot, popup) = match key {
             Key::Incident(id) => {
                 let incident = self.incidents.get(&id)?;
-                (incident.slot.as_ref()?, present::incident(&self.words, &incident.alert, stay_from))
+                (incident.slot.as_ref()?, present::incident_veiled(&self.words, &incident.alert, stay_from, is_veiled))
             }
             Key::Gathering => {
                 let gathering = self.gathering.as_ref()?;
-                (&gathering.slot, gathering.popup(&self.words, stay_from))
+                (&gathering.slot, gathering.popup(&self.words, stay_from, is_veiled))
             }
             Key::Sight => {
                 let blindness = self.blindness.as_ref()?;
                 (&blindness.slot, present::blindness(&self.words, blindness.reason.as_deref()))
+            }
+            Key::Away => {
+                let away = self.away.as_ref()?;
+                (&away.slot, present::away(&self.words, &away.summary(), stay_from))
+            }
+            Key::Digest => {
+                let digest = self.digest.as_ref()?;
+                (&digest.slot, present::digest(&self.words, &digest.summary()))
+            }
+            Key::Single => {
+                let (alert, slot) = self.singles.front()?;
+                (slot, present::incident_veiled(&self.words, alert, stay_from, is_veiled))
             }
             Key::Said => {
                 let (popup, slot) = self.said.as_ref()?;
@@ -370,8 +527,10 @@ impl Ledger {
                 Some(gathering) => (gathering.worst, gathering.size()),
                 None => return,
             },
-            Key::Sight | Key::Said => (Severity::BACKGROUND, 1),
+            Key::Away => (Severity::BACKGROUND, self.away.as_ref().map_or(0, |away| away.count)),
+            Key::Sight | Key::Said | Key::Digest | Key::Single => (Severity::BACKGROUND, 1),
         };
+        let is_veiled = self.quiet.is_veiled;
         let Some(slot) = self.slot(key) else { return };
         let is_update = matches!(slot.window, Window::Shown(_));
         if is_update && slot.change.is_none_or(|change| !change.is_urgent) {
@@ -382,8 +541,12 @@ impl Ledger {
         slot.size = size;
         slot.at = now;
         slot.change = None;
+        slot.is_veiled = is_veiled && matches!(key, Key::Incident(_) | Key::Gathering);
         if is_update {
             slot.tries = 0;
+        }
+        if let (Key::Digest, Some(every)) = (key, self.rules.digest_every) {
+            self.next_digest = now + every;
         }
         match key {
             Key::Said => {}
@@ -398,7 +561,7 @@ impl Ledger {
         let severity = match key {
             Key::Incident(id) => self.incidents.get(&id).map(|incident| incident.alert.severity),
             Key::Gathering => self.gathering.as_ref().map(|gathering| gathering.worst),
-            Key::Sight => None,
+            Key::Sight | Key::Away | Key::Digest | Key::Single => None,
             Key::Said => {
                 // Whoever asked is told.
                 self.said = None;
@@ -463,7 +626,64 @@ impl Ledger {
         }
     }
 
+    /// Has it to wait now? A test never has: somebody asked for it.
+    fn holds(&self, alert: &Alert) -> bool {
+        alert.kind != "test" && self.holds_severity(alert.severity)
+    }
+
+    fn holds_severity(&self, severity: Severity) -> bool {
+        self.quiet.below.is_some_and(|below| severity < below)
+    }
+
+    /// Puts an incident that is over before it was shown to the others of its kind.
+    fn tell_late(&mut self, alert: &Alert, now: Duration) {
+        self.counters.told_late += 1;
+        let window = if self.quiet.below.is_some() { Window::Held } else { Window::Wanted(Some(now + BLINK)) };
+        // What somebody has closed is known by now.
+        if self.away.as_ref().is_some_and(|away| away.slot.window == Window::Gone) {
+            self.away = None;
+        }
+        self.away.get_or_insert_with(|| Together::new(window, now)).add(&self.words, alert, now);
+    }
+
+    /// Puts an incident that deserves no popup into the digest, where the user wants one.
+    fn add_to_digest(&mut self, alert: &Alert, now: Duration, is_late: bool) {
+        let Some(every) = self.rules.digest_every else { return };
+        // The first revision of each that is told as it happens; of what is told afterwards, any.
+        if alert.details.delivery != Delivery::Digest || !(is_late || alert.details.phase == Phase::Opened) {
+            return;
+        }
+        let at = self.next_digest.max(now + every.min(HOUR));
+        self.digest.get_or_insert_with(|| Together::new(Window::Wanted(Some(at)), now)).add(&self.words, alert, now);
+    }
+
+    /// One revision, for those who want to see each. When there are too many they share a popup.
+    fn observe_single(&mut self, alert: &Alert, now: Duration, is_late: bool, is_muted: bool) {
+        if is_muted {
+            self.counters.muted += 1;
+        } else if !self.calls_for_popup(alert) {
+            self.counters.quiet += 1;
+            self.add_to_digest(alert, now, is_late);
+        } else if self.holds(alert) || (is_late && alert.details.phase == Phase::Closed) {
+            self.tell_late(alert, now);
+        } else {
+            expire(&mut self.single_times, now, MINUTE);
+            if self.single_times.len() < MAX_SINGLES && self.singles.len() < MAX_SINGLES {
+                self.single_times.push_back(now);
+                self.singles.push_back((alert.clone(), Slot::new(now)));
+            } else {
+                self.gather(alert, now);
+            }
+        }
+    }
+
     fn calls_for_popup(&self, alert: &Alert) -> bool {
+        match self.rules.kinds.of(&alert.kind) {
+            Some(Threshold::Never) => return false,
+            Some(Threshold::Always) => return true,
+            Some(Threshold::From(from)) => return alert.severity >= from,
+            None => {}
+        }
         match (alert.kind.as_str(), self.rules.popup_from, alert.details.delivery) {
             ("test", _, _) | (_, None, Delivery::Popup) => true,
             (_, None, _) | (_, _, Delivery::Log) => false,
@@ -477,6 +697,7 @@ impl Ledger {
         let is_over = alert.details.phase == Phase::Closed;
         known.alert = alert.clone();
         known.heard = now;
+        let holds = self.quiet.below.is_some_and(|below| alert.severity < below);
         let Some(slot) = &mut known.slot else {
             // It shares a popup. If it is as bad as can be, it gets one of its own.
             if alert.severity == Severity::CRITICAL {
@@ -502,8 +723,19 @@ impl Ledger {
             }
             // It is shown as it is by then.
             Window::Wanted(_) => {}
+            Window::Held if is_over => {
+                self.incidents.remove(&alert.id);
+                self.tell_late(alert, now);
+                return;
+            }
+            Window::Held if holds => {}
+            Window::Gone if slot.severity < Some(alert.severity) && !is_over && holds => {
+                slot.severity = Some(alert.severity);
+                slot.window = Window::Held;
+                self.counters.postponed += 1;
+            }
             Window::Unknown => slot.window = Window::Wanted(Some(now)),
-            Window::Gone if slot.severity < Some(alert.severity) && !is_over => {
+            Window::Gone | Window::Held if slot.severity < Some(alert.severity) && !is_over => {
                 slot.severity = Some(alert.severity);
                 if self.spend(alert, now) {
                     if let Some(slot) = self.slot(Key::Incident(alert.id)) {
@@ -517,7 +749,7 @@ impl Ledger {
                     }
                 }
             }
-            Window::Gone => {}
+            Window::Gone | Window::Held => {}
         }
         if is_over {
             self.settle_books(Key::Incident(alert.id));
@@ -624,22 +856,38 @@ impl Ledger {
 
     /// Closes the books on an incident that is over and has nothing more to show.
     fn settle_books(&mut self, key: Key) {
-        let Key::Incident(id) = key else { return };
+        let id = match key {
+            Key::Incident(id) => id,
+            Key::Single => {
+                self.singles.pop_front();
+                return;
+            }
+            Key::Digest => {
+                // What comes from now on is for the next one.
+                self.digest = None;
+                return;
+            }
+            _ => return,
+        };
         let Some(incident) = self.incidents.get(&id) else { return };
         let is_over = incident.alert.details.phase == Phase::Closed || incident.alert.kind == "test";
-        let has_more = incident.slot.as_ref().is_some_and(|slot| slot.change.is_some() || matches!(slot.window, Window::Wanted(_)));
+        let has_more =
+            incident.slot.as_ref().is_some_and(|slot| slot.change.is_some() || matches!(slot.window, Window::Wanted(_) | Window::Held));
         if is_over && !has_more {
             self.incidents.remove(&id);
         }
     }
 
-    fn make_room(&mut self) {
+    fn make_room(&mut self, now: Duration) {
         if self.incidents.len() < MAX_INCIDENTS {
             return;
         }
         if let Some(id) = self.incidents.iter().min_by_key(|(id, incident)| (incident.heard, **id)).map(|(id, _)| *id) {
-            self.incidents.remove(&id);
+            let evicted = self.incidents.remove(&id);
             self.counters.evicted += 1;
+            if let Some(Incident { alert, slot: Some(Slot { window: Window::Held, .. }), .. }) = evicted {
+                self.tell_late(&alert, now);
+            }
         }
     }
 
@@ -648,15 +896,21 @@ impl Ledger {
         let incidents = self
             .incidents
             .iter()
+            .filter(|(_, incident)| !self.holds(&incident.alert))
             .filter_map(|(&id, incident)| Some((Key::Incident(id), incident.slot.as_ref()?.due(size(&incident.alert))?)));
-        let gathering = self.gathering.as_ref().and_then(|g| Some((Key::Gathering, g.slot.due(g.size())?)));
-        let blindness = self.blindness.as_ref().and_then(|blindness| Some((Key::Sight, blindness.slot.due(1)?)));
+        let gathering = self.gathering.as_ref().filter(|gathering| !self.holds_severity(gathering.worst));
+        let gathering = gathering.and_then(|g| Some((Key::Gathering, g.slot.due(g.size())?)));
+        let is_quiet = self.quiet.below.is_some();
+        let single = self.singles.front().filter(|(alert, _)| !self.holds(alert)).and_then(|(_, slot)| Some((Key::Single, slot.due(1)?)));
+        let away = self.away.as_ref().filter(|_| !is_quiet).and_then(|away| Some((Key::Away, away.slot.due(away.count)?)));
+        let digest = self.digest.as_ref().filter(|_| !is_quiet).and_then(|digest| Some((Key::Digest, digest.slot.due(1)?)));
+        let blindness = self.blindness.as_ref().filter(|_| !is_quiet).and_then(|blindness| Some((Key::Sight, blindness.slot.due(1)?)));
         // Whoever asked waits for it, so it may blink.
         let said = self.said.as_ref().and_then(|(_, slot)| match slot.window {
             Window::Shown(_) => Some((Key::Said, slot.change?.since)),
             _ => Some((Key::Said, slot.due(1)?)),
         });
-        incidents.chain(gathering).chain(blindness).chain(said).collect()
+        incidents.chain(gathering).chain(single).chain(away).chain(digest).chain(blindness).chain(said).collect()
     }
 
     fn slot(&mut self, key: Key) -> Option<&mut Slot> {
@@ -664,6 +918,9 @@ impl Ledger {
             Key::Incident(id) => self.incidents.get_mut(&id)?.slot.as_mut(),
             Key::Gathering => self.gathering.as_mut().map(|gathering| &mut gathering.slot),
             Key::Sight => self.blindness.as_mut().map(|blindness| &mut blindness.slot),
+            Key::Away => self.away.as_mut().map(|away| &mut away.slot),
+            Key::Digest => self.digest.as_mut().map(|digest| &mut digest.slot),
+            Key::Single => self.singles.front_mut().map(|(_, slot)| slot),
             Key::Said => self.said.as_mut().map(|(_, slot)| slot),
         }
     }
@@ -672,7 +929,10 @@ impl Ledger {
         let incidents = self.incidents.values_mut().filter_map(|incident| incident.slot.as_mut());
         let gathering = self.gathering.as_mut().map(|gathering| &mut gathering.slot);
         let said = self.said.as_mut().map(|(_, slot)| slot);
-        incidents.chain(gathering).chain(self.blindness.as_mut().map(|blindness| &mut blindness.slot)).chain(said)
+        let together = [&mut self.away, &mut self.digest].into_iter().flatten().map(|together| &mut together.slot);
+        let singles = self.singles.iter_mut().map(|(_, slot)| slot);
+        let blindness = self.blindness.as_mut().map(|blindness| &mut blindness.slot);
+        incidents.chain(gathering).chain(singles).chain(together).chain(blindness).chain(said)
     }
 }
 

@@ -8,11 +8,13 @@
 //! `present` says everything with `words`, in the language of the person. `ledger` and `present` are pure; the others carry.
 
 mod agent;
+mod alarm;
 mod backoff;
 mod buttons;
 mod collector;
 mod config;
 mod control;
+mod desk;
 mod hidden;
 mod ledger;
 mod mutes;
@@ -21,6 +23,7 @@ mod once;
 mod page;
 mod present;
 mod program;
+mod quiet;
 mod sample;
 mod seen;
 mod server;
@@ -36,6 +39,7 @@ use crate::{
     program::Program,
     seen::Seen,
     server::Server,
+    state::StateFile,
     terminal::Terminal,
     words::Words,
 };
@@ -132,17 +136,21 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
     })
 }
 
+fn digest_file() -> StateFile {
+    StateFile::in_state_dir("notifier-digest", "cannot remember when there was a digest; after a restart there is one sooner")
+}
+
 async fn serve(config: config::Config, args: &Args) -> anyhow::Result<ExitCode> {
     let (ask, requests) = mpsc::channel(MAX_WAITING);
-    let (desktop, seen, hidden) = if let Some(command) = &args.exec {
+    let (desktop, seen, hidden, digest_file) = if let Some(command) = &args.exec {
         // Nor for the program; and what it was told has nothing to do with what the desktop has shown.
-        (Desktop::Program(Program::new(command)?), Seen::in_state_dir("exec-seen"), Hidden::nothing())
+        (Desktop::Program(Program::new(command)?), Seen::in_state_dir("exec-seen"), Hidden::nothing(), StateFile::nowhere())
     } else if args.print {
         // What is muted in the desktop is not meant for whoever reads this.
-        (Desktop::Terminal(Terminal::new()), Seen::nowhere(), Hidden::nothing())
+        (Desktop::Terminal(Terminal::new()), Seen::nowhere(), Hidden::nothing(), StateFile::nowhere())
     } else {
         match Server::connect(ask.clone()).await {
-            Ok(server) => (Desktop::Server(server), Seen::in_state_dir("notifier-seen"), Hidden::in_state_dir()),
+            Ok(server) => (Desktop::Server(server), Seen::in_state_dir("notifier-seen"), Hidden::in_state_dir(), digest_file()),
             Err(zbus::Error::NameTaken) => {
                 info!("another firebell-notifier serves this session ({} is taken); nothing to do", NOTIFIER_NAME);
                 return Ok(ExitCode::SUCCESS);
@@ -158,6 +166,6 @@ async fn serve(config: config::Config, args: &Args) -> anyhow::Result<ExitCode> 
     };
     let words = Words::of_environment().telling(config.templates());
     let config_path = args.config.clone();
-    agent::run(Start { config, config_path, words, desktop, seen, hidden, requests, ask }).await?;
+    agent::run(Start { config, config_path, words, desktop, seen, hidden, digest_file, requests, ask }).await?;
     Ok(ExitCode::SUCCESS)
 }

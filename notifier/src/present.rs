@@ -3,6 +3,8 @@
 //! A popup answers, in this order: who does what, how much of it and how fast, what the firewall did
 //! about it, how sure we are, what to do.
 
+mod together;
+
 use crate::{
     mutes::{Entry, Manner, Source},
     names::{Maker, Name},
@@ -16,6 +18,7 @@ use firebell_shared::{
     text,
 };
 use std::{fmt::Write as _, net::IpAddr};
+pub(crate) use together::{Summary, away, digest};
 
 /// The longest title, in bytes. Servers cut one-line titles at about 60 characters.
 pub(crate) const MAX_TITLE: usize = 160;
@@ -155,6 +158,21 @@ fn value(words: &Words, alert: &Alert, name: &str, field: Field) -> String {
         Field::Id => alert.id.to_string(),
     }
     .replace('\n', if field == Field::Body { "\n" } else { " " })
+}
+
+/// The same; `is_veiled`: without addresses, for a screen that strangers see.
+pub(crate) fn incident_veiled(words: &Words, alert: &Alert, stay_from: Severity, is_veiled: bool) -> Popup {
+    if !is_veiled {
+        return incident(words, alert, stay_from);
+    }
+    let mut alert = alert.clone();
+    // The sentences of the collector may name them too.
+    for text in [&mut alert.source, &mut alert.summary, &mut alert.details.advice, &mut alert.details.mac] {
+        text.clear();
+    }
+    alert.details.sources.clear();
+    alert.details.targets.clear();
+    incident(words, &alert, stay_from)
 }
 
 /// Writes several incidents that share one popup: how many, the titles of the first ones.

@@ -134,6 +134,11 @@ impl Server {
         Ok(Self { proxy, signals, pump, abilities: None, offers: Offers::default() })
     }
 
+    /// The connection, for what else there is to hear on the session bus.
+    pub(crate) fn connection(&self) -> &zbus::Connection {
+        self.proxy.inner().connection()
+    }
+
     /// The next signal; `None` when the connection is closed. Safe to cancel.
     pub(crate) async fn signal(&mut self) -> Option<Signal> {
         loop {

@@ -165,6 +165,14 @@ impl FakeServer {
         Ok(())
     }
 
+    /// Sends any signal from its path.
+    ///
+    /// # Errors
+    /// When the bus is gone.
+    pub async fn say<B: serde::Serialize + zbus::wire::DynamicType>(&self, interface: &str, member: &str, body: &B) -> zbus::Result<()> {
+        self.conn.emit_signal(None::<&str>, PATH, interface, member, body).await
+    }
+
     /// Sends a signal of its interface that is not as the specification has it.
     ///
     /// # Errors

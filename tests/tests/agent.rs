@@ -343,7 +343,7 @@ fn what_was_told_before_the_agent_restarted_is_not_told_again_and_the_rest_is() 
         collector.keep(&scan(3, 6));
         let _agent = stage.listening()?;
         let titles = [server.call(2)?.summary, server.call(3)?.summary];
-        ensure!(titles == ["Port scan from 198.51.100.2 (ended)", "Port scan from 198.51.100.3"], "{titles:?}");
+        ensure!(titles == ["Port scan from 198.51.100.3", "While you were away: 1 scan from 1 address"], "{titles:?}");
         thread::sleep(NOTHING);
         ensure!(server.calls().len() == 3, "{:#?}", server.calls());
         Ok(())

@@ -299,3 +299,42 @@ details-failed = Die Seite konnte nicht geöffnet werden. Im Terminal sagt fireb
 
 print-head = Schweregrad { $severity }, { $title }
     .update = Schweregrad { $severity } (aktualisiert), { $title }
+
+## Was geschah, während niemand da war, und die Zusammenfassung
+
+away-scans = { $n ->
+        [one] { $n } Scan
+       *[other] { $n } Scans
+    } von { $sources ->
+        [one] { $sources } Adresse
+       *[other] { $sources } Adressen
+    }
+    .alone = { $n ->
+        [one] { $n } Scan
+       *[other] { $n } Scans
+    }
+away-incidents = { $n ->
+        [one] { $n } Vorfall
+       *[other] { $n } Vorfälle
+    } von { $sources ->
+        [one] { $sources } Adresse
+       *[other] { $sources } Adressen
+    }
+    .alone = { $n ->
+        [one] { $n } Vorfall
+       *[other] { $n } Vorfälle
+    }
+away-title = Während Sie weg waren: { $what }
+away-worst = Das Schlimmste: { $title }.
+away-sources = Es sind mehr als { $n } Quellen.
+away-over = Alles davon ist vorbei. Auflisten mit: firebell alerts
+digest-title = { $n ->
+        [one] { $n } Quelle hat bei Ihnen angeklopft
+       *[other] { $n } Quellen haben bei Ihnen angeklopft
+    }
+    .alone = { $n ->
+        [one] { $n } kleiner Vorfall
+       *[other] { $n } kleine Vorfälle
+    }
+digest-harmless = Nichts davon war auf Sie gezielt.
+digest-advice = Auflisten mit: firebell alerts

@@ -318,3 +318,45 @@ details-failed = The page could not be opened. In a terminal, firebell show { $i
 
 print-head = severity { $severity }, { $title }
     .update = severity { $severity } (update), { $title }
+
+## What happened while nobody was there, and the digest.
+
+# $n is 1 or more, $sources too; .alone: it is not known from how many addresses.
+away-scans = { $n ->
+        [one] { $n } scan
+       *[other] { $n } scans
+    } from { $sources ->
+        [one] { $sources } address
+       *[other] { $sources } addresses
+    }
+    .alone = { $n ->
+        [one] { $n } scan
+       *[other] { $n } scans
+    }
+away-incidents = { $n ->
+        [one] { $n } incident
+       *[other] { $n } incidents
+    } from { $sources ->
+        [one] { $sources } address
+       *[other] { $sources } addresses
+    }
+    .alone = { $n ->
+        [one] { $n } incident
+       *[other] { $n } incidents
+    }
+# $what as in the two above.
+away-title = While you were away: { $what }
+away-worst = The worst: { $title }.
+away-sources = There are more than { $n } sources.
+away-over = All of it is over. To list it: firebell alerts
+# $n sources; .alone: $n incidents.
+digest-title = { $n ->
+        [one] { $n } source probed you
+       *[other] { $n } sources probed you
+    }
+    .alone = { $n ->
+        [one] { $n } small incident
+       *[other] { $n } small incidents
+    }
+digest-harmless = Nothing of it was aimed at you.
+digest-advice = To list it: firebell alerts

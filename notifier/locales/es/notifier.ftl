@@ -296,3 +296,42 @@ details-failed = No se pudo abrir la página. En un terminal, firebell show { $i
 
 print-head = gravedad { $severity }, { $title }
     .update = gravedad { $severity } (actualización), { $title }
+
+## Lo que ocurrió mientras no había nadie, y el resumen
+
+away-scans = { $n ->
+        [one] { $n } escaneo
+       *[other] { $n } escaneos
+    } desde { $sources ->
+        [one] { $sources } dirección
+       *[other] { $sources } direcciones
+    }
+    .alone = { $n ->
+        [one] { $n } escaneo
+       *[other] { $n } escaneos
+    }
+away-incidents = { $n ->
+        [one] { $n } incidente
+       *[other] { $n } incidentes
+    } desde { $sources ->
+        [one] { $sources } dirección
+       *[other] { $sources } direcciones
+    }
+    .alone = { $n ->
+        [one] { $n } incidente
+       *[other] { $n } incidentes
+    }
+away-title = Mientras estaba ausente: { $what }
+away-worst = Lo más grave: { $title }.
+away-sources = Hay más de { $n } orígenes.
+away-over = Todo ha terminado. Para ver la lista: firebell alerts
+digest-title = { $n ->
+        [one] { $n } origen le ha sondeado
+       *[other] { $n } orígenes le han sondeado
+    }
+    .alone = { $n ->
+        [one] { $n } incidente menor
+       *[other] { $n } incidentes menores
+    }
+digest-harmless = Nada de ello iba dirigido a usted.
+digest-advice = Para ver la lista: firebell alerts

@@ -305,3 +305,42 @@ details-failed = La page n’a pas pu être ouverte. Dans un terminal, firebell 
 
 print-head = gravité { $severity }, { $title }
     .update = gravité { $severity } (mise à jour), { $title }
+
+## Ce qui s'est passé en l'absence de l'utilisateur, et le résumé
+
+away-scans = { $n ->
+        [one] { $n } balayage
+       *[other] { $n } balayages
+    } depuis { $sources ->
+        [one] { $sources } adresse
+       *[other] { $sources } adresses
+    }
+    .alone = { $n ->
+        [one] { $n } balayage
+       *[other] { $n } balayages
+    }
+away-incidents = { $n ->
+        [one] { $n } événement
+       *[other] { $n } événements
+    } depuis { $sources ->
+        [one] { $sources } adresse
+       *[other] { $sources } adresses
+    }
+    .alone = { $n ->
+        [one] { $n } événement
+       *[other] { $n } événements
+    }
+away-title = En votre absence{"\u00A0"}: { $what }
+away-worst = Le plus grave{"\u00A0"}: { $title }.
+away-sources = Il y a plus de { $n } sources.
+away-over = Tout est terminé. Pour la liste{"\u00A0"}: firebell alerts
+digest-title = { $n ->
+        [one] { $n } source vous a sondé
+       *[other] { $n } sources vous ont sondé
+    }
+    .alone = { $n ->
+        [one] { $n } petit événement
+       *[other] { $n } petits événements
+    }
+digest-harmless = Rien de tout cela ne vous visait.
+digest-advice = Pour la liste{"\u00A0"}: firebell alerts

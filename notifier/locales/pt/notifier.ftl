@@ -296,3 +296,42 @@ details-failed = Não foi possível abrir a página. Num terminal, firebell show
 
 print-head = gravidade { $severity }, { $title }
     .update = gravidade { $severity } (atualização), { $title }
+
+## O que aconteceu enquanto não havia ninguém, e o resumo
+
+away-scans = { $n ->
+        [one] { $n } varredura
+       *[other] { $n } varreduras
+    } de { $sources ->
+        [one] { $sources } endereço
+       *[other] { $sources } endereços
+    }
+    .alone = { $n ->
+        [one] { $n } varredura
+       *[other] { $n } varreduras
+    }
+away-incidents = { $n ->
+        [one] { $n } incidente
+       *[other] { $n } incidentes
+    } de { $sources ->
+        [one] { $sources } endereço
+       *[other] { $sources } endereços
+    }
+    .alone = { $n ->
+        [one] { $n } incidente
+       *[other] { $n } incidentes
+    }
+away-title = Enquanto você estava ausente: { $what }
+away-worst = O pior: { $title }.
+away-sources = Há mais de { $n } origens.
+away-over = Tudo já terminou. Para listar: firebell alerts
+digest-title = { $n ->
+        [one] { $n } origem sondou você
+       *[other] { $n } origens sondaram você
+    }
+    .alone = { $n ->
+        [one] { $n } incidente pequeno
+       *[other] { $n } incidentes pequenos
+    }
+digest-harmless = Nada disso visava você.
+digest-advice = Para listar: firebell alerts

@@ -217,3 +217,18 @@ details-failed = 无法打开页面。在终端中运行 firebell show { $id } �
 
 print-head = 严重级别 { $severity }，{ $title }
     .update = 严重级别 { $severity }（更新），{ $title }
+
+## 无人在场时发生的事，以及摘要
+
+away-scans = 来自 { $sources } 个地址的 { $n } 次扫描
+    .alone = { $n } 次扫描
+away-incidents = 来自 { $sources } 个地址的 { $n } 起事件
+    .alone = { $n } 起事件
+away-title = 您离开期间：{ $what }
+away-worst = 最严重的：{ $title }。
+away-sources = 来源超过 { $n } 个。
+away-over = 以上均已结束。列出：firebell alerts
+digest-title = { $n } 个来源探测过您
+    .alone = { $n } 起小事件
+digest-harmless = 其中没有针对您的。
+digest-advice = 列出：firebell alerts

@@ -69,6 +69,8 @@ impl Agent {
         let (config, path) = config::load(self.config_path.as_deref())?;
         self.ledger.set_rules(config.rules());
         self.ledger.set_templates(config.templates());
+        self.stillness.set(config.quiet());
+        self.keep_still();
         Ok(match path {
             Some(path) => format!("{} is in force", path.display()),
             None => "no configuration file; the defaults are in force".to_owned(),
@@ -95,6 +97,8 @@ impl Agent {
             ("muted", sources(Manner::Muted).into()),
             ("muted_until", of(&hidden, Manner::Muted).map(|entry| entry.until.unwrap_or(0)).collect::<Vec<u64>>().into()),
             ("trusted", sources(Manner::Trusted).into()),
+            ("quiet", self.stillness.reasons().iter().map(|reason| (*reason).to_owned()).collect::<Vec<String>>().into()),
+            ("incidents_waiting", count(self.ledger.waiting())),
             ("incidents", count(incidents)),
             ("popups_left", count(popups_left)),
             ("popups_shown", counters.shown.into()),
@@ -102,6 +106,8 @@ impl Agent {
             ("popups_given_up", counters.given_up.into()),
             ("popups_refused", self.failures.into()),
             ("alerts_quiet", counters.quiet.into()),
+            ("incidents_postponed", counters.postponed.into()),
+            ("incidents_told_late", counters.told_late.into()),
             ("incidents_muted", counters.muted.into()),
             ("incidents_gathered", counters.gathered.into()),
             ("incidents_held", counters.held.into()),

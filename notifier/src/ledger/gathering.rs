@@ -72,14 +72,18 @@ impl Gathering {
                 self.slot.change = Some(Change { since: self.slot.at, is_urgent });
             }
             Window::Unknown => self.slot.window = Window::Wanted(Some(now)),
-            Window::Gone | Window::Wanted(_) => {}
+            Window::Gone | Window::Held | Window::Wanted(_) => {}
         }
     }
 
-    pub(super) fn popup(&self, words: &Words, stay_from: Severity) -> Popup {
+    /// `is_veiled`: without addresses, so without the titles of the incidents too.
+    pub(super) fn popup(&self, words: &Words, stay_from: Severity, is_veiled: bool) -> Popup {
         match &self.only {
-            Some(alert) => present::incident(words, alert, stay_from),
-            None => present::several(words, self.count, &self.titles, self.worst, stay_from),
+            Some(alert) => present::incident_veiled(words, alert, stay_from, is_veiled),
+            None => {
+                let titles = if is_veiled { &[] } else { self.titles.as_slice() };
+                present::several(words, self.count, titles, self.worst, stay_from)
+            }
         }
     }
 }

@@ -26,6 +26,8 @@ pub(super) struct Slot {
     pub(super) tries: u32,
     /// The newest change that is not shown yet.
     pub(super) change: Option<Change>,
+    /// It was shown without addresses.
+    pub(super) is_veiled: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +42,8 @@ pub(super) enum Window {
     Wanted(Option<Duration>),
     /// On the screen, by the server's id.
     Shown(u32),
+    /// It waits until popups may come again.
+    Held,
     /// The server was silent; whether it is on the screen is not known.
     Unknown,
     /// Closed, expired, given up or without budget.
@@ -48,7 +52,16 @@ pub(super) enum Window {
 
 impl Slot {
     pub(super) fn new(now: Duration) -> Self {
-        Self { window: Window::Wanted(Some(now)), severity: None, size: 0, at: now, plain_updates: 0, tries: 0, change: None }
+        Self {
+            window: Window::Wanted(Some(now)),
+            severity: None,
+            size: 0,
+            at: now,
+            plain_updates: 0,
+            tries: 0,
+            change: None,
+            is_veiled: false,
+        }
     }
 
     /// Of what the user does not want to see, up to this severity.
@@ -71,7 +84,7 @@ impl Slot {
                     change.since.max(self.at) + settle
                 })
             }
-            Window::Unknown | Window::Gone => None,
+            Window::Held | Window::Unknown | Window::Gone => None,
         }
     }
 }

@@ -1,8 +1,16 @@
-use super::{slot::BLINK, *};
+use super::*;
 use crate::present::tests::{alert, english};
 use proptest::prelude::*;
 
-const RULES: Rules = Rules { stay_from: Severity::AIMED, popup_from: None, per_hour: 6, when_over: WhenOver::Say };
+const RULES: Rules = Rules {
+    stay_from: Severity::AIMED,
+    popup_from: None,
+    per_hour: 6,
+    when_over: WhenOver::Say,
+    kinds: Kinds([None; KINDS.len()]),
+    every_alert: false,
+    digest_every: None,
+};
 
 /// A desktop that shows whatever it is told, and a clock.
 struct Desk {
@@ -12,12 +20,22 @@ struct Desk {
     /// By id: what is on the screen.
     screen: std::collections::BTreeMap<u32, Popup>,
     opened: usize,
+    /// Among them: of severity 5, and of what happened meanwhile, which is at most one for each time that somebody was away.
+    opened_free: usize,
     updated: usize,
 }
 
 impl Desk {
     fn new(rules: Rules) -> Self {
-        Self { ledger: Ledger::new(rules, english()), now: HOUR, next_id: 0, screen: Default::default(), opened: 0, updated: 0 }
+        Self {
+            ledger: Ledger::new(rules, english()),
+            now: HOUR,
+            next_id: 0,
+            screen: Default::default(),
+            opened: 0,
+            opened_free: 0,
+            updated: 0,
+        }
     }
 
     fn see(&mut self, alert: &Alert) -> &mut Self {
@@ -33,6 +51,7 @@ impl Desk {
                 }
                 Command::Show { key, replaces, popup } => {
                     let id = if replaces == 0 {
+                        self.opened_free += usize::from(key == Key::Away || popup.severity == Severity::CRITICAL);
                         self.next_id += 1;
                         self.opened += 1;
                         self.next_id
@@ -319,10 +338,17 @@ fn what_is_over_is_news_only_when_it_is_told_late() {
     let over = revision(1, 4, Phase::Closed, 3, 100);
     desk.see(&over);
     assert!(desk.screen.is_empty());
-    desk.ledger.observe(&over, desk.now, true, false);
-    desk.settle();
-    assert_eq!(desk.titles(), ["Port scan from 198.51.100.1 (ended)"]);
-    assert!(desk.ledger.incidents.is_empty());
+    desk.hear_late(&over).hear_late(&over).hear_late(&revision(2, 9, Phase::Closed, 4, 10)).hear_late(&opened(3, 3));
+    assert!(desk.ledger.is_holding(), "what waits for others of its kind is not shown yet");
+    desk.wait(SECOND);
+    assert_eq!(desk.titles(), ["Port scan from 198.51.100.3", "While you were away: 2 scans from 2 addresses"]);
+    assert!(desk.screen[&2].body.starts_with("The worst: Port scan from 198.51.100.2.\n"), "{:?}", desk.screen[&2]);
+    assert!(!desk.ledger.is_holding() && desk.ledger.incidents.len() == 1);
+    // More of it is told in the same place, unless somebody has closed that.
+    desk.hear_late(&revision(4, 2, Phase::Closed, 3, 10)).wait(MINUTE);
+    assert_eq!(desk.titles().last(), Some(&"While you were away: 3 scans from 3 addresses"));
+    desk.close(2).hear_late(&revision(5, 2, Phase::Closed, 3, 10)).wait(MINUTE);
+    assert_eq!(desk.titles().last(), Some(&"While you were away: 1 scan from 1 address"));
 }
 
 impl Desk {
@@ -466,6 +492,194 @@ fn what_was_asked_for_is_shown_at_once_in_one_place_and_outside_the_budget() {
     assert!(!desk.ledger.is_said() && desk.ledger.deadline().is_none(), "whoever asked knows that it failed");
 }
 
+const NIGHT: Quiet = Quiet { below: Some(Severity::CRITICAL), is_veiled: false };
+const DAY: Quiet = Quiet { below: None, is_veiled: false };
+
+impl Desk {
+    fn hear_late(&mut self, alert: &Alert) -> &mut Self {
+        self.ledger.observe(alert, self.now, true, false);
+        self.settle()
+    }
+
+    fn set_quiet(&mut self, quiet: Quiet) -> &mut Self {
+        self.ledger.set_quiet(quiet, self.now);
+        self.settle()
+    }
+}
+
+#[test]
+fn a_night_is_told_in_one_popup_and_what_still_goes_on_in_its_own() {
+    let mut desk = Desk::new(RULES);
+    desk.set_quiet(NIGHT);
+    for id in 1..=30 {
+        desk.see(&opened(id, 3)).wait(MINUTE).see(&revision(id, 2, Phase::Closed, 3, 20));
+    }
+    desk.see(&opened(40, 4)).see(&opened(41, 5)).wait(HOUR);
+    assert_eq!(desk.titles(), ["Port scan from 198.51.100.41"], "only act now");
+    assert!(desk.ledger.is_holding() && desk.ledger.waiting() == 31 && desk.ledger.spent.is_empty() && desk.ledger.deadline().is_none());
+    desk.set_quiet(DAY);
+    assert_eq!(
+        desk.titles(),
+        ["Port scan from 198.51.100.41", "Port scan from 198.51.100.40", "While you were away: 30 scans from 30 addresses"]
+    );
+    let popup = &desk.screen[&3];
+    assert_eq!((popup.urgency(), popup.stays), (present::Urgency::Normal, true));
+    assert!(popup.body.contains("And 25 more."), "{popup:?}");
+    assert!(!desk.ledger.is_holding());
+    // It goes on as always.
+    desk.see(&revision(40, 2, Phase::Closed, 4, 20)).wait(MINUTE);
+    assert_eq!(desk.titles()[1], "Port scan from 198.51.100.40 (ended)");
+}
+
+#[test]
+fn in_the_night_a_popup_does_not_change_and_in_the_morning_it_is_as_it_is_by_then() {
+    let mut desk = Desk::new(RULES);
+    desk.see(&opened(1, 3)).see(&opened(2, 3)).set_quiet(NIGHT).close(2);
+    desk.see(&revision(1, 2, Phase::Escalated, 4, 500)).see(&revision(2, 2, Phase::Escalated, 4, 500)).hear(blind()).wait(HOUR);
+    assert_eq!((desk.titles(), desk.updated), (vec!["Port scan from 198.51.100.1"], 0));
+    desk.see(&revision(1, 3, Phase::Closed, 4, 600)).wait(HOUR).set_quiet(DAY);
+    assert_eq!(desk.titles(), ["Port scan from 198.51.100.1 (ended)", BLIND, "Port scan from 198.51.100.2"]);
+}
+
+#[test]
+fn what_becomes_as_bad_as_can_be_breaks_the_night() {
+    let mut desk = Desk::new(RULES);
+    desk.set_quiet(NIGHT).see(&opened(1, 3)).see(&revision(1, 2, Phase::Escalated, 5, 500));
+    assert_eq!((desk.titles(), desk.ledger.waiting()), (vec!["Port scan from 198.51.100.1"], 0));
+    let mut test = alert(9, "test", 1);
+    test.details.delivery = Delivery::Log;
+    desk.see(&test);
+    assert_eq!(desk.titles().last(), Some(&"Firebell test"), "somebody asked for it");
+}
+
+#[test]
+fn a_night_of_a_thousand_incidents_is_bounded_and_none_is_lost() {
+    let mut desk = Desk::new(RULES);
+    desk.set_quiet(NIGHT);
+    for id in 1..=2000 {
+        desk.see(&opened(id, 3));
+    }
+    assert!(desk.ledger.incidents.len() <= MAX_INCIDENTS && desk.ledger.waiting() == 2000);
+    desk.set_quiet(DAY).wait(HOUR * 2);
+    let titles = desk.titles().join("\n");
+    assert!(titles.contains("While you were away: 1,744 scans from 1,024 addresses"), "{titles}");
+    assert!(titles.contains("more firewall incidents") && desk.opened <= 7, "{titles}");
+}
+
+#[test]
+fn a_history_that_starts_anew_loses_nothing_that_waits() {
+    let mut desk = Desk::new(RULES);
+    desk.set_quiet(NIGHT).see(&opened(1, 3));
+    desk.ledger.start_anew(desk.now);
+    desk.set_quiet(DAY);
+    assert_eq!(desk.titles(), ["While you were away: 1 scan from 1 address"]);
+}
+
+#[test]
+fn what_is_muted_while_it_waits_is_not_told() {
+    let mut desk = Desk::new(RULES);
+    desk.set_quiet(NIGHT).see(&opened(1, 3)).mute(1).see_muted(&revision(2, 1, Phase::Opened, 3, 7)).set_quiet(DAY).wait(HOUR);
+    assert_eq!(desk.titles(), [""; 0]);
+}
+
+#[test]
+fn on_a_locked_screen_there_are_no_addresses_and_they_come_back_with_their_reader() {
+    let mut desk = Desk::new(Rules { per_hour: 2, ..RULES });
+    desk.see(&opened(1, 4)).set_quiet(Quiet { below: None, is_veiled: true }).wait(SECOND);
+    assert_eq!((desk.titles(), desk.updated), (vec!["Port scan"], 1), "what is there loses them too");
+    desk.see(&opened(2, 3)).see(&opened(3, 3)).wait(MINUTE);
+    for popup in desk.screen.values() {
+        assert!(!format!("{popup:?}").contains("198.51"), "{popup:?}");
+    }
+    desk.set_quiet(DAY).wait(SECOND);
+    assert_eq!(desk.titles()[0], "Port scan from 198.51.100.1");
+    assert!(desk.screen[&2].body.contains("198.51.100.3"), "{:?}", desk.screen[&2]);
+    // While popups wait, only what comes all the same is shown, without addresses, and nothing else changes.
+    let updated = desk.updated;
+    desk.set_quiet(Quiet { is_veiled: true, ..NIGHT }).wait(HOUR).see(&opened(9, 5));
+    assert_eq!((desk.updated, desk.titles().last()), (updated, Some(&"Port scan")));
+    desk.set_quiet(DAY).wait(SECOND);
+    assert_eq!((desk.updated, desk.titles().last()), (updated + 1, Some(&"Port scan from 198.51.100.9")));
+}
+
+#[test]
+fn thresholds_by_kind_come_before_everything_else() {
+    let mut kinds = Kinds::default();
+    kinds.set("syn-scan", Threshold::Never);
+    kinds.set("port-sweep", Threshold::From(Severity::BROAD));
+    kinds.set("ping-sweep", Threshold::Always);
+    let mut desk = Desk::new(Rules { kinds, ..RULES });
+    let of = |id: u64, kind: &str, severity: u8, delivery| {
+        let mut alert = alert(id, kind, severity);
+        alert.details.delivery = delivery;
+        alert
+    };
+    desk.see(&of(1, "syn-scan", 5, Delivery::Popup)).see(&of(2, "port-sweep", 3, Delivery::Popup));
+    assert_eq!(desk.opened, 0);
+    desk.see(&of(3, "port-sweep", 4, Delivery::Log)).see(&of(4, "ping-sweep", 2, Delivery::Log)).see(&of(
+        5,
+        "udp-scan",
+        3,
+        Delivery::Popup,
+    ));
+    assert_eq!(desk.opened, 3);
+}
+
+#[test]
+fn who_wants_every_alert_gets_a_popup_for_each_and_a_flood_shares_one() {
+    let mut desk = Desk::new(Rules { every_alert: true, ..RULES });
+    desk.see(&opened(1, 3)).see(&revision(1, 2, Phase::Updated, 3, 20)).see(&revision(1, 3, Phase::Closed, 3, 20));
+    assert_eq!((desk.opened, desk.updated), (3, 0));
+    assert_eq!(desk.titles().last(), Some(&"Port scan from 198.51.100.1 (ended)"));
+    desk.see_muted(&revision(2, 1, Phase::Opened, 3, 7)).wait(MINUTE);
+    assert_eq!(desk.opened, 3);
+    for n in 0..1000 {
+        desk.see(&revision(3, n + 1, Phase::Updated, 3, 20));
+    }
+    desk.wait(MINUTE);
+    assert_eq!(desk.opened, 3 + MAX_SINGLES + 1);
+    assert_eq!(desk.titles().last(), Some(&"940 more firewall incidents"));
+    // A server that refuses is asked three times for each.
+    desk.wait(HOUR);
+    desk.ledger.observe(&opened(9, 3), desk.now, false, false);
+    let mut tries = 0;
+    while let Some(at) = desk.ledger.deadline() {
+        desk.now = desk.now.max(at);
+        let Some(Command::Show { key, .. }) = desk.ledger.next(desk.now) else { panic!() };
+        desk.ledger.failed(key, Failure::Refused, desk.now);
+        tries += 1;
+    }
+    assert!(tries == 3 && desk.ledger.singles.is_empty());
+}
+
+#[test]
+fn a_digest_comes_at_most_once_in_its_time_and_only_for_those_who_want_one() {
+    let small = |id: u64| {
+        let mut alert = opened(id, 2);
+        alert.details.delivery = Delivery::Digest;
+        alert
+    };
+    let mut desk = Desk::new(RULES);
+    desk.see(&small(1)).wait(HOUR * 100);
+    assert_eq!(desk.opened, 0, "nobody asked for it");
+    let day = HOUR * 24;
+    let mut desk = Desk::new(Rules { digest_every: Some(day), ..RULES });
+    for id in 1..=12 {
+        let mut grown = small(id);
+        (grown.details.revision, grown.details.phase) = (2, Phase::Updated);
+        desk.see(&small(id)).see(&grown);
+    }
+    desk.wait(HOUR);
+    assert_eq!(desk.titles(), ["12 sources probed you"]);
+    let popup = &desk.screen[&1];
+    assert!(popup.urgency() == present::Urgency::Low && popup.body.ends_with("Nothing of it was aimed at you."), "{popup:?}");
+    desk.see(&small(13)).wait(day - HOUR * 2);
+    assert_eq!(desk.opened, 1);
+    desk.wait(HOUR * 2);
+    assert_eq!(desk.titles().last(), Some(&"1 source probed you"));
+    assert!(desk.ledger.spent.is_empty() && desk.ledger.deadline().is_none());
+}
+
 #[test]
 fn an_older_revision_changes_nothing() {
     let mut desk = Desk::new(RULES);
@@ -477,7 +691,7 @@ fn an_older_revision_changes_nothing() {
 fn when_ids_start_anew_an_old_popup_is_not_taken_for_the_new_incident() {
     let mut desk = Desk::new(RULES);
     desk.see(&opened(1, 3));
-    desk.ledger.start_anew();
+    desk.ledger.start_anew(desk.now);
     desk.see(&opened(1, 3));
     assert_eq!((desk.opened, desk.screen.len()), (2, 2));
 }
@@ -490,6 +704,7 @@ enum Step {
     Restart,
     Refuse,
     Silence,
+    Quiet(bool, bool),
 }
 
 fn any_step() -> impl Strategy<Value = Step> {
@@ -500,6 +715,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Restart),
         1 => Just(Step::Refuse),
         1 => Just(Step::Silence),
+        1 => any::<(bool, bool)>().prop_map(|(is_held, is_veiled)| Step::Quiet(is_held, is_veiled)),
     ]
 }
 
@@ -509,28 +725,32 @@ proptest! {
     fn any_course_of_events_stays_within_budget_and_bounds(steps in prop::collection::vec(any_step(), 0..600)) {
         let mut desk = Desk::new(RULES);
         let mut revisions: HashMap<u64, u32> = HashMap::new();
+        let mut severities: HashMap<u64, u8> = HashMap::new();
         let mut openings: VecDeque<Duration> = VecDeque::new();
         for step in steps {
-            let before = desk.opened;
+            let before = desk.opened - desk.opened_free;
             let mut is_exempt = false;
             match step {
                 Step::See(id, phase, severity, popup, is_late) => {
                     let n = revisions.entry(id).or_default();
                     *n += 1;
+                    // It only ever rises.
+                    let severity = *severities.entry(id).and_modify(|worst| *worst = severity.max(*worst)).or_insert(severity);
                     let phase = [Phase::Opened, Phase::Updated, Phase::Escalated, Phase::Closed, Phase::Reopened, Phase::Merged][usize::from(phase)];
                     let mut alert = revision(id, *n, phase, severity, *n * 10);
                     if !popup { alert.details.delivery = Delivery::Digest; }
-                    is_exempt = severity == 5;
                     desk.ledger.observe(&alert, desk.now, is_late, false);
                     desk.settle();
                 }
+                Step::Quiet(is_held, is_veiled) => { desk.set_quiet(Quiet { below: is_held.then_some(Severity::CRITICAL), is_veiled }); }
                 Step::Wait(ms) => { desk.wait(Duration::from_millis(ms.into())); }
                 Step::Close(n) => if let Some(&id) = desk.screen.keys().nth(n) { desk.close(id); },
                 Step::Restart => {
                     desk.screen.clear();
                     desk.ledger.server_gone();
                     desk.ledger.server_back(desk.now);
-                    desk.settle();
+                    // In a quiet time it would come back only after it, and be counted then.
+                    desk.set_quiet(DAY);
                     // What was there before is no new popup.
                     is_exempt = true;
                 }
@@ -538,7 +758,7 @@ proptest! {
                     desk.ledger.failed(key, if matches!(step, Step::Refuse) { Failure::Refused } else { Failure::Silent }, desk.now);
                 },
             }
-            if !is_exempt { (before..desk.opened).for_each(|_| openings.push_back(desk.now)); }
+            if !is_exempt { (before..desk.opened - desk.opened_free).for_each(|_| openings.push_back(desk.now)); }
             expire(&mut openings, desk.now, HOUR);
             prop_assert!(desk.ledger.incidents.len() <= MAX_INCIDENTS && desk.ledger.spent.len() <= 6 && desk.ledger.newcomers.len() <= MAX_NEWCOMERS + 1);
             prop_assert_eq!(desk.ledger.next(desk.now), None, "everything due was done");

@@ -55,6 +55,10 @@ fn text(status: &Map<String, Value>) -> String {
         number("incidents_gathered"),
         number("incidents_held")
     );
+    let quiet: Vec<&str> = list("quiet").iter().filter_map(Value::as_str).collect();
+    if !quiet.is_empty() {
+        let _ = writeln!(out, "quiet    {}: {} incidents wait to be told", quiet.join(", "), number("incidents_waiting"));
+    }
     for (n, source) in list("muted").iter().filter_map(Value::as_str).enumerate() {
         let until = match list("muted_until").get(n).and_then(Value::as_u64) {
             None | Some(0) => "until you end it".to_owned(),
@@ -76,9 +80,10 @@ mod tests {
     #[test]
     fn each_muted_source_has_a_line_with_its_end_and_how_to_undo_it() {
         let status = json!({ "version": "1", "collector": "ok", "server": "ok", "popups_left": 5,
-            "muted": ["192.0.2.7", "192.0.2.8"], "muted_until": [0, 1_790_000_000], "trusted": ["2001:db8::/64"] });
+            "quiet": ["hours", "locked"], "incidents_waiting": 3, "muted": ["192.0.2.7", "192.0.2.8"], "muted_until": [0, 1_790_000_000], "trusted": ["2001:db8::/64"] });
         let text = text(status.as_object().unwrap());
         assert!(text.starts_with("firebell-notifier 1, alerts of the collector arrive, popups can be shown\n"), "{text}");
+        assert!(text.contains("\nquiet    hours, locked: 3 incidents wait to be told\n"), "{text}");
         assert!(text.contains("\nmuted    192.0.2.7 until you end it: firebell notify unmute 192.0.2.7\n"), "{text}");
         assert!(text.contains("\nmuted    192.0.2.8 until 2026-09-21 14:13:20 UTC: "), "{text}");
         assert!(text.ends_with("trusted  2001:db8::/64: firebell notify untrust 2001:db8::/64\n"), "{text}");
