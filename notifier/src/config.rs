@@ -292,6 +292,34 @@ mod tests {
     }
 
     #[test]
+    fn the_manual_names_every_key_with_its_default() {
+        let page = include_str!("../../docs/man/notifier.toml.5").replace("\\(dq", "\"").replace("\\-", "-");
+        let entries: Vec<&str> = page.split("\n.It Ic ").skip(1).map(|entry| entry.split("\n.El").next().unwrap()).collect();
+        let keys: Vec<&str> = HELP.lines().filter_map(|line| line.strip_prefix("  ")).collect();
+        let keys = &keys[..keys.iter().position(|key| key.starts_with("# [kinds]")).unwrap()];
+        assert_eq!(entries.len(), keys.len(), "{entries:?}");
+        for key in keys {
+            let setting = key.split(" #").next().unwrap().trim();
+            match key.strip_prefix("# ") {
+                None => assert!(entries.iter().any(|entry| entry.starts_with(&format!("{setting}\n"))), "{setting}"),
+                Some(key) => {
+                    let name = key.split(' ').next().unwrap();
+                    assert!(entries.iter().any(|e| e.starts_with(&format!("{name}\n")) && e.contains("\nDefault: none")), "{name}");
+                }
+            }
+        }
+        for range in ["1 to 5.", "0 to 1000.", "0 to 168.", "At most 32 spans."] {
+            assert!(entries.iter().any(|entry| entry.contains(range)), "{range}");
+        }
+        assert_eq!(MAX_HOURS, 32);
+        let kinds = page.split("\nThe kinds are\n").nth(1).unwrap().split("\n.Sh").next().unwrap();
+        let named: Vec<&str> = kinds.split([' ', '\n', ',', '.']).filter(|word| !word.is_empty() && *word != "and").collect();
+        assert_eq!(named, KINDS);
+        let example = page.split(".Bd -literal -offset indent\n").nth(1).unwrap().split(".Ed").next().unwrap();
+        assert!(load_text(example.as_bytes()).is_ok());
+    }
+
+    #[test]
     fn every_key_is_read() {
         let rules = load_text(b"stay-from-severity = 5\npopup-from-severity = 2\npopups-per-hour = 0\n").unwrap().rules();
         assert_eq!((rules.stay_from, rules.popup_from, rules.per_hour), (Severity::CRITICAL, Some(Severity::NOTABLE), 0));

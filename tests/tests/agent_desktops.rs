@@ -25,7 +25,7 @@ struct Scene {
     desktop: Desktop,
     /// Where our programs are, and a browser that writes down what it was opened with.
     _folder: tempfile::TempDir,
-    _system: PrivateBus,
+    system: PrivateBus,
     daemon: &'static str,
 }
 
@@ -50,7 +50,7 @@ impl Scene {
         agent.wait_for(SOON, |line| line.text.contains("not on the system bus; waiting"))?;
         let collector = FakeCollector::start(&address, "a")?;
         agent.wait_for(SOON, |line| line.text.contains("listening to the collector"))?;
-        Ok(Self { collector, notifications, agent, desktop, _folder: folder, _system: system, daemon })
+        Ok(Self { collector, notifications, agent, desktop, _folder: folder, system, daemon })
     }
 
     /// Waits for the `n`th call of `Notify`.
@@ -246,6 +246,44 @@ fn gnome_shell_shows_updates_and_closes_one_popup() -> Result<()> {
         return Ok(());
     }
     with_rigs("one popup on GNOME Shell", || one_popup(&Scene::up("gnome-shell")?))
+}
+
+#[test]
+fn while_dunst_is_paused_popups_wait_and_one_tells_what_is_over_by_then() -> Result<()> {
+    with_rigs("dunst paused", || {
+        let scene = Scene::up("dunst")?;
+        let pause = |is_paused: &str| run(scene.desktop.command(Path::new("dunstctl"))?.args(["set-paused", is_paused]));
+        pause("true")?;
+        scene.agent.wait_for(SOON, |line| line.text.contains("popups wait now"))?;
+        for n in 1..=3 {
+            let first = scan(n, 10 * n);
+            scene.collector.tell(&first)?;
+            scene.collector.tell(&later(&first, 10 * n + 1, Phase::Closed, Severity::AIMED))?;
+        }
+        scene.collector.tell(&scan(4, 50))?;
+        thread::sleep(Duration::from_millis(700));
+        ensure!(scene.notifications.all()?.is_empty(), "{:?}", scene.notifications.all());
+        pause("false")?;
+        let titles = [scene.call(1)?.summary, scene.call(2)?.summary];
+        ensure!(titles == ["Port scan from 198.51.100.4", "While you were away: 3 scans from 3 addresses"], "{titles:?}");
+        thread::sleep(Duration::from_millis(500));
+        scene.picture("away")
+    })
+}
+
+#[test]
+fn what_was_over_before_the_collector_could_be_heard_is_one_popup() -> Result<()> {
+    with_rigs("away on xfce4-notifyd", || {
+        let mut scene = Scene::up("xfce4-notifyd")?;
+        let mut history = scene.collector.stop()?;
+        scene.agent.wait_for(SOON, |line| line.text.contains("not on the system bus; waiting"))?;
+        history.extend((1..=7).map(|n| later(&scan(n, 2 * n), 2 * n + 1, Phase::Closed, Severity::AIMED)));
+        scene.collector = FakeCollector::resume(&scene.system.address(), "a", history)?;
+        let popup = scene.call(1)?;
+        ensure!(popup.summary == "While you were away: 7 scans from 7 addresses", "{popup:?}");
+        thread::sleep(Duration::from_millis(500));
+        scene.picture("away")
+    })
 }
 
 #[test]
