@@ -664,6 +664,10 @@ fn check_says_where_the_mistake_is() -> Result<()> {
 fn an_idle_agent_does_not_wake_up() -> Result<()> {
     with_rigs("the agent: idle", || {
         let stage = Stage::new()?;
+        // With a timer for the hours, and a popup all the same.
+        let config = stage.home.path().join(".config/firebell");
+        std::fs::create_dir_all(&config)?;
+        std::fs::write(config.join("notifier.toml"), "quiet-hours = [\"00:00-23:59\"]\nquiet-from-severity = 3\n")?;
         let collector = FakeCollector::start(&stage.system.address(), "a")?;
         let server = FakeServer::start(&stage.session, true, 0)?;
         let agent = stage.listening()?;
