@@ -4,15 +4,16 @@
 
 use anyhow::{Context, Result, ensure};
 use firebell_tests::{
-    bus::{collector_user, need_root, scan_lines, wait_until},
-    program::run,
-    rig::{CannotRun, Network, with_rigs},
+    bus::{collector_user, folder_for_all, need_root, scan_lines, wait_until},
+    program::{Program, built, run},
+    rig::{CannotRun, Desktop, Network, VIEWER, bus_policy, with_rigs},
     stage::{EACH, Stage},
 };
 use std::{
     fs,
     io::{Read as _, Seek as _, SeekFrom, Write as _},
     os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Duration,
 };
@@ -135,46 +136,181 @@ fn a_log_that_may_not_be_read_any_more_is_said_once_and_read_to_the_last_line_wh
     })
 }
 
+/// A program in the place of `journalctl`, which goes away and comes back. What it gives is what is written to a file.
+struct Journalctl {
+    folder: PathBuf,
+}
+
+impl Journalctl {
+    /// For a mount namespace: a journal that a group may read.
+    const SCRIPT: &str = "mount -t tmpfs none /var/log; mkdir -p /var/log/journal/$(cat /etc/machine-id); touch /var/log/journal/$(cat /etc/machine-id)/system.journal
+            chgrp adm /var/log/journal/*/*; chmod 640 /var/log/journal/*/*";
+
+    /// Not there yet.
+    fn new(stage: &Stage) -> Result<Self> {
+        let folder = stage.folder.path().to_owned();
+        fs::write(folder.join("stream"), "")?;
+        fs::write(folder.join("pid"), "")?;
+        fs::set_permissions(folder.join("pid"), fs::Permissions::from_mode(0o666))?;
+        Ok(Self { folder })
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.join("journalctl")
+    }
+
+    fn config(&self) -> String {
+        format!("[intake]\nsource = \"journal\"\njournalctl = {:?}\nvouched-prefixes = [\"DROP\"]\n", self.path())
+    }
+
+    fn install(&self) -> Result<()> {
+        let (pid, stream) = (self.folder.join("pid"), self.folder.join("stream"));
+        fs::write(self.path(), format!("#!/bin/sh\necho $$ >{}\nexec tail -q -c +1 -f {}\n", pid.display(), stream.display()))?;
+        Ok(fs::set_permissions(self.path(), fs::Permissions::from_mode(0o755))?)
+    }
+
+    /// Removes it, and ends the one that runs.
+    fn take_away(&self) -> Result<()> {
+        let pid = self.folder.join("pid");
+        wait_until("it is started", SECONDS, || Ok(fs::read_to_string(&pid)?.ends_with('\n')))?;
+        let child = fs::read_to_string(&pid)?;
+        fs::remove_file(self.path())?;
+        run(Command::new("kill").arg(child.trim())).map(drop)
+    }
+
+    /// Lets the kernel log a scan.
+    fn scan(&self, source: &str) -> Result<()> {
+        let mut records = String::new();
+        for line in scan_lines("DROP", source, 20).lines() {
+            let text = line.split_once(';').context("no text")?.1;
+            records +=
+                &format!("__REALTIME_TIMESTAMP={}\n_TRANSPORT=kernel\nPRIORITY=4\nSYSLOG_FACILITY=0\nMESSAGE={text}\n\n", now_micros()?);
+        }
+        Ok(fs::File::options().append(true).open(self.folder.join("stream"))?.write_all(records.as_bytes())?)
+    }
+}
+
 #[test]
 fn without_journalctl_a_collector_of_the_journal_says_what_is_missing() -> Result<()> {
     with_rigs("no journalctl", || {
         need_root()?;
         let stage = Stage::new()?;
-        let script = "mount -t tmpfs none /var/log; mkdir -p /var/log/journal/$(cat /etc/machine-id); touch /var/log/journal/$(cat /etc/machine-id)/system.journal
-            chgrp adm /var/log/journal/*/*; chmod 640 /var/log/journal/*/*";
-        let journalctl = stage.folder.path().join("journalctl");
-        let config = format!("[intake]\nsource = \"journal\"\njournalctl = {journalctl:?}\n");
-        let output = behind(&stage, &config, script)?.output()?;
+        let journalctl = Journalctl::new(&stage)?;
+        let start = || behind(&stage, &journalctl.config(), Journalctl::SCRIPT);
+        let output = start()?.output()?;
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.code() == Some(1) && said.contains("No such file or directory"), "{output:?}");
 
         // It goes away and comes back while we run.
-        let stream = stage.folder.path().join("stream");
-        fs::write(&stream, "")?;
-        let pid = stage.folder.path().join("pid");
-        fs::write(&pid, "")?;
-        fs::set_permissions(&pid, fs::Permissions::from_mode(0o666))?;
-        let install = || -> Result<()> {
-            fs::write(&journalctl, format!("#!/bin/sh\necho $$ >{}\nexec tail -q -c +1 -f {}\n", pid.display(), stream.display()))?;
-            Ok(fs::set_permissions(&journalctl, fs::Permissions::from_mode(0o755))?)
-        };
-        install()?;
-        let collector = Stage::start(behind(&stage, &config, script)?)?;
-        wait_until("it is started", SECONDS, || Ok(fs::read_to_string(&pid)?.ends_with('\n')))?;
-        let child = fs::read_to_string(&pid)?;
-        fs::remove_file(&journalctl)?;
-        run(Command::new("kill").arg(child.trim()))?;
+        journalctl.install()?;
+        let collector = Stage::start(start()?)?;
+        journalctl.take_away()?;
         collector.wait_for(SECONDS, |line| line.text.contains("journalctl has ended; it is started again until it stays"))?;
-        install()?;
-        let mut records = String::new();
-        for line in scan_lines("DROP", "198.51.100.66", 20).lines() {
-            let text = line.split_once(';').context("no text")?.1;
-            records +=
-                &format!("__REALTIME_TIMESTAMP={}\n_TRANSPORT=kernel\nPRIORITY=4\nSYSLOG_FACILITY=0\nMESSAGE={text}\n\n", now_micros()?);
-        }
-        fs::File::options().append(true).open(&stream)?.write_all(records.as_bytes())?;
+        journalctl.install()?;
+        journalctl.scan("198.51.100.66")?;
         stage.wait_for("198.51.100.66")?;
         wait_until("its restart is counted", SECONDS, || Ok(stage.numbers(["intake_restarts"])?[0] > 0))
+    })
+}
+
+/// Hears that `Health` has changed, and waits for what it is now.
+struct Changes(Program);
+
+impl Changes {
+    fn listen(stage: &Stage) -> Result<Self> {
+        let rule = "--match=type='signal',interface='org.freedesktop.DBus.Properties',member='PropertiesChanged'";
+        let mut busctl = Command::new("busctl");
+        busctl.arg(format!("--address={}", stage.bus.address())).args(["--json=short", "monitor", rule]).stdin(Stdio::null());
+        let program = Program::start("busctl monitor", &mut busctl)?;
+        program.wait_for(SECONDS, |line| line.is_stderr && line.text.contains("Monitoring"))?;
+        Ok(Self(program))
+    }
+
+    /// The reason that came with it.
+    fn wait_for(&self, state: &str) -> Result<String> {
+        let begin = format!("\"data\":[\"{state}\",");
+        let line = self.0.wait_for(8 * SECONDS, |line| !line.is_stderr && line.text.contains("Health") && line.text.contains(&begin))?;
+        let reason = line.text.split_once(&begin).and_then(|(_, rest)| rest.split_once(']')).context("no reason")?.0;
+        Ok(reason.to_owned())
+    }
+}
+
+#[test]
+fn a_log_that_is_taken_away_is_said_after_a_minute_and_no_more_when_it_is_back() -> Result<()> {
+    with_rigs("blind", || {
+        need_root()?;
+        let (removed, denied, journal) = (Stage::new()?, Stage::new()?, Stage::new()?);
+        let journalctl = Journalctl::new(&journal)?;
+        journalctl.install()?;
+        let collectors = [removed.follow()?, denied.follow()?, Stage::start(behind(&journal, &journalctl.config(), Journalctl::SCRIPT)?)?];
+        ensure!(journal.health()?.0 == "ok", "{:?}", journal.health()?);
+        let changes = [Changes::listen(&removed)?, Changes::listen(&denied)?, Changes::listen(&journal)?];
+
+        fs::remove_file(removed.log())?;
+        let new = denied.folder.path().join("new");
+        fs::write(&new, "")?;
+        fs::set_permissions(&new, fs::Permissions::from_mode(0o600))?;
+        fs::rename(&new, denied.log())?;
+        // Something must come before the new one is opened.
+        denied.scan("198.51.100.66", 20)?;
+        journalctl.take_away()?;
+        for ((stage, changes), expected) in [&removed, &denied, &journal].into_iter().zip(&changes).zip([
+            "no log can be read since a minute or longer",
+            "no log may be read since a minute or longer",
+            "no log can be read since a minute or longer",
+        ]) {
+            let reason = changes.wait_for("blind")?;
+            ensure!(reason.contains(expected), "{reason}");
+            ensure!(stage.health()?.0 == "blind", "{:?}", stage.health()?);
+        }
+        ensure!(denied.health()?.1.contains("read-root-only-logs.conf"), "{:?}", denied.health()?);
+
+        fs::write(removed.log(), "")?;
+        fs::set_permissions(denied.log(), fs::Permissions::from_mode(0o644))?;
+        journalctl.install()?;
+        // To a file any user can write.
+        ensure!(changes[0].wait_for("degraded")?.contains("any user"), "{:?}", removed.health()?);
+        ensure!(changes[1].wait_for("degraded")?.contains("any user"), "{:?}", denied.health()?);
+        changes[2].wait_for("ok")?;
+        removed.scan("198.51.100.67", 20)?;
+        removed.wait_for("198.51.100.67")?;
+        denied.wait_for("198.51.100.66")?;
+        journalctl.scan("198.51.100.68")?;
+        journal.wait_for("198.51.100.68")?;
+        for collector in collectors {
+            collector.stop()?;
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn whoever_sits_at_the_desk_is_told_when_the_log_is_gone_and_the_popup_goes_when_it_is_back() -> Result<()> {
+    with_rigs("blind, on a desktop", || {
+        need_root()?;
+        let desktop = Desktop::up("dunst", VIEWER, &["--policy", &bus_policy()])?;
+        let folder = folder_for_all()?;
+        let log = folder.path().join("kern.log");
+        fs::write(&log, "")?;
+        let config = format!("[intake]\nsource = \"file\"\nfiles = [{log:?}]\n");
+        let _collector = desktop.collector(&built()?.join("firebelld"), &config, &[], Stdio::null())?;
+        let agent = Program::start("firebell-notifier", &mut desktop.our_command(&built()?.join("firebell-notifier"))?)?;
+        agent.wait_for(SECONDS, |line| line.text.contains("listening to the collector"))?;
+        let popups = desktop.notifications()?;
+        let rule = "--match=type='method_call',interface='org.freedesktop.Notifications',member='CloseNotification'";
+        let mut busctl = desktop.command(Path::new("busctl"))?;
+        busctl.arg(format!("--address={}", desktop.session_bus()?)).args(["--json=short", "monitor", rule]);
+        let closings = Program::start("busctl monitor", &mut busctl)?;
+        closings.wait_for(SECONDS, |line| line.is_stderr && line.text.contains("Monitoring"))?;
+
+        fs::remove_file(&log)?;
+        let popup = popups.first(8 * SECONDS)?;
+        ensure!(popup.body.contains("log can be read since a minute"), "{popup:?}");
+        ensure!(popups.all()?.len() == 1, "{:?}", popups.all()?);
+        fs::write(&log, "")?;
+        closings.wait_for(SECONDS, |line| !line.is_stderr && line.text.contains("CloseNotification"))?;
+        println!("{popup:?}");
+        Ok(())
     })
 }
 

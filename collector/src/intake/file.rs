@@ -15,7 +15,10 @@ use super::{
     position::{FilePlace, Head, MAX_HEAD, Place, Position},
 };
 use crate::{clock::Clock, config::From};
-use rustix::fs::{OFlags, inotify};
+use rustix::fs::{
+    OFlags,
+    inotify::{self, WatchFlags},
+};
 use std::{
     cmp::Reverse,
     collections::VecDeque,
@@ -121,7 +124,8 @@ impl Tail {
 
     fn watched(events: &Arc<OwnedFd>, path: &Path, from: From, is_found: bool) -> io::Result<Self> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("/"));
-        watch(events, folder, inotify::WatchFlags::CREATE | inotify::WatchFlags::MOVED_TO | inotify::WatchFlags::ATTRIB)?;
+        let folder_flags = WatchFlags::CREATE | WatchFlags::MOVED_TO | WatchFlags::DELETE | WatchFlags::ATTRIB;
+        watch(events, folder, folder_flags)?;
         let mut tail = Self {
             path: path.to_owned(),
             events: Arc::clone(events),
@@ -191,7 +195,7 @@ impl Tail {
         newer.truncate(1 + MAX_LATER);
         if let Some(first) = newer.first() {
             // Whoever writes to it may not know yet that it was renamed.
-            watch(&self.events, &first.path, inotify::WatchFlags::MODIFY)?;
+            watch(&self.events, &first.path, WatchFlags::MODIFY)?;
         }
         self.later = newer
             .into_iter()
@@ -342,7 +346,8 @@ impl Tail {
         let metadata = match fs::metadata(&self.path) {
             // Renamed, and nothing in its place yet: the old one may still grow.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.is_readable = self.open.is_some();
+                // One that has no name any more is nobody's log, though somebody may still write to it.
+                self.is_readable = self.metadata().is_some_and(|metadata| metadata.nlink() > 0);
                 return Ok(Looked::AtEnd);
             }
             metadata => metadata?,
@@ -354,6 +359,8 @@ impl Tail {
                 // Wait for the first byte of the new file.
                 self.watch()?;
                 if fs::metadata(&self.path)?.len() == 0 {
+                    // No error yet: whoever makes it may be about to give it to its group.
+                    self.is_readable = open(&self.path).is_ok();
                     return Ok(Looked::AtEnd);
                 }
                 return self.change(slot, batch, counters, clock);
@@ -413,7 +420,7 @@ impl Tail {
     }
 
     fn watch(&self) -> io::Result<()> {
-        match watch(&self.events, &self.path, inotify::WatchFlags::MODIFY | inotify::WatchFlags::MOVE_SELF) {
+        match watch(&self.events, &self.path, WatchFlags::MODIFY | WatchFlags::MOVE_SELF) {
             // It was renamed between opening and this: the next look finds the new one.
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
@@ -488,8 +495,8 @@ pub(super) fn events() -> io::Result<OwnedFd> {
 }
 
 /// Lets `path` tell of these events, and of those that somebody else wants to hear of.
-pub(super) fn watch(events: &OwnedFd, path: &Path, flags: inotify::WatchFlags) -> io::Result<()> {
-    inotify::add_watch(events, path, flags | inotify::WatchFlags::MASK_ADD)?;
+pub(super) fn watch(events: &OwnedFd, path: &Path, flags: WatchFlags) -> io::Result<()> {
+    inotify::add_watch(events, path, flags | WatchFlags::MASK_ADD)?;
     Ok(())
 }
 
@@ -620,6 +627,25 @@ mod tests {
         log.append(b"second\n");
         assert!(log.has_event());
         assert_eq!(log.look(), ["second"]);
+    }
+
+    #[test]
+    fn a_file_that_is_removed_is_no_log_any_more_and_its_last_lines_are_read() {
+        let mut log = Log::new(Some(b"old\n"), From::End);
+        log.look();
+        let mut writer = OpenOptions::new().append(true).open(log.path()).unwrap();
+        writer.write_all(b"last\n").unwrap();
+        fs::remove_file(log.path()).unwrap();
+        assert!(log.has_event());
+        assert_eq!((log.look(), log.tail.is_readable()), (vec!["last".to_owned()], false));
+        writer.write_all(b"later\n").unwrap();
+        assert_eq!(log.look(), ["later"]);
+        log.append(b"");
+        assert!(log.has_event());
+        assert_eq!((log.look(), log.tail.is_readable()), (vec![], true));
+        log.append(b"new\n");
+        assert!(log.has_event());
+        assert_eq!((log.look(), log.tail.is_readable()), (vec!["new".to_owned()], true));
     }
 
     #[test]
