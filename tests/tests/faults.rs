@@ -314,6 +314,77 @@ fn whoever_sits_at_the_desk_is_told_when_the_log_is_gone_and_the_popup_goes_when
     })
 }
 
+/// A scan as a logging daemon writes it whose clock shows `secs` since 1970.
+fn stamped(source: &str, secs: i64) -> Result<String> {
+    let stamp = jiff::Timestamp::from_second(secs)?;
+    let lines = scan_lines("DROP", source, 20);
+    Ok(lines.lines().filter_map(|line| line.split_once(';')).map(|(_, text)| format!("{stamp} host kernel: {text}\n")).collect())
+}
+
+#[test]
+fn a_log_whose_clock_is_set_back_a_day_is_read_on_and_nothing_happens_before_what_came_first() -> Result<()> {
+    const DAY: i64 = 86_400;
+    with_rigs("stamps that go back", || {
+        let stage = Stage::new()?;
+        let now = i64::try_from(now_micros()? / 1_000_000)?;
+        let backlog = [("198.51.100.66", now - 7200), ("198.51.100.67", now - 7140 - DAY), ("198.51.100.68", now - 7000 - DAY)];
+        for (source, secs) in backlog {
+            fs::File::options().append(true).open(stage.log())?.write_all(stamped(source, secs)?.as_bytes())?;
+        }
+        let collector = Stage::start(stage.command(&stage.following(&format!("from = \"start\"\n{EACH}")))?)?;
+        for (source, _) in backlog {
+            stage.wait_for(source)?;
+        }
+        // One that is written now is of now, whatever its stamp is.
+        fs::File::options().append(true).open(stage.log())?.write_all(stamped("198.51.100.69", now - DAY)?.as_bytes())?;
+        stage.wait_for("198.51.100.69")?;
+        let mut alerts = stage.alerts(0)?;
+        alerts.sort_by_key(|alert| alert.id);
+        let sources: Vec<&str> = alerts.iter().map(|alert| alert.source.as_str()).collect();
+        ensure!(sources == ["198.51.100.66", "198.51.100.67", "198.51.100.68", "198.51.100.69"], "{sources:?}");
+        let begun: Vec<i64> = alerts.iter().map(|alert| i64::try_from(alert.details.first_seen / 1_000_000)).collect::<Result<_, _>>()?;
+        ensure!(begun.is_sorted() && begun[0] == now - 7200 && begun[3] >= now, "{begun:?}, and now is {now}");
+        ensure!(stage.numbers(["lines", "packets"])? == [80, 80], "{:?}", stage.numbers(["lines", "packets"])?);
+        let (status, said) = collector.stop()?;
+        ensure!(status.success() && !said.contains("WARN") && !said.contains("ERROR"), "{said}");
+        Ok(())
+    })
+}
+
+#[test]
+fn a_state_of_tomorrow_is_left_alone_and_said_and_the_lines_go_on_where_they_stopped() -> Result<()> {
+    with_rigs("a clock that was set back", || {
+        if run(Command::new("sqlite3").arg("--version")).is_err() {
+            return Err(CannotRun("no sqlite3 (Debian: sqlite3)".to_owned()).into());
+        }
+        let stage = Stage::new()?;
+        let collector = stage.follow()?;
+        is_well(&stage, "198.51.100.66")?;
+        let before = stage.alerts(0)?;
+        collector.stop()?;
+        // What the last start would have left if its clock had been a day ahead. The machine's own is nothing to play with.
+        let config = firebell_collector::config::Config::parse(Path::new("f.toml"), EACH)?;
+        let mut engine = firebell_engine::engine::Engine::new(config.parameters(false), [1; 16]);
+        engine.advance(firebell_engine::tick::Tick::from_micros(u64::try_from(now_micros()? + 86_400_000_000)?));
+        let state: String = engine.snapshot().iter().map(|byte| format!("{byte:02x}")).collect();
+        let script = stage.folder.path().join("tomorrow.sql");
+        fs::write(&script, format!("UPDATE checkpoint SET engine = x'{state}';\n"))?;
+        run(Command::new("sqlite3").arg(stage.state().join("history.db")).arg(format!(".read {}", script.display())))?;
+        stage.scan("198.51.100.67", 20)?;
+        let collector = stage.follow()?;
+        let said = collector.wait_for(SECONDS, |line| line.text.contains("the clock was set back by"))?;
+        ensure!(said.text.contains("set back by 1439 minutes") || said.text.contains("set back by 1440 minutes"), "{}", said.text);
+        stage.wait_for("198.51.100.67")?;
+        let after = stage.alerts(0)?;
+        ensure!(after.len() == 2 && after.iter().any(|alert| alert.id == before[0].id && alert.source == before[0].source), "{after:?}");
+        let newest = after.iter().find(|alert| alert.source == "198.51.100.67").context("it was there")?;
+        ensure!(newest.id > before[0].id && u128::from(newest.time_usec) <= now_micros()?, "{newest:?}");
+        ensure!(stage.numbers(["lines", "packets"])? == [40, 40], "{:?}", stage.numbers(["lines", "packets"])?);
+        collector.stop()?;
+        Ok(())
+    })
+}
+
 fn now_micros() -> Result<u128> {
     Ok(std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_micros())
 }

@@ -5,7 +5,7 @@ use firebell_shared::alert::OriginWord;
 use firebell_tests::{
     bus::{need_root, scan_lines, wait_until},
     program::Program,
-    rig::{Network, with_rigs},
+    rig::{CannotRun, Network, with_rigs},
     stage::{EACH, Stage},
 };
 use std::{
@@ -14,6 +14,7 @@ use std::{
     io::{Read as _, Seek as _, SeekFrom, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::Path,
+    process::Command,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
@@ -267,4 +268,76 @@ fn killed_while_files_of_a_pattern_come_go_and_are_rotated_each_line_counts_once
         println!("{all} lines of {} hosts, {TURNS} kills", TURNS / 2 + 3);
         Ok(())
     })
+}
+
+#[test]
+fn in_another_boot_the_whole_ring_is_new_and_in_the_same_one_only_what_came_since() -> Result<()> {
+    with_rigs("another boot", || {
+        need_root()?;
+        let prefix = format!("FBV{}", std::process::id());
+        let stage = Stage::new()?;
+        let config = format!("[intake]\nsource = \"kmsg\"\nprefixes = [{prefix:?}]\n");
+        let write = |source: &str| -> Result<()> {
+            for line in scan_lines(&prefix, source, 20).lines() {
+                let text = line.split_once(';').context("no text")?.1;
+                // Opened for each: the kernel takes ten records in five seconds from one opening.
+                fs::File::options().write(true).open("/dev/kmsg")?.write_all(format!("<4>{text}\n").as_bytes())?;
+            }
+            Ok(())
+        };
+        let counts = || stage.numbers(["packets", "lines_lost"]);
+        let wait_for = |packets: u64| -> Result<()> {
+            wait_until("packets", SECONDS, || Ok(counts()?[0] >= packets)).or_else(|error| match counts()? {
+                [_, 0] => Err(error),
+                _ => Err(CannotRun("somebody floods the kernel log".to_owned()).into()),
+            })
+        };
+        let collector = Stage::start(stage.command(&config)?)?;
+        write("203.0.113.31")?;
+        wait_for(20)?;
+        collector.stop()?;
+        write("203.0.113.32")?;
+        let collector = Stage::start(stage.command(&config)?)?;
+        wait_for(40)?;
+        let [packets, lost] = counts()?;
+        ensure!(packets == 40, "{packets} of 40");
+        collector.stop()?;
+
+        // The name of the boot is all that tells; the ring is the same, so all that it still holds comes again.
+        let boot = stage.folder.path().join("boot_id");
+        fs::write(&boot, "01234567-89ab-4cde-8f01-23456789abcd\n")?;
+        let plain = stage.command(&config)?;
+        let mut command = Command::new("unshare");
+        let script = format!("mount --bind {} /proc/sys/kernel/random/boot_id; exec \"$@\"", boot.display());
+        command.args(["--mount", "sh", "-euc", &script, "sh"]).arg(plain.get_program()).args(plain.get_args());
+        for (name, value) in plain.get_envs() {
+            command.env(name, value.context("a variable without a value")?);
+        }
+        let most = in_the_ring(&prefix)?;
+        let collector = Stage::start(command)?;
+        let least = in_the_ring(&prefix)?;
+        wait_for(40 + least)?;
+        let [packets, lost_now] = counts()?;
+        ensure!(least > 0 && packets <= 40 + most && lost_now == lost, "{packets} packets, {lost_now} lost; {least} to {most} in the ring");
+        write("203.0.113.33")?;
+        wait_for(packets + 20)?;
+        collector.stop()?;
+        println!("{packets} packets of 40 and the {most} that the ring holds");
+        Ok(())
+    })
+}
+
+/// Records of a prefix that the kernel's log holds.
+fn in_the_ring(prefix: &str) -> Result<u64> {
+    let mut kmsg = fs::File::options().read(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed()).open("/dev/kmsg")?;
+    let (mut buffer, mut count) = (vec![0; 16 << 10], 0);
+    loop {
+        match kmsg.read(&mut buffer) {
+            Ok(len) => count += u64::from(String::from_utf8_lossy(buffer.get(..len).unwrap_or_default()).contains(&format!(";{prefix} "))),
+            // Overwritten while we read.
+            Err(error) if error.raw_os_error() == Some(rustix::io::Errno::PIPE.raw_os_error()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(count),
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
