@@ -91,6 +91,7 @@ pub(crate) async fn run(start: Start) -> anyhow::Result<()> {
         has_said_no_server: false,
         failures: 0,
         complaint: String::new(),
+        has_sound: start.config.has_sound(),
         presses: VecDeque::new(),
         pages: JoinSet::new(),
     };
@@ -118,6 +119,8 @@ struct Agent {
     failures: u64,
     /// Why a popup was not shown the last time.
     complaint: String,
+    /// The user wants to hear of the worst.
+    has_sound: bool,
     /// Clicks that nothing was done about yet.
     presses: VecDeque<Press>,
     /// Pages that are on their way to the browser.
@@ -230,7 +233,7 @@ impl Agent {
             Command::Show { key, replaces, popup } => (key, replaces, popup),
         };
         let result = match &mut self.desktop {
-            Desktop::Server(server) => server.show(self.ledger.words(), &popup, replaces).await,
+            Desktop::Server(server) => server.show(self.ledger.words(), &popup, replaces, self.has_sound).await,
             Desktop::Terminal(terminal) => {
                 Ok(terminal.show(self.ledger.words(), &popup, replaces).context("cannot write to standard output")?)
             }
@@ -292,7 +295,7 @@ impl Agent {
                 warn!("no notification server in this session; popups wait until there is one ({why})");
                 self.has_said_no_server = true;
             }
-            Failure::Refused | Failure::Silent => {
+            Failure::Refused | Failure::Excess | Failure::Silent => {
                 self.failures += 1;
                 if self.failures.is_power_of_two() {
                     warn!(failures = self.failures, "{} did not show a popup: {why}", self.desktop.name());

@@ -77,18 +77,23 @@ pub(crate) fn of(about: &About) -> Vec<Button> {
 /// The buttons on the screen, by the server's ids.
 #[derive(Debug, Default)]
 pub(crate) struct Offers {
-    offers: VecDeque<(u32, Vec<Button>)>,
+    offers: VecDeque<(u32, Vec<Button>, bool)>,
     token: Option<(u32, String)>,
 }
 
 impl Offers {
-    /// A popup has these buttons from now on.
-    pub(crate) fn put(&mut self, id: u32, buttons: Vec<Button>) {
-        self.offers.retain(|(other, _)| *other != id);
-        self.offers.push_back((id, buttons));
+    /// A popup has these buttons from now on. `is_loud`: it is one that is heard.
+    pub(crate) fn put(&mut self, id: u32, buttons: Vec<Button>, is_loud: bool) {
+        self.offers.retain(|(other, ..)| *other != id);
+        self.offers.push_back((id, buttons, is_loud));
         if self.offers.len() > MAX_OFFERS {
             self.offers.pop_front();
         }
+    }
+
+    /// Was the popup in whose place another one comes not heard yet? 0: it comes in the place of none.
+    pub(crate) fn becomes_loud(&self, replaces: u32) -> bool {
+        !self.offers.iter().any(|(id, _, is_loud)| *id == replaces && *is_loud)
     }
 
     /// Nothing of it is on the screen any more.
@@ -99,13 +104,13 @@ impl Offers {
     /// The server tells the token of a click that is to follow. What cannot be in the environment of a program is none.
     pub(crate) fn token(&mut self, id: u32, token: &str) {
         let is_token = (1..=MAX_TOKEN).contains(&token.len()) && token.bytes().all(|byte| byte.is_ascii_graphic());
-        self.token = (is_token && self.offers.iter().any(|(known, _)| *known == id)).then(|| (id, token.to_owned()));
+        self.token = (is_token && self.offers.iter().any(|(known, ..)| *known == id)).then(|| (id, token.to_owned()));
     }
 
     /// A click. `None`: the popup is not ours, or has no such button. A popup that was closed a moment ago is still known,
     /// because servers do not agree on what they tell first.
     pub(crate) fn press(&mut self, id: u32, key: &str) -> Option<Press> {
-        let (_, buttons) = self.offers.iter().find(|(known, _)| *known == id)?;
+        let (_, buttons, _) = self.offers.iter().find(|(known, ..)| *known == id)?;
         let button = match key {
             DEFAULT => buttons.first().copied().filter(|button| matches!(button, Button::Details(_)))?,
             key => buttons.iter().copied().find(|button| button.key() == key)?,
@@ -146,8 +151,8 @@ mod tests {
     fn a_click_means_what_the_popup_said_when_it_was_shown_last() {
         let source: Source = "192.0.2.7".parse().unwrap();
         let mut offers = Offers::default();
-        offers.put(1, vec![Button::Details(40), Button::Mute(source)]);
-        offers.put(2, vec![Button::Undo(Manner::Muted, source)]);
+        offers.put(1, vec![Button::Details(40), Button::Mute(source)], false);
+        offers.put(2, vec![Button::Undo(Manner::Muted, source)], false);
         let mut pressed = |id, key| offers.press(id, key).map(|press| press.button);
         assert_eq!(pressed(1, "details"), Some(Button::Details(40)));
         assert_eq!(pressed(1, DEFAULT), Some(Button::Details(40)));
@@ -157,7 +162,7 @@ mod tests {
         for (id, key) in [(2, DEFAULT), (1, "undo"), (2, "details"), (3, "details"), (1, ""), (1, "Details")] {
             assert_eq!(pressed(id, key), None, "{id} {key}");
         }
-        offers.put(1, vec![Button::Details(41)]);
+        offers.put(1, vec![Button::Details(41)], false);
         assert_eq!(offers.press(1, DEFAULT).unwrap().button, Button::Details(41));
         assert_eq!(offers.press(1, "mute"), None);
         offers.clear();
@@ -167,8 +172,8 @@ mod tests {
     #[test]
     fn a_token_goes_with_one_click_on_its_own_popup() {
         let mut offers = Offers::default();
-        offers.put(1, vec![Button::Details(40)]);
-        offers.put(2, vec![Button::Details(41)]);
+        offers.put(1, vec![Button::Details(40)], false);
+        offers.put(2, vec![Button::Details(41)], false);
         offers.token(1, "gnome-shell/x/1-2-host_TIME3");
         assert_eq!(offers.press(2, DEFAULT).unwrap().token, None);
         assert_eq!(offers.press(1, DEFAULT).unwrap().token.as_deref(), Some("gnome-shell/x/1-2-host_TIME3"));
@@ -185,7 +190,7 @@ mod tests {
     #[test]
     fn the_number_of_popups_that_are_known_is_bounded() {
         let mut offers = Offers::default();
-        (0..100_000).for_each(|id| offers.put(id, vec![Button::Details(u64::from(id))]));
+        (0..100_000).for_each(|id| offers.put(id, vec![Button::Details(u64::from(id))], false));
         assert_eq!(offers.offers.len(), MAX_OFFERS);
         assert!(offers.press(99_999, DEFAULT).is_some() && offers.press(0, DEFAULT).is_none());
     }

@@ -26,6 +26,7 @@ pub(crate) const HELP: &str = r#"Configuration: $XDG_CONFIG_HOME/firebell/notifi
   stay-from-severity = 3    # popups from this severity on stay until you close them
   popups-per-hour = 6       # new ones; the last gathers all further incidents, severity 5 is not counted
   when-over = "say"         # what becomes of the popup when an attack is over: "say" it there, or "close" it
+  sound = true              # severity 4 and 5 have a sound, where your desktop plays sounds
   # popup-from-severity = 3 # popups from this severity on; not given: as the collector advises
   # title = "Firewall Alert"                        # in place of our words; fields: docs/NOTIFIER.md
   # body = "Intrusion detected from {{ source }}"
@@ -52,6 +53,8 @@ pub(crate) struct Config {
     popups_per_hour: PerHour,
     /// What becomes of the popup of an incident that is over.
     when_over: WhenOver,
+    /// Popups of severity 4 and 5 have a sound.
+    sound: bool,
     /// The title of an incident, in place of ours.
     title: Option<Template>,
     /// The body of an incident, in place of ours.
@@ -168,6 +171,7 @@ impl Default for Config {
             popup_from_severity: None,
             popups_per_hour: PerHour(6),
             when_over: WhenOver::Say,
+            sound: true,
             title: None,
             body: None,
             every_alert: false,
@@ -185,6 +189,11 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Is a new popup of severity 4 or 5 to be heard?
+    pub(crate) fn has_sound(&self) -> bool {
+        self.sound
+    }
+
     /// What it means for the ledger.
     pub(crate) fn rules(&self) -> Rules {
         let mut kinds = Kinds::default();

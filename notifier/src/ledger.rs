@@ -149,6 +149,8 @@ pub(crate) enum Failure {
     NoServer,
     /// The server said no.
     Refused,
+    /// The server has had enough for a while (KDE Plasma).
+    Excess,
     /// The server said nothing. It may or may not show the popup.
     Silent,
 }
@@ -568,6 +570,9 @@ impl Ledger {
                 return;
             }
         };
+        if failure == Failure::Excess {
+            return self.back_off(key, now);
+        }
         let Some(slot) = self.slot(key) else { return };
         slot.tries += 1;
         let is_last = slot.tries >= MAX_TRIES;
@@ -592,6 +597,36 @@ impl Ledger {
             }
         }
         self.settle_books(key);
+    }
+
+    /// Waits, and asks for less: what is not on the screen yet goes into one popup. Nothing is lost, however long it takes.
+    fn back_off(&mut self, key: Key, now: Duration) {
+        let again = Window::Wanted(Some(now + RETRY));
+        if let Key::Incident(id) = key
+            && let Some(incident) = self.incidents.get_mut(&id)
+            && incident.alert.kind != "test"
+            && incident.alert.severity < Severity::CRITICAL
+            && incident.slot.take_if(|slot| !matches!(slot.window, Window::Shown(_))).is_some()
+        {
+            let alert = incident.alert.clone();
+            // What it took out of the budget is for the popup that it shares now.
+            self.spent.pop_back();
+            self.gather(&alert, now);
+            if let Some(Gathering { slot, .. }) = &mut self.gathering
+                && matches!(slot.window, Window::Wanted(_))
+            {
+                slot.window = again;
+            }
+            if alert.details.phase == Phase::Closed {
+                self.incidents.remove(&id);
+            }
+        } else if let Some(slot) = self.slot(key) {
+            match slot.window {
+                // Its change stays due, and counts from then on.
+                Window::Shown(_) => slot.at = now + RETRY,
+                _ => slot.window = again,
+            }
+        }
     }
 
     /// The server's popup `id` is no longer on the screen.

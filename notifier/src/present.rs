@@ -90,6 +90,16 @@ impl Popup {
             Urgency::Low => "dialog-information",
         }
     }
+
+    /// A name of the Sound Naming Specification 0.8, section "Alerts", for what should be heard: severity 4 and 5.
+    pub(crate) fn sound(&self) -> Option<&'static str> {
+        match self.severity.get() {
+            _ if self.is_test => None,
+            5.. => Some("dialog-error"),
+            4 => Some("dialog-warning"),
+            _ => None,
+        }
+    }
 }
 
 /// Writes one incident. Popups from severity `stay_from` on stay until they are closed.

@@ -13,11 +13,13 @@ use crate::{
 };
 use firebell_shared::{names, text};
 use futures_util::{StreamExt, stream};
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, env, path::PathBuf, time::Duration};
 use tokio::sync::mpsc;
 use tracing::debug;
 use zbus::{connection, fdo, proxy::CacheProperties, wire::Variant};
 
+/// The name of our icon in the icon theme. Source: Icon Theme Specification 0.13, "Installing Application Icons".
+const ICON: &str = "firebell";
 /// The longest wait for the server. Shells that compile their style sheets again take seconds.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest word of a signal that is kept, in bytes: longer than any key and any token that we take.
@@ -89,6 +91,8 @@ pub(crate) struct Server {
     signals: mpsc::Receiver<Heard>,
     pump: tokio::task::JoinHandle<()>,
     abilities: Option<Abilities>,
+    /// Our icon is installed.
+    has_icon: bool,
     offers: Offers,
 }
 
@@ -131,7 +135,7 @@ impl Server {
                 }
             }
         });
-        Ok(Self { proxy, signals, pump, abilities: None, offers: Offers::default() })
+        Ok(Self { proxy, signals, pump, abilities: None, has_icon: has_icon(), offers: Offers::default() })
     }
 
     /// The connection, for what else there is to hear on the session bus.
@@ -178,14 +182,24 @@ impl Server {
     }
 
     /// Shows a popup, in the place of `replaces` unless that is 0; gives its id.
-    pub(crate) async fn show(&mut self, words: &Words, popup: &Popup, replaces: u32) -> Result<u32, (Failure, String)> {
+    pub(crate) async fn show(&mut self, words: &Words, popup: &Popup, replaces: u32, has_sound: bool) -> Result<u32, (Failure, String)> {
         let abilities = self.abilities().await?;
         let body = if abilities.reads_markup { text::escape_markup(&popup.body) } else { popup.body.clone() };
-        let hints = HashMap::from([
+        let mut hints = HashMap::from([
             ("urgency", Variant::from(popup.urgency() as u8)),
             ("category", Variant::from("network")),
             ("desktop-entry", Variant::from("firebell")),
         ]);
+        if let Some(sound) = popup.sound().filter(|_| has_sound && self.offers.becomes_loud(replaces)) {
+            hints.insert("sound-name", Variant::from(sound));
+        }
+        // Our icon is the sender's; the picture tells how bad it is. Both by name: a server looks them up in its own themes.
+        let icon = if self.has_icon {
+            hints.insert("image-path", Variant::from(popup.icon()));
+            ICON
+        } else {
+            popup.icon()
+        };
         let timeout = if popup.stays { 0 } else { -1 };
         let buttons = if abilities.has_actions { buttons::of(&popup.about) } else { Vec::new() };
         let labels: Vec<String> = buttons.iter().map(|button| words.say(button.label(), &[])).collect();
@@ -196,10 +210,13 @@ impl Server {
         }
         let id = self
             .proxy
-            .notify("Firebell", replaces, popup.icon(), &popup.title, &body, &actions, &hints, timeout)
+            .notify("Firebell", replaces, icon, &popup.title, &body, &actions, &hints, timeout)
             .await
             .map_err(|error| failure(&error))?;
-        self.offers.put(id, buttons);
+        if id == 0 {
+            return Err((Failure::Silent, "it gave the popup the number 0, which means none".to_owned()));
+        }
+        self.offers.put(id, buttons, popup.sound().is_some());
         Ok(id)
     }
 
@@ -234,11 +251,20 @@ impl Server {
 fn answered<T>(answer: zbus::Result<T>) -> Result<Option<T>, (Failure, String)> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
-        Err(error) => match failure(&error) {
+        Err(error @ (zbus::Error::InputOutput(_) | zbus::Error::FDO(_))) => match failure(&error) {
             (Failure::Refused, _) => Ok(None),
             failure => Err(failure),
         },
+        Err(_) => Ok(None),
     }
+}
+
+/// Is our icon in one of the folders where every theme looks? Source: XDG Base Directory Specification 0.8.
+fn has_icon() -> bool {
+    let home = env::var_os("XDG_DATA_HOME").or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".local/share").into()));
+    let shared = env::var_os("XDG_DATA_DIRS").filter(|dirs| !dirs.is_empty()).unwrap_or_else(|| "/usr/local/share:/usr/share".into());
+    let icon = format!("icons/hicolor/scalable/apps/{ICON}.svg");
+    home.map(PathBuf::from).into_iter().chain(env::split_paths(&shared)).any(|dir| dir.is_absolute() && dir.join(&icon).is_file())
 }
 
 /// What a signal of the server says. `None`: one that we do not know, or that is not as the specification has it.
@@ -281,8 +307,10 @@ fn failure(error: &zbus::Error) -> (Failure, String) {
             fdo::Error::NoReply(_) | fdo::Error::TimedOut(_) | fdo::Error::Timeout(_) => Failure::Silent,
             _ => Failure::Refused,
         },
-        zbus::Error::InputOutput(_) => Failure::Silent,
-        _ => Failure::Refused,
+        zbus::Error::MethodError(name, ..) if name.as_str().ends_with(".ExcessNotificationGeneration") => Failure::Excess,
+        zbus::Error::MethodError(..) => Failure::Refused,
+        // It did not come, or is none: whether there is a popup is not known.
+        _ => Failure::Silent,
     };
     (kind, text::safe(error.to_string().as_bytes(), 200))
 }

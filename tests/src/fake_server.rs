@@ -10,7 +10,7 @@ use anyhow::Result;
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use zbus::{
     message::Header,
@@ -28,6 +28,84 @@ pub struct FakeServer {
     books: Arc<Mutex<Books>>,
 }
 
+/// What a real server answers and does differently from others, as far as a program that shows popups can tell.
+///
+/// The answers were asked of the servers themselves, in the versions that Debian 12 has, but those of Plasma, which were read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Model {
+    /// What it calls itself.
+    pub name: &'static str,
+    /// `GetCapabilities`.
+    pub capabilities: &'static [&'static str],
+    /// A popup belongs to the connection that made it; nobody else may replace or close it.
+    pub is_owned: bool,
+    /// More popups of one program on the screen than that, and the oldest expires.
+    pub most: usize,
+    /// More calls than that in [`Model::BURST`], and it answers `ExcessNotificationGeneration`.
+    pub most_calls: usize,
+    /// It draws every action as a button, also `default`.
+    pub draws_default: bool,
+}
+
+impl Model {
+    /// The span in which calls are counted.
+    pub const BURST: Duration = Duration::from_secs(1);
+
+    /// One that does nothing special.
+    const fn plain(name: &'static str, capabilities: &'static [&'static str]) -> Self {
+        Self { name, capabilities, is_owned: false, most: usize::MAX, most_calls: usize::MAX, draws_default: false }
+    }
+
+    /// GNOME Shell 43.
+    pub const GNOME: Self = Self {
+        is_owned: true,
+        most: 3,
+        ..Self::plain("gnome-shell", &["actions", "body", "body-markup", "icon-static", "persistence", "sound"])
+    };
+    /// KDE Plasma 5.27.
+    pub const PLASMA: Self = Self {
+        most_calls: 3,
+        ..Self::plain(
+            "Plasma",
+            &["body", "body-hyperlinks", "body-markup", "body-images", "icon-static", "actions", "persistence", "inline-reply"],
+        )
+    };
+    /// xfce4-notifyd 0.7.
+    pub const XFCE: Self = Self {
+        draws_default: true,
+        ..Self::plain(
+            "Xfce Notify Daemon",
+            &["action-icons", "actions", "body", "body-hyperlinks", "body-markup", "icon-static", "x-canonical-private-icon-only"],
+        )
+    };
+    /// mate-notification-daemon 1.26.
+    pub const MATE: Self =
+        Self::plain("Notification Daemon", &["actions", "action-icons", "body", "body-hyperlinks", "body-markup", "icon-static", "sound"]);
+    /// lxqt-notificationd 1.2.
+    pub const LXQT: Self =
+        Self::plain("lxqt-notificationd", &["actions", "body", "body-hyperlinks", "body-images", "body-markup", "persistence"]);
+    /// dunst 1.9 with its markup on.
+    pub const DUNST: Self =
+        Self::plain("dunst", &["actions", "body", "body-hyperlinks", "icon-static", "synchronous", "x-dunst-stack-tag", "body-markup"]);
+    /// mako 1.7.
+    pub const MAKO: Self = Self::plain("mako", &["body", "body-markup", "actions", "icon-static", "x-dunst-stack-tag"]);
+    /// SwayNotificationCenter 0.7.
+    pub const SWAYNC: Self =
+        Self::plain("SwayNotificationCenter", &["actions", "body", "body-markup", "body-images", "persistence", "synchronous"]);
+    /// One that can do no more than it must.
+    pub const BARE: Self = Self::plain("bare", &["body"]);
+
+    /// Each of them.
+    pub const ALL: [Self; 9] =
+        [Self::GNOME, Self::PLASMA, Self::XFCE, Self::MATE, Self::LXQT, Self::DUNST, Self::MAKO, Self::SWAYNC, Self::BARE];
+
+    /// Is that among its capabilities?
+    #[must_use]
+    pub fn can(&self, capability: &str) -> bool {
+        self.capabilities.contains(&capability)
+    }
+}
+
 /// What it does with a call of `Notify`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mood {
@@ -38,6 +116,10 @@ pub enum Mood {
     Excess,
     /// It never answers.
     Silent,
+    /// It shows the popup, and answers after so long.
+    Slow(Duration),
+    /// It shows the popup, and answers 0, which is no number of a popup.
+    Zero,
 }
 
 /// A popup on the screen, or one that was.
@@ -65,6 +147,10 @@ pub struct Shown {
     pub desktop_entry: String,
     /// -1: as the server likes; 0: until it is closed.
     pub timeout: i32,
+    /// Hint `sound-name`.
+    pub sound: String,
+    /// Hint `image-path`.
+    pub image: String,
     /// Key and label of each button.
     pub actions: Vec<(String, String)>,
 }
@@ -77,6 +163,10 @@ struct Books {
     screen: BTreeMap<u32, Shown>,
     calls: Vec<Shown>,
     asked: usize,
+    model: Option<Model>,
+    /// When it was called, the last few times.
+    called: Vec<Instant>,
+    refused: Vec<String>,
     has_actions: bool,
     name: String,
 }
@@ -96,6 +186,26 @@ impl FakeServer {
     /// How it is from now on.
     pub fn set_mood(&self, mood: Mood) {
         self.books().mood = mood;
+    }
+
+    /// Comes up on `bus` as one of the real ones.
+    ///
+    /// # Errors
+    /// When there is another server.
+    pub fn like(bus: &PrivateBus, model: Model) -> Result<Self> {
+        let server = Self::start(bus, model.can("body-markup"), 0)?;
+        server.set_name(model.name);
+        let mut books = server.books();
+        books.has_actions = model.can("actions");
+        books.model = Some(model);
+        drop(books);
+        Ok(server)
+    }
+
+    /// Why it said no, each time.
+    #[must_use]
+    pub fn refused(&self) -> Vec<String> {
+        self.books().refused.clone()
     }
 
     /// It has buttons from now on. Agents ask once, so say it before they come.
@@ -224,6 +334,14 @@ struct Service {
     books: Arc<Mutex<Books>>,
 }
 
+impl Service {
+    /// Says no, and remembers why.
+    fn refuse(&self, why: String) -> Error {
+        lock(&self.books).refused.push(why.clone());
+        Error::InvalidArgument(why)
+    }
+}
+
 #[zbus::interface(name = "org.freedesktop.Notifications")]
 impl Service {
     async fn notify(
@@ -237,14 +355,20 @@ impl Service {
         hints: HashMap<String, OwnedVariant>,
         expire_timeout: i32,
         #[zbus(header)] header: Header<'_>,
+        #[zbus(signal_emitter)] emitter: SignalEmitter<'_>,
     ) -> Result<u32, Error> {
-        let mood = {
+        let (mood, is_excess) = {
             let mut books = lock(&self.books);
             books.asked += 1;
-            books.mood
+            books.called.retain(|at| at.elapsed() < Model::BURST);
+            books.called.push(Instant::now());
+            (books.mood, books.model.is_some_and(|model| books.called.len() > model.most_calls))
         };
+        if is_excess {
+            return Err(Error::ExcessNotificationGeneration("Created too many similar notifications in quick succession".to_owned()));
+        }
         match mood {
-            Mood::Good => {}
+            Mood::Good | Mood::Slow(_) | Mood::Zero => {}
             Mood::Excess => return Err(Error::ExcessNotificationGeneration("too many".to_owned())),
             Mood::Silent => std::future::pending().await,
         }
@@ -261,31 +385,54 @@ impl Service {
             ..Shown::default()
         };
         if !actions.len().is_multiple_of(2) || expire_timeout < -1 || shown.summary.is_empty() || shown.summary.contains('\n') {
-            return Err(Error::InvalidArgument(format!("{shown:?}")));
+            return Err(self.refuse(format!("{shown:?}")));
         }
         for (key, value) in &hints {
             match (key.as_str(), &**value) {
                 ("urgency", Variant::U8(urgency)) if *urgency <= 2 => shown.urgency = Some(*urgency),
                 ("category", Variant::Str(category)) => category.as_str().clone_into(&mut shown.category),
                 ("desktop-entry", Variant::Str(entry)) => entry.as_str().clone_into(&mut shown.desktop_entry),
-                _ => return Err(Error::InvalidArgument(format!("hint {key}"))),
+                ("sound-name", Variant::Str(sound)) => sound.as_str().clone_into(&mut shown.sound),
+                ("image-path", Variant::Str(image)) => image.as_str().clone_into(&mut shown.image),
+                _ => return Err(self.refuse(format!("hint {key}"))),
             }
         }
-        let mut books = lock(&self.books);
-        if !shown.actions.is_empty() && !books.has_actions {
-            return Err(Error::InvalidArgument("actions on a server that has none".to_owned()));
-        }
-        shown.id = match books.screen.get(&replaces_id) {
-            Some(old) if old.owner != shown.owner => return Err(Error::NotYours(format!("{replaces_id} is not yours"))),
-            Some(_) => replaces_id,
-            None => {
-                books.next_id += 1;
-                books.next_id
+        let (id, expired) = {
+            let mut books = lock(&self.books);
+            if !shown.actions.is_empty() && !books.has_actions {
+                drop(books);
+                return Err(self.refuse("actions on a server that has none".to_owned()));
             }
+            let model = books.model.unwrap_or(Model { is_owned: true, ..Model::BARE });
+            if model.draws_default && shown.actions.iter().any(|(key, _)| key == "default") {
+                drop(books);
+                return Err(self.refuse("a button for the default action".to_owned()));
+            }
+            shown.id = match books.screen.get(&replaces_id) {
+                Some(old) if model.is_owned && old.owner != shown.owner => {
+                    return Err(Error::NotYours(format!("{replaces_id} is not yours")));
+                }
+                Some(_) => replaces_id,
+                None => {
+                    books.next_id += 1;
+                    books.next_id
+                }
+            };
+            let id = shown.id;
+            books.screen.insert(id, shown.clone());
+            books.calls.push(shown);
+            let oldest = books.screen.keys().next().copied().filter(|_| books.screen.len() > model.most);
+            (id, oldest.inspect(|oldest| drop(books.screen.remove(oldest))))
         };
-        books.screen.insert(shown.id, shown.clone());
-        books.calls.push(shown.clone());
-        Ok(shown.id)
+        if let Some(oldest) = expired {
+            Self::notification_closed(&emitter, oldest, 1).await?;
+        }
+        match mood {
+            Mood::Slow(time) => tokio::time::sleep(time).await,
+            Mood::Zero => return Ok(0),
+            _ => {}
+        }
+        Ok(id)
     }
 
     async fn close_notification(
@@ -307,6 +454,9 @@ impl Service {
     }
 
     fn get_capabilities(&self) -> Vec<String> {
+        if let Some(model) = lock(&self.books).model {
+            return model.capabilities.iter().map(|&capability| capability.to_owned()).collect();
+        }
         let mut capabilities = vec!["body".to_owned(), "persistence".to_owned()];
         let books = lock(&self.books);
         if books.markup {

@@ -68,6 +68,7 @@ impl Agent {
     pub(super) fn reload(&mut self) -> anyhow::Result<String> {
         let (config, path) = config::load(self.config_path.as_deref())?;
         self.ledger.set_rules(config.rules());
+        self.has_sound = config.has_sound();
         self.ledger.set_templates(config.templates());
         self.stillness.set(config.quiet());
         self.keep_still();

@@ -767,3 +767,51 @@ proptest! {
         prop_assert!(openings.len() <= 12, "{} popups in an hour", openings.len());
     }
 }
+
+#[test]
+fn a_server_that_has_had_enough_is_asked_for_less_and_nothing_is_lost() {
+    let mut desk = Desk::new(RULES);
+    desk.see(&opened(1, 3));
+    // From here on it refuses.
+    for id in 2..=4 {
+        desk.ledger.observe(&opened(id, 3), desk.now, false, false);
+    }
+    desk.ledger.observe(&revision(1, 2, Phase::Escalated, 4, 9), desk.now, false, false);
+    let mut asked = 0;
+    let end = desk.now + SECOND * 25;
+    loop {
+        while let Some(command) = desk.ledger.next(desk.now) {
+            let Command::Show { key, .. } = command else { panic!("{command:?}") };
+            asked += 1;
+            desk.ledger.failed(key, Failure::Excess, desk.now);
+        }
+        match desk.ledger.deadline().filter(|&at| at <= end) {
+            Some(at) => desk.now = desk.now.max(at),
+            None => break,
+        }
+    }
+    assert!(asked <= 4, "asked {asked} times in 25 s");
+    // Now it shows again what it is given.
+    desk.wait(MINUTE);
+    let mut titles = desk.titles();
+    titles.sort_unstable();
+    assert_eq!(titles, ["3 more firewall incidents", "Port scan from 198.51.100.1"]);
+    assert_eq!(desk.screen[&1].severity, Severity::BROAD, "the change is shown too");
+    assert_eq!(desk.ledger.counters().given_up, 0);
+    assert_eq!(desk.ledger.load(desk.now).1, 4, "two popups, two out of the budget");
+}
+
+#[test]
+fn the_worst_keeps_a_popup_of_its_own_also_when_the_server_has_had_enough() {
+    let mut desk = Desk::new(RULES);
+    desk.ledger.observe(&opened(1, 5), desk.now, false, false);
+    for _ in 0..10 {
+        let Some(Command::Show { key, .. }) = desk.ledger.next(desk.now) else { panic!() };
+        assert_eq!(key, Key::Incident(1));
+        desk.ledger.failed(key, Failure::Excess, desk.now);
+        assert_eq!(desk.ledger.next(desk.now), None);
+        desk.now = desk.ledger.deadline().unwrap();
+    }
+    desk.settle();
+    assert_eq!(desk.titles(), ["Port scan from 198.51.100.1"]);
+}
