@@ -16,6 +16,9 @@ check: ## the whole test suite
 vm-check: ## firebell on a booted Debian: journald, rsyslog, ufw, firewalld, iptables, reboots (root, some eight minutes)
 	@tests/rigs/vm-check
 
+screenshots: ## pictures of every kind of popup on dunst and xfce4-notifyd, light and dark: docs/popups (root)
+	@tests/rigs/screenshots
+
 coverage: ## what is found and what is missed, judged anew: docs/COVERAGE.md and docs/COMPARISON.md
 	@tests/rigs/coverage --write
 
@@ -40,4 +43,4 @@ bench-observe: ## from lines to findings on one core, with everything on, beside
 bench-rules: ## what 10, 1,000 and 10,000 rules cost a packet
 	@cargo bench --quiet -p firebell-engine --bench signatures
 
-.PHONY: help run demo check vm-check coverage bench-latency bench-idle bench-analyze bench-intake bench-parse bench-observe bench-rules
+.PHONY: help run demo check vm-check screenshots coverage bench-latency bench-idle bench-analyze bench-intake bench-parse bench-observe bench-rules

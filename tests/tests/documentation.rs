@@ -152,6 +152,7 @@ fn every_script_of_the_rigs_explains_itself() -> Result<()> {
         "bench-latency",
         "bench-idle",
         "coverage",
+        "screenshots",
         "psad-levels",
         "psad-hits",
         "record-timings",
