@@ -11,6 +11,7 @@ use firebell_tests::{
 };
 use std::{
     collections::HashMap,
+    io::Write as _,
     process::Command,
     thread,
     time::{Duration, Instant},
@@ -658,6 +659,36 @@ fn check_says_where_the_mistake_is() -> Result<()> {
     std::fs::write(file.path(), "popups-per-hour = 6\n")?;
     ensure!(check(file.path())?.status.success());
     Ok(())
+}
+
+#[test]
+fn ten_thousand_alerts_leave_the_agent_small() -> Result<()> {
+    with_rigs("the agent: ten thousand alerts", || {
+        let stage = Stage::new()?;
+        let collector = FakeCollector::start(&stage.system.address(), "a")?;
+        let server = FakeServer::start(&stage.session, true, 0)?;
+        let agent = stage.listening()?;
+        for n in 1..=10_000 {
+            let mut alert = scan(n, n);
+            alert.source = format!("10.0.{}.{}", n / 250, n % 250);
+            collector.tell(&alert)?;
+            if n % 32 == 0 {
+                // As fast as they are taken.
+                until(Duration::from_secs(30), || (collector.acknowledged() + 32 >= n).then_some(()))?;
+            }
+        }
+        until(Duration::from_secs(30), || (collector.acknowledged() == 10_000).then_some(()))?;
+        ensure!(server.screen().len() == 6, "{:#?}", server.screen());
+        let status = std::fs::read_to_string(format!("/proc/{}/status", agent.pid()))?;
+        let of = |name: &str| -> Option<u64> {
+            status.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next()?.parse().ok())
+        };
+        // Its own memory: how much of the program itself is in memory depends on how it was built.
+        let own = of("RssAnon:").context("no RssAnon")?;
+        writeln!(std::io::stderr(), "after 10,000 alerts: {own} KiB of its own, {:?} KiB resident", of("VmRSS:"))?;
+        ensure!(own < 8 * 1024, "{own} KiB");
+        Ok(())
+    })
 }
 
 #[test]
