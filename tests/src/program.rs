@@ -221,6 +221,17 @@ pub fn built() -> Result<PathBuf> {
     Ok(done.insert(folder.to_owned()).clone())
 }
 
+/// Writes a program that everybody may start.
+///
+/// Another program writes it: a child that a test beside this one starts just then would inherit the open file, and what
+/// is open for writing cannot be started (ETXTBSY).
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_program(path: &Path, script: &str) -> Result<()> {
+    run(Command::new("sh").args(["-c", "printf %s \"$1\" >\"$2\" && chmod 755 \"$2\"", "sh", script]).arg(path)).map(drop)
+}
+
 /// The root of the repository.
 #[must_use]
 pub fn repository() -> PathBuf {

@@ -6,7 +6,7 @@ use firebell_tests::{
     fake_collector::{FakeCollector, later, scan},
     fake_server::{FakeServer, Shown},
     private_bus::{PrivateBus, until},
-    program::{Line, Program, built},
+    program::{Line, Program, built, write_program},
     rig::with_rigs,
 };
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, process::Command, thread, time::Duration};
@@ -42,10 +42,7 @@ impl Stage {
 
     /// A program of the user's.
     fn program(&self, name: &str, script: &str) -> Result<()> {
-        let path = self.path("bin").join(name);
-        fs::write(&path, format!("#!/bin/sh\ncd {}\n{script}\n", self.home.path().display()))?;
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
-        Ok(())
+        write_program(&self.path("bin").join(name), &format!("#!/bin/sh\ncd {}\n{script}\n", self.home.path().display()))
     }
 
     fn listening(&self) -> Result<Program> {
