@@ -390,7 +390,7 @@ fn what(words: &Words, alert: &Alert) -> String {
             words.say(id, &[("n", contacts.into()), ("took", (&took).into()), ("which", (&which).into()), ("uid", (&uid).into())])
         }
         // The collector's own sentence says more about these than their numbers, to those who read English.
-        _ if words.is_english() && !alert.summary.trim().is_empty() => sentence(&alert.summary),
+        _ if words.is_english() && !alert.summary.trim().is_empty() => capital(&sentence(&alert.summary)),
         "os-detection" => amount("what-os-detection", d.packets),
         "signature" if !d.known.trim().is_empty() => {
             let known = text::safe(d.known.trim().as_bytes(), MAX_TITLE);
@@ -499,7 +499,7 @@ pub(crate) fn is_near(source: &str) -> bool {
 
 fn test_body(words: &Words, alert: &Alert) -> Vec<String> {
     let is_said = words.is_english() && !alert.summary.trim().is_empty();
-    let asked = if is_said { sentence(&alert.summary) } else { words.say("test-asked", &[]) };
+    let asked = if is_said { capital(&sentence(&alert.summary)) } else { words.say("test-asked", &[]) };
     vec![asked, words.say("test-seen", &[])]
 }
 
@@ -908,7 +908,7 @@ pub(crate) mod tests {
         rule.details.known = "SQL Slammer".into();
         rule.details.advice = "Unplug it".into();
         let body = |language| incident(&words(language), &rule, Severity::AIMED).body;
-        assert!(body(Language::English).starts_with("something happened.\n") && body(Language::English).ends_with("\nUnplug it."));
+        assert!(body(Language::English).starts_with("Something happened.\n") && body(Language::English).ends_with("\nUnplug it."));
         assert!(
             body(Language::French).starts_with("SQL Slammer\u{a0}: 1\u{202f}996 paquets en 5 secondes, dont 22 (SSH)"),
             "{}",
