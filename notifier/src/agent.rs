@@ -147,10 +147,12 @@ impl Agent {
         hangups: &mut Option<unix::Signal>,
     ) -> anyhow::Result<()> {
         loop {
-            while let Some(press) = self.presses.pop_front() {
-                self.press(press);
-            }
-            while let Some(command) = self.ledger.next(self.start.elapsed()) {
+            // Somebody may click while a popup is being shown.
+            loop {
+                while let Some(press) = self.presses.pop_front() {
+                    self.press(press);
+                }
+                let Some(command) = self.ledger.next(self.start.elapsed()) else { break };
                 self.perform(command).await?;
             }
             // Only now: what was not shown before a crash is told again.
