@@ -1,5 +1,6 @@
 use super::*;
 use crate::present::tests::{alert, english};
+use firebell_shared::kind::KINDS;
 use proptest::prelude::*;
 
 const RULES: Rules = Rules {

@@ -12,21 +12,20 @@ mod collector;
 #[allow(dead_code)]
 #[path = "../../../notifier/src/config.rs"]
 mod notifier;
+#[allow(dead_code)]
+#[path = "../../../notifier/src/ledger/rules.rs"]
+mod ledger;
+#[allow(dead_code)]
+#[path = "../../../notifier/src/quiet.rs"]
+mod quiet;
+#[allow(dead_code)]
+#[path = "../../../notifier/src/template.rs"]
+mod template;
 
 /// What `collector/src/config` asks of its crate.
 mod history {
     pub(crate) fn network_of(text: &str) -> Option<ipnet::IpNet> {
         text.parse().ok().or_else(|| text.parse::<std::net::IpAddr>().ok().map(ipnet::IpNet::from))
-    }
-}
-
-/// What `notifier/src/config.rs` hands to its ledger.
-#[allow(dead_code)]
-mod ledger {
-    pub(crate) struct Rules {
-        pub(crate) stay_from: firebell_shared::severity::Severity,
-        pub(crate) popup_from: Option<firebell_shared::severity::Severity>,
-        pub(crate) per_hour: u32,
     }
 }
 
