@@ -296,7 +296,7 @@ impl Found {
             let Ok(metadata) = fs::metadata(&path) else { continue };
             let id = (metadata.dev(), metadata.ino());
             if self.tails.iter().flatten().flat_map(Tail::ids).any(|known| known == id) {
-                // Under the name that it had, for now.
+                // It was renamed, and is read already.
                 continue;
             }
             let Some(at) = self.free() else {
