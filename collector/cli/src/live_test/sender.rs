@@ -2,14 +2,14 @@
 //!
 //! It ends when that is closed, so it does not outlive whoever started it, and the namespace goes with it.
 
-use super::packets::{Scan, TARGET4, TARGET6};
+use super::packets::{GATEWAY4, GATEWAY6, Scan, TARGETS4, TARGETS6};
 use crate::programs;
 use anyhow::{Context as _, anyhow, ensure};
 use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, ipproto, sendto, socket_with};
 use std::{
     fs,
     io::{self, BufRead as _, Write as _},
-    net::{SocketAddrV4, SocketAddrV6},
+    net::{IpAddr, SocketAddrV4, SocketAddrV6},
     thread,
     time::Duration,
 };
@@ -34,10 +34,12 @@ pub(super) fn run() -> anyhow::Result<()> {
     let has_v6 = crate::firewall::gather::has_v6();
     ip(&["link", "set", INTERFACE, "up"])?;
     ip(&["addr", "add", "203.0.113.1/24", "dev", INTERFACE])?;
-    ip(&["neigh", "replace", &TARGET4.to_string(), "lladdr", &mac, "dev", INTERFACE, "nud", "permanent"])?;
+    ip(&["neigh", "replace", &GATEWAY4.to_string(), "lladdr", &mac, "dev", INTERFACE, "nud", "permanent"])?;
+    ip(&["route", "add", TARGETS4, "via", &GATEWAY4.to_string()])?;
     if has_v6 {
         ip(&["-6", "addr", "add", "2001:db8:51::1/64", "dev", INTERFACE, "nodad"])?;
-        ip(&["-6", "neigh", "replace", &TARGET6.to_string(), "lladdr", &mac, "dev", INTERFACE, "nud", "permanent"])?;
+        ip(&["-6", "neigh", "replace", &GATEWAY6.to_string(), "lladdr", &mac, "dev", INTERFACE, "nud", "permanent"])?;
+        ip(&["-6", "route", "add", TARGETS6, "via", &GATEWAY6.to_string()])?;
     }
     // Raw sockets of IPPROTO_RAW take packets with their headers (raw(7), ipv6(7)).
     let raw = |family| socket_with(family, SocketType::RAW, SocketFlags::CLOEXEC, Some(ipproto::RAW)).context("a raw socket");
@@ -46,12 +48,14 @@ pub(super) fn run() -> anyhow::Result<()> {
     for line in lines {
         let scan = Scan::from_line(&line?).context("no scan")?;
         for packet in scan.packets() {
-            if scan.source.is_ipv4() {
-                sendto(&v4, &packet, SendFlags::empty(), &SocketAddrV4::new(TARGET4, 0)).context("sending")?;
-            } else {
-                let socket = v6.as_ref().ok_or_else(|| anyhow!("no IPv6 here"))?;
-                sendto(socket, &packet, SendFlags::empty(), &SocketAddrV6::new(TARGET6, 0, 0, 0)).context("sending")?;
+            match scan.target {
+                IpAddr::V4(target) => sendto(&v4, &packet, SendFlags::empty(), &SocketAddrV4::new(target, 0)),
+                IpAddr::V6(target) => {
+                    let socket = v6.as_ref().ok_or_else(|| anyhow!("no IPv6 here"))?;
+                    sendto(socket, &packet, SendFlags::empty(), &SocketAddrV6::new(target, 0, 0, 0))
+                }
             }
+            .context("sending")?;
             thread::sleep(PAUSE);
         }
         say(&scan.count.to_string())?;

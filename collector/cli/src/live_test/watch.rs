@@ -71,12 +71,12 @@ pub(super) fn log(interface: &str, prefix: &'static str, events: &UnboundedSende
 ///
 /// # Errors
 /// There is no collector, or it does not serve us.
-pub(super) async fn alerts(events: &UnboundedSender<Event>) -> zbus::Result<()> {
+pub(super) async fn alerts(events: &UnboundedSender<Event>) -> zbus::Result<CollectorProxy<'static>> {
     let connection: Connection = Builder::system().method_timeout(Duration::from_secs(10)).build().await?;
     let collector = CollectorProxy::new(&connection).await?;
     let mut alerts = collector.receive_alert().await?;
     collector.subscribe().await?;
-    let events = events.clone();
+    let (events, answers) = (events.clone(), collector.clone());
     tokio::spawn(async move {
         while let Some(signal) = alerts.next().await {
             let now = Instant::now();
@@ -85,10 +85,16 @@ pub(super) async fn alerts(events: &UnboundedSender<Event>) -> zbus::Result<()> 
             let Ok(alert) = Alert::from_wire(wire) else { continue };
             let seq = alert.details.seq;
             let kind = format!("{} of severity {}", alert.kind, alert.severity);
-            if events.send(Event::Alert(alert.source, kind, now)).is_err() || collector.received(seq).await.is_err() {
+            if events.send(Event::Alert(alert.source, kind, now)).is_err() || answers.received(seq).await.is_err() {
                 return;
             }
         }
     });
-    Ok(())
+    Ok(collector)
+}
+
+/// Sources that the collector has told as parts of one incident of many, because they came too many a minute.
+pub(super) async fn folded(collector: &CollectorProxy<'_>) -> u64 {
+    let status = collector.status().await.unwrap_or_default();
+    status.get("sources_folded").and_then(|value| u64::try_from(&**value).ok()).unwrap_or(0)
 }
