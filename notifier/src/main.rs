@@ -17,7 +17,6 @@ mod control;
 mod desk;
 mod hidden;
 mod ledger;
-mod mutes;
 mod names;
 mod once;
 mod page;
@@ -44,7 +43,7 @@ use crate::{
     words::Words,
 };
 use clap::Parser;
-use firebell_shared::{config::ConfigError, names::NOTIFIER_NAME};
+use firebell_shared::{config::ConfigError, mutes, names::NOTIFIER_NAME};
 use std::{
     ffi::OsString,
     io::{self, Write as _},

@@ -6,6 +6,7 @@
 //! | [`alert`] | the `Alert` signal: its types and its bounds |
 //! | [`severity`] | the five levels |
 //! | [`kind`] | the kinds of incident |
+//! | [`mutes`] | what it means that a source is muted or trusted |
 //! | [`services`] | what people call ports |
 //! | [`text`] | how bytes from outside become text for people |
 //! | [`config`] | how a configuration file is read, and how its errors look |
@@ -16,6 +17,7 @@ pub mod alert;
 pub mod client;
 pub mod config;
 pub mod kind;
+pub mod mutes;
 pub mod names;
 pub mod services;
 pub mod severity;

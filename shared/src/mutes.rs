@@ -1,12 +1,11 @@
-//! Whom this user does not want to hear of: sources that are muted, devices that are trusted. Pure.
+//! Whom somebody does not want to hear of: sources that are muted, devices that are trusted. Pure.
 //!
-//! - Only popups are hidden. The collector sees, counts and keeps everything as before, for everybody else too.
-//! - Hidden is what is no worse than it was when the user said so ([`Mutes::mute`] takes that as `up_to`). An incident that
-//!   becomes worse shows again.
+//! - The agent keeps such a list for its user, the collector one for all.
+//! - Hidden is what is no worse than it was when somebody said so ([`Entry::up_to`]). An incident that becomes worse shows again.
 //! - What is not one source (decoys, a shared scan) is hidden only when each address in it is, and all are known.
 //! - At most [`MAX_ENTRIES`]; what is over makes room, nothing else does.
 
-use firebell_shared::{
+use crate::{
     alert::{self, Alert},
     severity::Severity,
 };
@@ -14,11 +13,11 @@ use ipnet::IpNet;
 use std::{collections::BTreeMap, fmt, net::IpAddr, str::FromStr};
 
 /// Muted and trusted sources together.
-pub(crate) const MAX_ENTRIES: usize = 1024;
+pub const MAX_ENTRIES: usize = 1024;
 /// The file that keeps them is no larger than this, in bytes: a line has at most 80.
-pub(crate) const MAX_BYTES: u64 = 100_000;
+pub const MAX_BYTES: u64 = 100_000;
 /// The longest mute with an end, in seconds: 30 days, as at the collector.
-pub(crate) const MAX_SECONDS: u64 = 2_592_000;
+pub const MAX_SECONDS: u64 = 2_592_000;
 /// The first line of the file.
 const HEADER: &str = "firebell-mutes 1";
 /// Text longer than this is no address.
@@ -26,13 +25,15 @@ const MAX_TEXT: usize = 64;
 
 /// An address or a network, written as one: `192.0.2.7`, `2001:db8::/64`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Source(IpNet);
+pub struct Source(IpNet);
 
 /// A text that is no [`Source`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum BadSource {
+pub enum BadSource {
+    /// It names nobody.
     #[error("that is no address; write one (192.0.2.7, 2001:db8::7) or a network (192.0.2.0/24)")]
     NoAddress,
+    /// It names too many.
     #[error("{0} is too much of the internet to be hidden at once; use /8 or longer (IPv6: /16)")]
     TooWide(Source),
 }
@@ -60,13 +61,21 @@ fn read(text: &str) -> Option<Source> {
 }
 
 impl Source {
+    /// As a network; an address is one of its own.
+    #[must_use]
+    pub const fn network(&self) -> IpNet {
+        self.0
+    }
+
     /// Is the incident from this source, and from nowhere else?
-    pub(crate) fn is_of(&self, alert: &Alert) -> bool {
+    #[must_use]
+    pub fn is_of(&self, alert: &Alert) -> bool {
         read(&alert.source).is_some_and(|source| self.contains(source))
     }
 
     /// Is that one the same, or part of it?
-    pub(crate) fn contains(&self, other: Self) -> bool {
+    #[must_use]
+    pub fn contains(&self, other: Self) -> bool {
         self.0.contains(&other.0)
     }
 }
@@ -79,16 +88,17 @@ impl fmt::Display for Source {
 
 /// In which way a source is hidden.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Manner {
+pub enum Manner {
     /// For a time, or until told otherwise.
     Muted,
-    /// The user knows that device.
+    /// Somebody knows that device.
     Trusted,
 }
 
 impl Manner {
     /// The word in the file and on the bus.
-    pub(crate) const fn as_str(self) -> &'static str {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Muted => "muted",
             Self::Trusted => "trusted",
@@ -102,23 +112,25 @@ impl Manner {
 
 /// One hidden source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Entry {
-    pub(crate) source: Source,
-    pub(crate) manner: Manner,
+pub struct Entry {
+    /// Who.
+    pub source: Source,
+    /// How.
+    pub manner: Manner,
     /// What is worse than this shows.
-    pub(crate) up_to: Severity,
+    pub up_to: Severity,
     /// When it is over, in seconds since 1970. `None`: when somebody says so.
-    pub(crate) until: Option<u64>,
+    pub until: Option<u64>,
 }
 
 /// There is no room for another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{MAX_ENTRIES} sources are muted or trusted already; end some with `firebell notify unmute` or mute a network")]
-pub(crate) struct Full;
+#[error("{MAX_ENTRIES} sources are muted or trusted already; end some, or mute a network")]
+pub struct Full;
 
 /// The list. Times are seconds since 1970.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Mutes {
+pub struct Mutes {
     entries: BTreeMap<(Manner, Source), (Severity, Option<u64>)>,
 }
 
@@ -127,7 +139,7 @@ impl Mutes {
     ///
     /// # Errors
     /// [`Full`].
-    pub(crate) fn hide(&mut self, entry: Entry, now: u64) -> Result<(), Full> {
+    pub fn hide(&mut self, entry: Entry, now: u64) -> Result<(), Full> {
         self.entries.retain(|_, (_, until)| until.is_none_or(|until| until > now));
         let key = (entry.manner, entry.source);
         if self.entries.len() >= MAX_ENTRIES && !self.entries.contains_key(&key) {
@@ -138,18 +150,19 @@ impl Mutes {
     }
 
     /// Ends it for exactly this source. False: it was not hidden in this manner.
-    pub(crate) fn end(&mut self, manner: Manner, source: Source, now: u64) -> bool {
+    pub fn end(&mut self, manner: Manner, source: Source, now: u64) -> bool {
         self.entries.remove(&(manner, source)).is_some_and(|(_, until)| until.is_none_or(|until| until > now))
     }
 
     /// What is hidden now: muted ones first, each by address.
-    pub(crate) fn list(&self, now: u64) -> impl Iterator<Item = Entry> {
+    pub fn list(&self, now: u64) -> impl Iterator<Item = Entry> {
         let entries = self.entries.iter().map(|(&(manner, source), &(up_to, until))| Entry { source, manner, up_to, until });
         entries.filter(move |entry| entry.until.is_none_or(|until| until > now))
     }
 
-    /// Does the user not want to hear of this?
-    pub(crate) fn hides(&self, alert: &Alert, now: u64) -> bool {
+    /// Does nobody want to hear of this?
+    #[must_use]
+    pub fn hides(&self, alert: &Alert, now: u64) -> bool {
         // Somebody has asked for a test.
         if self.entries.is_empty() || alert.kind == "test" {
             return false;
@@ -166,7 +179,8 @@ impl Mutes {
     }
 
     /// As it is kept in a file.
-    pub(crate) fn to_text(&self) -> String {
+    #[must_use]
+    pub fn to_text(&self) -> String {
         let mut text = format!("{HEADER}\n");
         for (&(manner, source), (up_to, until)) in &self.entries {
             let until = until.map_or_else(|| "-".to_owned(), |until| until.to_string());
@@ -175,8 +189,9 @@ impl Mutes {
         text
     }
 
-    /// Reads [`Self::to_text`]. `None`: it is damaged, in whatever place, and nothing of it is believed.
-    pub(crate) fn from_text(text: &str) -> Option<Self> {
+    /// Reads [`Mutes::to_text`]. `None`: it is damaged, in whatever place, and nothing of it is believed.
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Self> {
         let mut mutes = Self::default();
         for line in text.strip_suffix('\n')?.strip_prefix(HEADER)?.split('\n').skip(1) {
             let [manner, source, up_to, until] = line.split(' ').collect::<Vec<_>>().try_into().ok()?;
@@ -190,7 +205,8 @@ impl Mutes {
 
 /// Up to which severity a source is hidden whose worst incident on record has this one: no worse than what the user has
 /// seen, or would see of most. Somebody's own device may also scan broadly; only "act now" is more.
-pub(crate) fn up_to(manner: Manner, seen: Option<Severity>) -> Severity {
+#[must_use]
+pub fn up_to(manner: Manner, seen: Option<Severity>) -> Severity {
     match manner {
         Manner::Muted => seen.unwrap_or(Severity::AIMED),
         Manner::Trusted => seen.unwrap_or(Severity::BROAD).max(Severity::BROAD),
@@ -200,7 +216,7 @@ pub(crate) fn up_to(manner: Manner, seen: Option<Severity>) -> Severity {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::present::tests::alert;
+    use crate::alert::Details;
     use proptest::prelude::*;
 
     const NOW: u64 = 1_790_000_000;
@@ -216,7 +232,15 @@ mod tests {
     }
 
     fn from(source: &str, severity: u8) -> Alert {
-        Alert { source: source.into(), ..alert(1, "syn-scan", severity) }
+        Alert {
+            id: 1,
+            time_usec: 1_763_800_000_000_000,
+            severity: Severity::try_from(severity).unwrap(),
+            kind: "syn-scan".into(),
+            source: source.into(),
+            summary: "something happened".into(),
+            details: Details::default(),
+        }
     }
 
     #[test]
