@@ -93,7 +93,7 @@ pub fn judge(facts: &Facts, now: Tick) -> (Health, Option<Tick>) {
     } else if facts.netns == Netns::Hidden {
         degraded(
             "net.netfilter.nf_log_all_netns cannot be seen from this network namespace, so any user may be able to write firewall lines; \
-             start firebelld outside of it, or name the firewall's prefixes in [intake] vouched-prefixes",
+             start firebelld outside of it, let run-firebell-nf_log_all_netns.mount show it, or name the firewall's prefixes in [intake] vouched-prefixes",
         )
     } else {
         degraded("any user can write to the log that is read; let firebelld read /dev/kmsg")

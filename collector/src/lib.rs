@@ -12,6 +12,7 @@ pub mod history;
 pub mod intake;
 pub mod lists;
 pub mod losses;
+pub mod manager;
 pub mod privilege;
 pub mod rules;
 pub mod store;

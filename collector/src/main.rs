@@ -11,6 +11,7 @@ use firebell_collector::{
     history::History,
     intake::{self, AllNetns, Batch, Input, OpenError, Opened, Readers},
     lists::Files,
+    manager::{Life, Manager},
     privilege::{self, DropError, Keep, Unprivileged},
     rules,
     store::{self, Bounds, Checkpoint, Desk, Found, Store, attempts::Attempts},
@@ -267,8 +268,10 @@ async fn watch(token: Unprivileged, start: Start<'_>) -> anyhow::Result<()> {
         None => None,
     };
 
-    let mut is_first = true;
+    let manager = Arc::new(Manager::of_environment());
+    let (mut is_first, told) = (true, Arc::clone(&manager));
     let ready = move || {
+        told.ready();
         if std::mem::take(&mut is_first) {
             info!(%intakes, "ready");
         } else {
@@ -283,14 +286,30 @@ async fn watch(token: Unprivileged, start: Start<'_>) -> anyhow::Result<()> {
         place.mark(folder);
     }
     let config = config.clone();
-    let mut reading =
-        Loop { config, file, watch, board, store, questions, hangup, clock, readers, place, alerts: Vec::new(), is_replay, health: None };
+    let mut reading = Loop {
+        config,
+        file,
+        watch,
+        board,
+        store,
+        questions,
+        hangup,
+        clock,
+        readers,
+        place,
+        alerts: Vec::new(),
+        is_replay,
+        health: None,
+        manager: Arc::clone(&manager),
+        life: Life::new(),
+    };
     let ended = tokio::select! {
         _ = term.recv() => Ok(()),
         _ = int.recv() => Ok(()),
         served = serving => served.context("the task that serves the bus")?.map_err(Into::into),
         never = reading.run() => match never {},
     };
+    manager.stopping();
     reading.end();
     ended
 }
@@ -312,6 +331,8 @@ struct Loop {
     alerts: Vec<Arc<Alert>>,
     is_replay: bool,
     health: Option<Health>,
+    manager: Arc<Manager>,
+    life: Life,
 }
 
 /// How far the lines are taken in.
@@ -341,7 +362,8 @@ impl Loop {
     async fn run(&mut self) -> std::convert::Infallible {
         let (mut batch, mut is_reading) = (Batch::default(), true);
         loop {
-            let wake = self.report();
+            let (wake, is_news) = self.report();
+            let alive = self.show_life(is_news);
             let handover = Arc::clone(&self.readers.handover);
             tokio::select! {
                 more = handover.take(&mut batch), if is_reading => {
@@ -359,6 +381,7 @@ impl Loop {
                         self.watch.advance(self.clock.now());
                     }
                 }
+                () = tokio::time::sleep(alive.unwrap_or_default()), if alive.is_some() => {}
                 Some(question) = self.questions.recv() => self.answer(question),
                 _ = self.hangup.recv() => match self.reload() {
                     Ok(in_force) => info!("reloaded: {in_force}"),
@@ -468,21 +491,33 @@ impl Loop {
         }
     }
 
-    /// Publishes alerts, and health when it has changed. Gives the time until something is to be done without being told.
-    fn report(&mut self) -> Option<Duration> {
+    /// The service manager hears that we go round. Gives the time until it has to hear it again.
+    fn show_life(&mut self, is_news: bool) -> Option<Duration> {
+        let Self { manager, life, watch, health, .. } = self;
+        life.show(manager, is_news, || {
+            let health = health.unwrap_or_default();
+            let reason = if health.reason.is_empty() { String::new() } else { format!(" ({})", health.reason) };
+            format!("{}{reason}; {}", health.state, watch.in_a_line())
+        })
+    }
+
+    /// Publishes alerts, and health when it has changed. Gives the time until something is to be done without being told, and whether
+    /// health has changed.
+    fn report(&mut self) -> (Option<Duration>, bool) {
         let now = self.clock.now();
         self.watch.notice_losses(if self.place.is_current { now } else { self.watch.last() });
         self.publish();
         let relieve = self.store.as_ref().and_then(Store::relieve);
         let (health, recheck) = self.watch.health(now, self.store.as_ref().is_some_and(Store::is_failing));
-        if self.health.replace(health) != Some(health) {
+        let is_news = self.health.replace(health) != Some(health);
+        if is_news {
             self.board.set_health(health);
         }
         let losses = self.watch.tell_losses(now);
         let until = |tick: Tick| tick.since(now).max(Duration::from_millis(1));
         let deadline = self.watch.deadline().filter(|_| self.place.is_current);
         let check = self.place.left(false).filter(|_| self.store.is_some()).map(|left| left.max(BUSY));
-        deadline.into_iter().chain(recheck).chain([losses]).map(until).chain(relieve).chain(check).min()
+        (deadline.into_iter().chain(recheck).chain([losses]).map(until).chain(relieve).chain(check).min(), is_news)
     }
 
     /// The end in order: what was taken in so far is written, however late that is. Lines that wait for a twin go on waiting after the next

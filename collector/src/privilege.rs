@@ -110,9 +110,12 @@ pub fn drop(user: Option<&User>, groups: &[u32], keep: Keep) -> Result<Unprivile
     if caps::runtime::ambient_set_supported().is_ok() {
         caps::clear(None, CapSet::Ambient).map_err(refused("clear the ambient set"))?;
     }
-    caps::clear(None, CapSet::Inheritable).map_err(refused("clear a capability set"))?;
-    caps::set(None, CapSet::Effective, &kept).map_err(refused("clear a capability set"))?;
-    caps::set(None, CapSet::Permitted, &kept).map_err(refused("clear a capability set"))?;
+    for (set, kept) in [(CapSet::Inheritable, &CapsHashSet::new()), (CapSet::Effective, &kept), (CapSet::Permitted, &kept)] {
+        // A unit without capabilities may not even have the call (`SystemCallFilter=~@privileged`).
+        if caps::read(None, set).map_err(refused("read a capability set"))? != *kept {
+            caps::set(None, set, kept).map_err(refused("clear a capability set"))?;
+        }
+    }
     set_keep_capabilities(false).map_err(refused("keep nothing more"))?;
     set_no_new_privs(true).map_err(refused("set no_new_privs"))?;
     set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(refused("forbid core dumps"))?;

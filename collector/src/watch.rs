@@ -530,6 +530,13 @@ impl Watch {
         health::judge(&facts, now)
     }
 
+    /// What is done, in a line for whoever asks the service manager.
+    #[must_use]
+    pub fn in_a_line(&self) -> String {
+        let names: Vec<_> = self.intakes.iter().map(|intake| intake.name.as_str()).collect();
+        format!("reading {}: {} packets, {} alerts", names.join(" "), self.all_counts().packets, self.alerts)
+    }
+
     /// Counters for `Status()`.
     #[must_use]
     pub fn status(&self) -> Vec<(&'static str, Value)> {

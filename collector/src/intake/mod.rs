@@ -792,6 +792,8 @@ impl Reader {
 #[derive(Debug, Default)]
 pub struct AllNetns {
     path: PathBuf,
+    /// The same, where somebody shows it to us.
+    shown: PathBuf,
     file: Option<File>,
     holds: Netns,
     checked: Option<Tick>,
@@ -805,24 +807,39 @@ pub enum Netns {
     Own,
     /// Those of every network namespace, and any user may make one.
     All,
-    /// We are in a network namespace ourselves, and cannot tell.
+    /// We are in a network namespace ourselves, or see no settings at all, and cannot tell.
     Hidden,
 }
 
 impl AllNetns {
     /// The setting, `net.netfilter.nf_log_all_netns` (Linux Documentation/networking/netfilter-sysctl.rst).
     pub const PATH: &'static str = "/proc/sys/net/netfilter/nf_log_all_netns";
+    /// Where `run-firebell-nf_log_all_netns.mount` shows it to the system unit, which is in a network namespace of its own. `BindReadOnlyPaths=`
+    /// cannot: systemd enters that namespace first.
+    pub const SHOWN: &'static str = "/run/firebell/nf_log_all_netns";
     /// How long an answer holds.
     const HOLDS: Duration = Duration::from_secs(60);
 
     /// Opens it, while we may.
     #[must_use]
     pub fn open() -> Self {
-        Self::open_at(&PathBuf::from(Self::PATH))
+        Self::open_in(Path::new(Self::PATH), Path::new(Self::SHOWN))
     }
 
+    #[cfg(test)]
     pub(crate) fn open_at(path: &Path) -> Self {
-        Self { path: path.to_owned(), file: File::open(path).ok(), holds: Netns::Own, checked: None }
+        Self::open_in(path, Path::new(""))
+    }
+
+    fn open_in(path: &Path, shown: &Path) -> Self {
+        let mut setting = Self { path: path.to_owned(), shown: shown.to_owned(), file: None, holds: Netns::Own, checked: None };
+        setting.file = setting.find();
+        setting
+    }
+
+    fn find(&self) -> Option<File> {
+        let shown = || File::open(&self.shown).ok().filter(is_of_proc);
+        File::open(&self.path).ok().or_else(shown)
     }
 
     /// Whose lines there may be, as of a minute ago at most.
@@ -837,12 +854,14 @@ impl AllNetns {
     fn look(&mut self) -> Netns {
         if self.file.is_none() {
             // It appears with the kernel's module nf_log.
-            self.file = File::open(&self.path).ok();
+            self.file = self.find();
         }
         let Some(file) = &self.file else {
             // The setting is there for the first network namespace alone, and the folder beside it for each
-            // (`netfilter_log_sysctl_init()` in Linux net/netfilter/nf_log.c).
-            return if self.path.with_file_name("nf_log").exists() { Netns::Hidden } else { Netns::Own };
+            // (`netfilter_log_sysctl_init()` in Linux net/netfilter/nf_log.c). Without any settings (`ProcSubset=pid`) that says nothing.
+            let settings = self.path.parent().and_then(Path::parent);
+            let is_seen = settings.is_some_and(Path::exists) && !self.path.with_file_name("nf_log").exists();
+            return if is_seen { Netns::Own } else { Netns::Hidden };
         };
         let mut text = [0; 16];
         match file.read_at(&mut text, 0) {
@@ -851,6 +870,11 @@ impl AllNetns {
             Err(_) => Netns::Hidden,
         }
     }
+}
+
+/// A file of the kernel's, and none that somebody has put in its place.
+fn is_of_proc(file: &File) -> bool {
+    rustix::fs::fstatfs(file).is_ok_and(|system| system.f_type == rustix::fs::PROC_SUPER_MAGIC)
 }
 
 #[cfg(test)]
@@ -879,6 +903,22 @@ mod tests {
         assert_eq!(setting.holds(Tick::from_secs(70)), Netns::Hidden);
         fs::write(dir.path().join("nf_log_all_netns"), "0\n").unwrap();
         assert_eq!(setting.holds(Tick::from_secs(130)), Netns::Own);
+    }
+
+    #[test]
+    fn without_any_settings_nobody_can_tell_and_a_file_that_is_not_the_kernel_s_says_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, shown) = (dir.path().join("net/netfilter/nf_log_all_netns"), dir.path().join("shown"));
+        fs::write(&shown, "0\n").unwrap();
+        let mut setting = AllNetns::open_in(&path, &shown);
+        assert_eq!(setting.holds(Tick::from_secs(10)), Netns::Hidden);
+        fs::create_dir(dir.path().join("net")).unwrap();
+        assert_eq!(setting.holds(Tick::from_secs(70)), Netns::Own, "a kernel without netfilter");
+        fs::remove_dir(dir.path().join("net")).unwrap();
+        // Any file of the kernel's that holds a 0 will do.
+        let mut setting = AllNetns::open_in(&path, Path::new("/proc/sys/kernel/cap_last_cap"));
+        assert_eq!(setting.holds(Tick::from_secs(10)), Netns::All, "not 0");
+        assert!(is_of_proc(&File::open("/proc/self/status").unwrap()) && !is_of_proc(&File::open(&shown).unwrap()));
     }
 
     #[test]

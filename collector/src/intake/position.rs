@@ -136,7 +136,8 @@ impl Place<'_> {
 
 /// The id of this boot. journald writes it without dashes.
 pub(super) fn boot_id() -> Option<u128> {
-    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    // The unit has a `/proc` without the kernel's settings (`ProcSubset=pid`), and gives the number itself.
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").or_else(|_| std::env::var("FIREBELL_BOOT_ID")).ok()?;
     u128::from_str_radix(&text.trim().replace('-', ""), 16).ok()
 }
 
