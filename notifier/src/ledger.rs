@@ -5,7 +5,8 @@
 //! - A popup that somebody closed stays closed, unless the incident becomes worse.
 //! - An update needs a reason: worse, over, grown tenfold, or quiet after a change. So 1,000 ports make at most three.
 //! - Six popups an hour (severity 5 excepted). The last of them gathers all further incidents, so nothing is
-//!   silent; the same happens with more than eight new sources in a minute, which are cheap to forge.
+//!   silent. New sources are cheap to forge, so one that comes within a second of the one before (severity 5 excepted again)
+//!   goes there too, as do more than eight in a minute: 1,000 sources in a second are one popup and the one that gathers.
 //! - What the user has muted takes no popup and no budget. When it becomes worse than that it is shown; when the mute ends it is not.
 //! - While it is to be quiet ([`Quiet`]) nothing less severe comes or changes. Afterwards what still goes on gets its popup, and one
 //!   more says what is over by then. The same one says what was over before we heard of it.
@@ -41,6 +42,8 @@ use together::Together;
 const MAX_INCIDENTS: usize = 256;
 /// New single sources in a minute before they share a popup.
 const MAX_NEWCOMERS: usize = 8;
+/// A new single source that comes this soon after another one shares a popup at once.
+const NEWCOMERS_APART: Duration = Duration::from_secs(1);
 /// Alerts a minute that have a popup each, for those who want that; the rest of them shares one.
 const MAX_SINGLES: usize = 60;
 const MINUTE: Duration = Duration::from_secs(60);
@@ -206,7 +209,7 @@ impl Ledger {
     /// Incidents on record, and popups that are left of this hour's.
     pub(crate) fn load(&self, now: Duration) -> (usize, usize) {
         let spent = self.spent.iter().filter(|&&at| now.saturating_sub(at) < HOUR).count();
-        (self.incidents.len(), usize::try_from(self.rules.per_hour).unwrap_or(usize::MAX).saturating_sub(spent))
+        (self.incidents.len(), self.budget().saturating_sub(spent))
     }
 
     /// Takes in one revision of one incident. `is_late`: it is told afterwards, so that an incident which
@@ -247,7 +250,7 @@ impl Ledger {
             self.counters.postponed += 1;
             Some(Slot { window: Window::Held, ..Slot::new(now) })
         } else {
-            self.place(alert, now)
+            self.place(alert, now, is_late)
         };
         self.make_room(now);
         if slot.is_none() {
@@ -274,7 +277,7 @@ impl Ledger {
         let mut free: Vec<Alert> = free.map(|incident| incident.alert.clone()).collect();
         free.sort_by_key(|alert| (std::cmp::Reverse(alert.severity), alert.id));
         for alert in free {
-            let slot = self.place(&alert, now);
+            let slot = self.place(&alert, now, true);
             if slot.is_none() {
                 self.gather(&alert, now);
             }
@@ -676,7 +679,7 @@ impl Ledger {
             if alert.severity == Severity::CRITICAL {
                 known.slot = Some(Slot::new(now));
             } else if let Some(gathering) = &mut self.gathering {
-                gathering.revise(alert, now);
+                gathering.revise(&self.words, alert, now);
                 self.reopen_gathering(alert, now);
             }
             if is_over {
@@ -737,25 +740,27 @@ impl Ledger {
         self.mute(|other| other.id == alert.id, now);
     }
 
-    /// A place for a new incident, or `None`: it has to share one.
-    fn place(&mut self, alert: &Alert, now: Duration) -> Option<Slot> {
+    /// A place for a new incident, or `None`: it has to share one. `is_late`: that it is told now says nothing of when it came.
+    fn place(&mut self, alert: &Alert, now: Duration, is_late: bool) -> Option<Slot> {
         if alert.kind == "test" {
             return Some(Slot::new(now));
         }
         if !alert.source.is_empty() {
             expire(&mut self.newcomers, now, MINUTE);
+            let is_next = self.newcomers.back().is_some_and(|&before| now.saturating_sub(before) < NEWCOMERS_APART);
             self.newcomers.push_back(now);
             if self.newcomers.len() > MAX_NEWCOMERS + 1 {
                 self.newcomers.pop_front();
             }
-            if self.newcomers.len() > MAX_NEWCOMERS {
+            let is_in_burst = is_next && !is_late && alert.severity < Severity::CRITICAL;
+            if is_in_burst || self.newcomers.len() > MAX_NEWCOMERS {
                 return None;
             }
         }
         expire(&mut self.spent, now, HOUR);
-        let left = usize::try_from(self.rules.per_hour).unwrap_or(usize::MAX).saturating_sub(self.spent.len());
+        let left = self.budget().saturating_sub(self.spent.len());
         // The last one is for all who come later. Once it is open, they share it.
-        let is_gathering = self.gathering.as_ref().is_some_and(|gathering| !gathering.is_past(now));
+        let is_gathering = self.is_gathering(now);
         let is_free = if is_gathering { left >= 1 } else { left >= 2 };
         if alert.severity == Severity::CRITICAL || (is_free && self.spend(alert, now)) { Some(Slot::new(now)) } else { None }
     }
@@ -766,18 +771,31 @@ impl Ledger {
         if alert.severity == Severity::CRITICAL {
             return true;
         }
-        let is_left = self.spent.len() < usize::try_from(self.rules.per_hour).unwrap_or(usize::MAX);
+        let is_left = self.spent.len() < self.budget();
         if is_left {
             self.spent.push_back(now);
         }
         is_left
     }
 
+    /// Popups an hour.
+    fn budget(&self) -> usize {
+        usize::try_from(self.rules.per_hour).unwrap_or(usize::MAX)
+    }
+
+    /// Is there a popup for several that takes in what comes? One that somebody closed does while more and more comes, and when
+    /// there can be no other; otherwise what comes later would be hidden by it.
+    fn is_gathering(&mut self, now: Duration) -> bool {
+        expire(&mut self.spent, now, HOUR);
+        let can_replace = self.spent.len() < self.budget();
+        self.gathering.as_ref().is_some_and(|gathering| !(gathering.is_past(now) || can_replace && gathering.is_left_alone(now)))
+    }
+
     /// Puts an incident into the popup for several.
     fn gather(&mut self, alert: &Alert, now: Duration) {
         self.counters.gathered += 1;
-        if let Some(gathering) = &mut self.gathering
-            && !gathering.is_past(now)
+        if self.is_gathering(now)
+            && let Some(gathering) = &mut self.gathering
         {
             gathering.add(&self.words, alert, now);
             self.reopen_gathering(alert, now);
@@ -789,14 +807,7 @@ impl Ledger {
             self.counters.held += 1;
             slot.window = Window::Gone;
         }
-        self.gathering = Some(Gathering {
-            opened: now,
-            slot,
-            count: 1,
-            worst: alert.severity,
-            titles: vec![present::headline(&self.words, alert)],
-            only: Some(alert.clone()),
-        });
+        self.gathering = Some(Gathering::new(&self.words, alert, slot, now));
     }
 
     /// Shows the popup for several again, though it was closed, when what is in it became worse.

@@ -185,10 +185,10 @@ pub(crate) fn incident_veiled(words: &Words, alert: &Alert, stay_from: Severity,
     incident(words, &alert, stay_from)
 }
 
-/// Writes several incidents that share one popup: how many, the titles of the first ones.
-pub(crate) fn several(words: &Words, count: u64, first: &[String], worst: Severity, stay_from: Severity) -> Popup {
+/// Writes several incidents that share one popup: how many, the titles of the worst ones.
+pub(crate) fn several(words: &Words, count: u64, first: &[&str], worst: Severity, stay_from: Severity) -> Popup {
     // Full stops, because GNOME shows the lines of a body in one.
-    let mut body: Vec<String> = first.iter().map(|title| words.say("several-item", &[("title", title.into())])).collect();
+    let mut body: Vec<String> = first.iter().map(|title| words.say("several-item", &[("title", (*title).into())])).collect();
     let rest = count.saturating_sub(first.len() as u64);
     if rest > 0 {
         body.push(words.say("several-rest", &[("n", rest.into())]));

@@ -253,7 +253,7 @@ mod tests {
         ] {
             assert_eq!(json[key], value, "{key} in {json}");
         }
-        let json = told("closed", &several(&english(), 9, &["one".to_owned()], Severity::AIMED, Severity::AIMED));
+        let json = told("closed", &several(&english(), 9, &["one"], Severity::AIMED, Severity::AIMED));
         assert_eq!((json.get("incident"), json.get("kind"), json.get("source")), (None, None, None));
     }
 

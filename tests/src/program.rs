@@ -90,6 +90,29 @@ impl Program {
         }
     }
 
+    /// Memory of its own, in KiB: what it has allocated, not its code, of which more or less is there as it was built.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn own_memory(&self) -> Result<u64> {
+        self.status("RssAnon:")
+    }
+
+    /// All of its memory that is there, in KiB, code and libraries included.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn resident_memory(&self) -> Result<u64> {
+        self.status("VmRSS:")
+    }
+
+    /// A number of `/proc/PID/status`.
+    fn status(&self, key: &str) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()))?;
+        let value = status.lines().find_map(|line| line.strip_prefix(key)?.split_whitespace().next());
+        Ok(value.with_context(|| format!("no {key}"))?.parse()?)
+    }
+
     /// Asks it to end (SIGTERM), waits at most five seconds, and gives its status and everything it said.
     ///
     /// # Errors

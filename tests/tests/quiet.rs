@@ -230,13 +230,6 @@ fn the_servers_do_not_disturb_is_obeyed_unless_the_user_says_otherwise() -> Resu
     })
 }
 
-/// Of its own memory, in KiB: what it has allocated, not the program's code.
-fn own_memory(agent: &Program) -> Result<u64> {
-    let status = fs::read_to_string(format!("/proc/{}/status", agent.pid()))?;
-    let line = status.lines().find(|line| line.starts_with("RssAnon:")).context("no RssAnon")?;
-    Ok(line.split_whitespace().nth(1).context("no number")?.parse()?)
-}
-
 #[test]
 fn ten_thousand_alerts_in_a_night_take_little_memory_and_become_few_popups() -> Result<()> {
     with_rigs("quiet: ten thousand", || {
@@ -255,7 +248,7 @@ fn ten_thousand_alerts_in_a_night_take_little_memory_and_become_few_popups() -> 
         }
         until(Duration::from_secs(30), || (stage.collector.acknowledged() == 10_000).then_some(()))?;
         until(SOON, || (stage.status().ok()?["incidents_waiting"] == 10_000).then_some(())).context("not all of them wait")?;
-        let memory = own_memory(&agent)?;
+        let memory = agent.own_memory()?;
         ensure!(memory < 8 * 1024, "{memory} KiB");
         screen.lock(false)?;
         until(SOON, || stage.titles().iter().any(|title| title.starts_with("While you were away: 9,744 scans")).then_some(()))

@@ -1,7 +1,7 @@
 //! Incidents that share a popup, for want of budget or because they are too many.
 
 use super::{
-    HOUR,
+    HOUR, MINUTE,
     slot::{Change, Slot, Window},
 };
 use crate::{
@@ -14,7 +14,7 @@ use firebell_shared::{
 };
 use std::time::Duration;
 
-/// Titles that the gathering popup shows.
+/// Titles that the gathering popup shows, the worst ones: who makes many small ones cannot hide a worse one among them.
 const SHOWN_TITLES: usize = 5;
 
 /// Incidents that share a popup.
@@ -24,15 +24,38 @@ pub(super) struct Gathering {
     pub(super) slot: Slot,
     pub(super) count: u64,
     pub(super) worst: Severity,
-    pub(super) titles: Vec<String>,
+    /// By severity and in the order in which they came.
+    titles: Vec<Title>,
+    /// When an incident was put into it last.
+    heard: Duration,
     /// The only incident in it, which is then shown as if it had a popup of its own.
     pub(super) only: Option<Alert>,
 }
 
+#[derive(Debug)]
+struct Title {
+    severity: Severity,
+    id: u64,
+    text: String,
+}
+
 impl Gathering {
+    /// A popup for this incident, and for others that may come.
+    pub(super) fn new(words: &Words, alert: &Alert, slot: Slot, now: Duration) -> Self {
+        let mut gathering =
+            Self { opened: now, slot, count: 1, worst: alert.severity, titles: Vec::new(), heard: now, only: Some(alert.clone()) };
+        gathering.title(words, alert);
+        gathering
+    }
+
     /// After an hour the budget has room again, for a new one too.
     pub(super) fn is_past(&self, now: Duration) -> bool {
         now.saturating_sub(self.opened) >= HOUR
+    }
+
+    /// It is not on the screen any more, and what it was about is not going on.
+    pub(super) fn is_left_alone(&self, now: Duration) -> bool {
+        self.slot.window == Window::Gone && now.saturating_sub(self.heard) >= MINUTE
     }
 
     pub(super) fn size(&self) -> u64 {
@@ -46,13 +69,13 @@ impl Gathering {
             self.slot.size = 1;
         }
         self.count += 1;
-        if self.titles.len() < SHOWN_TITLES {
-            self.titles.push(present::headline(words, alert));
-        }
+        self.heard = now;
+        self.title(words, alert);
         self.worsen(alert.severity, now, is_urgent);
     }
 
-    pub(super) fn revise(&mut self, alert: &Alert, now: Duration) {
+    pub(super) fn revise(&mut self, words: &Words, alert: &Alert, now: Duration) {
+        self.title(words, alert);
         let is_only = self.only.as_ref().is_some_and(|only| only.id == alert.id);
         if is_only {
             self.only = Some(alert.clone());
@@ -62,7 +85,21 @@ impl Gathering {
         }
     }
 
-    pub(super) fn worsen(&mut self, severity: Severity, now: Duration, is_urgent: bool) {
+    /// Keeps the title of an incident, where it is among the worst.
+    fn title(&mut self, words: &Words, alert: &Alert) {
+        let place = self.titles.iter().position(|title| title.id == alert.id);
+        if let Some(title) = place.and_then(|place| self.titles.get_mut(place)) {
+            title.severity = title.severity.max(alert.severity);
+        } else if self.titles.len() < SHOWN_TITLES || self.titles.last().is_some_and(|last| last.severity < alert.severity) {
+            let text = present::headline(words, alert);
+            self.titles.push(Title { severity: alert.severity, id: alert.id, text });
+        }
+        // Sorting is stable: of equal ones those stay in front that came first.
+        self.titles.sort_by_key(|title| std::cmp::Reverse(title.severity));
+        self.titles.truncate(SHOWN_TITLES);
+    }
+
+    fn worsen(&mut self, severity: Severity, now: Duration, is_urgent: bool) {
         let is_worse = severity > self.worst;
         self.worst = self.worst.max(severity);
         match self.slot.window {
@@ -81,8 +118,8 @@ impl Gathering {
         match &self.only {
             Some(alert) => present::incident_veiled(words, alert, stay_from, is_veiled),
             None => {
-                let titles = if is_veiled { &[] } else { self.titles.as_slice() };
-                present::several(words, self.count, titles, self.worst, stay_from)
+                let titles: Vec<&str> = self.titles.iter().filter(|_| !is_veiled).map(|title| title.text.as_str()).collect();
+                present::several(words, self.count, &titles, self.worst, stay_from)
             }
         }
     }
