@@ -10,6 +10,16 @@ run: ## firebell from this checkout, on your kernel log and your desktop, until 
 demo: ## the whole way in ten seconds: a scan into a private firewall, and its popup (root)
 	@tests/rigs/demo
 
+build: ## the programs, optimised: target/release
+	@tests/rigs/packages build
+	@cargo build --release --locked -p firebell-collector -p firebell-cli -p firebell-notifier --bins
+
+install: ## puts what make build has made into PREFIX (/usr/local), below DESTDIR (root)
+	@systemd/package/install
+
+uninstall: ## takes it away again; configuration and history stay (root)
+	@systemd/package/install --uninstall
+
 check: ## the whole test suite
 	@tests/rigs/check
 
@@ -43,4 +53,4 @@ bench-observe: ## from lines to findings on one core, with everything on, beside
 bench-rules: ## what 10, 1,000 and 10,000 rules cost a packet
 	@cargo bench --quiet -p firebell-engine --bench signatures
 
-.PHONY: help run demo check vm-check screenshots coverage bench-latency bench-idle bench-analyze bench-intake bench-parse bench-observe bench-rules
+.PHONY: help run demo build install uninstall check vm-check screenshots coverage bench-latency bench-idle bench-analyze bench-intake bench-parse bench-observe bench-rules

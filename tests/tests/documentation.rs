@@ -136,6 +136,64 @@ fn every_link_of_the_documents_leads_somewhere() -> Result<()> {
     Ok(())
 }
 
+/// The page without its mdoc marks, as words that stand apart.
+fn page_words(name: &str) -> Result<Vec<String>> {
+    let page = fs::read_to_string(repository().join("docs/man").join(name))?;
+    Ok(page.replace("\\-", "-").split(|letter: char| letter.is_whitespace() || "\"(),".contains(letter)).map(str::to_owned).collect())
+}
+
+/// The help of a command and of all commands below it: the words that lead there, and what it prints.
+fn helps(program: &str, words: &[String], found: &mut Vec<(Vec<String>, String)>) -> Result<()> {
+    let help = run(Command::new(built()?.join(program)).args(words).arg("--help"))?;
+    let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| line.starts_with("  "));
+    for name in commands.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help") {
+        helps(program, &[words, &[name.to_owned()]].concat(), found)?;
+    }
+    found.push((words.to_vec(), help));
+    Ok(())
+}
+
+#[test]
+fn every_command_and_option_is_in_its_manual_page() -> Result<()> {
+    for (program, page) in [("firebelld", "firebelld.8"), ("firebell-notifier", "firebell-notifier.1"), ("firebell", "firebell.1")] {
+        let known = page_words(page)?;
+        let mut found = Vec::new();
+        helps(program, &[], &mut found)?;
+        let mut options = std::collections::BTreeSet::from(["-help".to_owned(), "-version".to_owned()]);
+        for (words, help) in &found {
+            let in_order = words.is_empty() || known.windows(words.len()).any(|part| part == words.as_slice());
+            ensure!(in_order, "{page} does not have the command {words:?}");
+            for line in help.lines().map(str::trim_start).filter(|line| line.starts_with('-') && !line.starts_with("- ")) {
+                let option = line.split([' ', ',', '=']).find(|word| word.starts_with("--")).context("an option without a long name")?;
+                // mdoc prints the first of the two dashes itself.
+                let option = option.get(1..).unwrap_or_default().to_owned();
+                ensure!(known.contains(&option), "{page} does not have the option -{option} of {words:?}");
+                options.insert(option);
+            }
+        }
+        for word in known.windows(2).filter(|pair| pair.first().is_some_and(|word| word == "Fl")).filter_map(|pair| pair.last()) {
+            ensure!(!word.starts_with('-') || options.contains(word), "{page} has an option -{word} that {program} does not have");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn every_member_of_the_bus_interface_is_in_its_manual_page() -> Result<()> {
+    let known = page_words("org.firebell.Collector1.5")?;
+    let interface = fs::read_to_string(repository().join("dbus-policy/org.firebell.Collector1.xml"))?;
+    let mut seen = 0;
+    for kind in ["method", "signal", "property"] {
+        for name in interface.split(&format!("<{kind} name=\"")).skip(1).filter_map(|rest| rest.split('"').next()) {
+            let mark = if kind == "property" { "Ic" } else { "Fn" };
+            ensure!(known.windows(2).any(|pair| pair == [mark, name]), "no {kind} {name}");
+            seen += 1;
+        }
+    }
+    ensure!(seen >= 15, "only {seen} members");
+    Ok(())
+}
+
 #[test]
 fn every_script_of_the_rigs_explains_itself() -> Result<()> {
     for name in [

@@ -2,6 +2,7 @@
 
 mod analyze;
 mod compare;
+mod completions;
 mod doctor;
 mod explain;
 mod firewall;
@@ -66,6 +67,8 @@ enum Command {
     /// Looks after the rules by which known packets are told.
     #[command(subcommand)]
     Rules(rules::Command),
+    /// Prints what lets a shell complete the words of this command.
+    Completions(completions::Arguments),
 }
 
 /// Why a command did not do what it was asked to.
@@ -121,6 +124,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) => live_test::run(&arguments),
         Command::Notify(arguments) => notify::run(&arguments),
         Command::Rules(command) => rules::run(&command),
+        Command::Completions(arguments) => completions::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
