@@ -5,7 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use firebell_collector::rules::{Loaded, Source};
 use firebell_engine::{
     engine::{Config, Engine},
@@ -21,6 +21,7 @@ use firebell_tests::{
     program::built,
     rig::{CannotRun, run_script, script, with_rigs},
 };
+use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
@@ -58,6 +59,8 @@ fn imported_rules_find_what_psad_finds() -> Result<()> {
             verdict => verdict?,
         };
 
+        as_it_comes(&folder.path().join("psad"))?;
+
         let output =
             Command::new(built()?.join("firebell")).args(["rules", "import-psad"]).arg(folder.path().join("signatures")).output()?;
         let said = String::from_utf8_lossy(&output.stderr);
@@ -84,6 +87,19 @@ fn imported_rules_find_what_psad_finds() -> Result<()> {
         }
         Ok(())
     })
+}
+
+/// Every variable of the psad.conf that psad comes with is known, with its value, and asks for no key of ours.
+fn as_it_comes(folder: &Path) -> Result<()> {
+    let output = Command::new(built()?.join("firebell")).args(["import-psad", "-o", "json"]).arg(folder).output()?;
+    ensure!(output.status.success(), "{output:?}");
+    let report: Value = serde_json::from_slice(&output.stdout)?;
+    let variables = report["variables"].as_array().context("no variables")?;
+    let odd: Vec<_> = variables.iter().filter(|variable| variable["fate"] == "unknown" || variable["changed"] == true).collect();
+    ensure!(variables.len() > 150 && odd.is_empty(), "{} variables: {odd:?}", variables.len());
+    ensure!(report["lines_not_understood"] == Value::Array(Vec::new()), "{report}");
+    ensure!(report["files"][0]["file"].is_null() && report["files"][1]["converted"].as_u64() > Some(180), "{report}");
+    Ok(())
 }
 
 /// The recorded scans as syslog wrote them, each from one firewall, in one log: psad takes a second to start. Not those over IPv6,

@@ -64,6 +64,7 @@ enum Command {
     Test(live_test::Arguments),
     /// The popups of your desktop: mute a source, trust a device, try how they look.
     Notify(notify::Arguments),
+    ImportPsad(import_psad::whole::Arguments),
     /// Looks after the rules by which known packets are told.
     #[command(subcommand)]
     Rules(rules::Command),
@@ -123,6 +124,7 @@ fn main() -> ExitCode {
         Command::Setup(arguments) => setup::run(&arguments),
         Command::Test(arguments) => live_test::run(&arguments),
         Command::Notify(arguments) => notify::run(&arguments),
+        Command::ImportPsad(arguments) => import_psad::whole::run(&arguments),
         Command::Rules(command) => rules::run(&command),
         Command::Completions(arguments) => completions::run(&arguments),
     };

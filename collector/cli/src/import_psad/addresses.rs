@@ -99,6 +99,11 @@ impl Addresses {
         self.with.is_none() && self.but.is_empty()
     }
 
+    /// Networks without exceptions and without our own variables.
+    pub(super) fn plain(&self) -> Option<&[String]> {
+        self.with.as_deref().filter(|with| self.but.is_empty() && with.iter().all(|entry| !entry.starts_with('$')))
+    }
+
     /// As our language writes it.
     pub(super) fn toml(&self) -> String {
         let but: Vec<_> = self.but.iter().map(|entry| format!("!{entry}")).collect();

@@ -91,7 +91,7 @@ fn source_level(line: &str) -> Result<Vec<String>, Refusal> {
     Ok(protocols.iter().map(|(protocol, ports)| table(protocol, ports)).collect())
 }
 
-fn ports_of(text: &str) -> Option<String> {
+pub(super) fn ports_of(text: &str) -> Option<String> {
     match text.split_once('-') {
         Some((low, high)) => {
             let (low, high): (u16, u16) = (low.trim().parse().ok()?, high.trim().parse().ok()?);
@@ -101,8 +101,22 @@ fn ports_of(text: &str) -> Option<String> {
     }
 }
 
-/// `NUMBER LEVEL;` becomes an `[[override]]` of the imported rule with that number.
-pub(super) fn snort_rule_dl(bytes: &[u8]) -> Imported {
+/// What is known of the rule whose level is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rule {
+    /// It is not there.
+    Missing,
+    /// It only explains.
+    Hint,
+    /// It tells.
+    Teller,
+}
+
+/// The highest severity of a rule that only explains.
+const MAX_HINT: u8 = 2;
+
+/// `NUMBER LEVEL;` becomes an `[[override]]` of the imported rule with that number; `rule` says what that is.
+pub(super) fn snort_rule_dl(bytes: &[u8], rule: impl Fn(u32) -> Rule) -> Imported {
     let mut imported = Imported::default();
     for (number, line) in lines::logical(bytes) {
         if imported.is_full(number) {
@@ -110,19 +124,30 @@ pub(super) fn snort_rule_dl(bytes: &[u8]) -> Imported {
         }
         let line = String::from_utf8_lossy(&line);
         let mut words = line.split_once(';').map_or(line.as_ref(), |(line, _)| line).split_ascii_whitespace();
-        let (Some(Ok(rule)), Some(level), None) = (words.next().map(str::parse::<u32>), words.next(), words.next()) else {
+        let (Some(Ok(id)), Some(level), None) = (words.next().map(str::parse::<u32>), words.next(), words.next()) else {
             imported.refuse(number, "", &Refusal::new(Reason::Syntax, &line));
             continue;
         };
+        let rule = rule(id);
         let what = match level.parse::<u8>() {
+            _ if rule == Rule::Missing => {
+                imported.refuse(number, "", &Refusal::new(Reason::Unknown, id.to_string()));
+                continue;
+            }
             Ok(0) => "enabled = false".to_owned(),
+            Ok(level @ 1..=5) if rule == Rule::Hint && level > MAX_HINT => {
+                let note =
+                    format!("rule {id} only explains, so severity {MAX_HINT} instead of {level}; with confidence = \"sure\" it tells");
+                imported.note(number, note);
+                format!("severity = {MAX_HINT}")
+            }
             Ok(level @ 1..=5) => format!("severity = {level}"),
             _ => {
                 imported.refuse(number, "", &Refusal::new(Reason::Value, format!("level {level}")));
                 continue;
             }
         };
-        let _ = write!(imported.toml, "\n# Line {number}.\n[[override]]\nid = \"sid-{rule}\"\n{what}\n");
+        let _ = write!(imported.toml, "\n# Line {number}.\n[[override]]\nid = \"sid-{id}\"\n{what}\n");
         imported.converted += 1;
     }
     imported

@@ -1,4 +1,5 @@
-//! `firebell rules import-psad`: rules and lists of psad, and header rules of Snort, as firebell's own.
+//! `firebell import-psad` and `firebell rules import-psad`: configuration, rules and lists of psad, and header rules of Snort, as
+//! firebell's own.
 //!
 //! What a line says that we cannot look for is never dropped silently: the rule is refused, or becomes a hint that only
 //! explains, and standard error tells which line and why. So no imported rule alerts on more than the original.
@@ -7,11 +8,14 @@
 //! chapter 3 "Writing Snort Rules".
 
 mod addresses;
+mod conf;
 mod convert;
 mod lines;
 mod lists;
 mod numbers;
+mod settings;
 mod variables;
+pub(crate) mod whole;
 
 use crate::Failure;
 use anyhow::{Context as _, bail};
@@ -108,6 +112,7 @@ enum Reason {
     Never,
     Number,
     Host,
+    Unknown,
     TooMuch,
 }
 
@@ -131,6 +136,7 @@ impl fmt::Display for Reason {
             Self::Never => "can never match",
             Self::Number => "has no number of its own (sid or psad_id)",
             Self::Host => "names a host; write its address",
+            Self::Unknown => "names a rule that is not converted",
             Self::TooMuch => "comes after more rules than can be loaded; import the file in parts",
         })
     }
@@ -210,7 +216,7 @@ pub(crate) fn run(out: &mut Vec<u8>, arguments: &Arguments) -> Result<(), Failur
     let mut imported = match arguments.kind.unwrap_or_else(|| Kind::of(&arguments.file)) {
         Kind::Signatures => convert::signatures(&bytes, variables),
         Kind::AutoDl => lists::auto_dl(&bytes),
-        Kind::SnortRuleDl => lists::snort_rule_dl(&bytes),
+        Kind::SnortRuleDl => lists::snort_rule_dl(&bytes, |_| lists::Rule::Teller),
     };
     out.extend_from_slice(format!("# From {name}, by firebell rules import-psad.\n{}", imported.toml).as_bytes());
     let mut talk = io::stderr().lock();

@@ -241,7 +241,7 @@ fn levels_of_sources_become_severities() {
 
 #[test]
 fn levels_of_rules_become_overrides() {
-    let imported = lists::snort_rule_dl(b"# comment\n 2284   3;\n1421 0\nx 3;\n7 9;\n7;\n");
+    let imported = lists::snort_rule_dl(b"# comment\n 2284   3;\n1421 0\nx 3;\n7 9;\n7;\n", |_| lists::Rule::Teller);
     assert_eq!(
         imported.toml,
         "\n# Line 2.\n[[override]]\nid = \"sid-2284\"\nseverity = 3\n\n# Line 3.\n[[override]]\nid = \"sid-1421\"\nenabled = false\n"
@@ -335,7 +335,7 @@ proptest! {
         let imported = lists::auto_dl(&bytes);
         check(&bytes, &imported)?;
         prop_assert!(Config::parse(Path::new("x.toml"), &imported.toml).is_ok(), "{}", imported.toml);
-        check(&bytes, &lists::snort_rule_dl(&bytes))?;
+        check(&bytes, &lists::snort_rule_dl(&bytes, |_| lists::Rule::Teller))?;
         Variables::of_psad().read_psad_conf(&bytes);
     }
 

@@ -10,7 +10,7 @@ const MAX_REPLACEMENTS: usize = 512;
 const MAX_VARIABLES: usize = 4096;
 
 /// Names and values.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Variables(HashMap<String, String>);
 
 /// Is this what a variable can be called?
