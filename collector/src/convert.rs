@@ -53,6 +53,9 @@ pub fn alert(finding: &Finding) -> Alert {
             delivery: delivery(finding.delivery),
             why: safe(finding.why.as_bytes(), MAX_FIELD),
             advice: safe(finding.advice.as_bytes(), MAX_FIELD),
+            // Those are people's to say.
+            acknowledged: None,
+            note: String::new(),
         },
     }
 }

@@ -1,6 +1,7 @@
 //! The newest revision of each incident, in memory. [`crate::store`] has older ones.
 
-use firebell_shared::alert::Alert;
+use crate::remark::{self, Remark};
+use firebell_shared::{alert::Alert, severity::Severity};
 use ipnet::IpNet;
 use std::{
     collections::{BTreeMap, HashMap},
@@ -80,15 +81,15 @@ impl History {
         self.make_room();
     }
 
-    /// Takes a revision, unless there is a newer one of its incident.
-    pub fn put(&mut self, alert: Arc<Alert>) {
+    /// Takes a revision, unless there is a newer one of its incident. What people said of the one before stays.
+    pub fn put(&mut self, mut alert: Arc<Alert>) {
         let (id, seq) = (alert.id, alert.details.seq);
         self.last_seq = self.last_seq.max(seq);
         if self.seq_of.get(&id).is_some_and(|newest| *newest >= seq) {
             return;
         }
-        if let Some(old) = self.seq_of.insert(id, seq) {
-            self.by_seq.remove(&old);
+        if let Some(old) = self.seq_of.insert(id, seq).and_then(|old| self.by_seq.remove(&old)) {
+            alert = remark::carry(&old, alert);
         }
         self.by_seq.insert(seq, alert);
         self.make_room();
@@ -108,6 +109,24 @@ impl History {
     #[must_use]
     pub fn get(&self, id: u64) -> Option<Arc<Alert>> {
         self.seq_of.get(&id).and_then(|seq| self.by_seq.get(seq)).cloned()
+    }
+
+    /// Says something of the incident `id`. False: it is not here.
+    pub fn remark(&mut self, id: u64, remark: &Remark) -> bool {
+        let alert = self.seq_of.get(&id).and_then(|seq| self.by_seq.get_mut(seq));
+        alert.map(|alert| remark.apply(Arc::make_mut(alert))).is_some()
+    }
+
+    /// The worst incident of a source in this network.
+    #[must_use]
+    pub fn worst_of(&self, network: IpNet) -> Option<Severity> {
+        let is_of = |alert: &&Arc<Alert>| network_of(&alert.source).is_some_and(|source| network.contains(&source));
+        self.by_seq.values().filter(is_of).map(|alert| alert.severity).max()
+    }
+
+    /// Every incident that is remembered, the one told longest ago first.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Alert>> {
+        self.by_seq.values()
     }
 
     /// The highest sequence number so far; 0 before the first alert.
@@ -189,8 +208,20 @@ pub fn network_of(text: &str) -> Option<IpNet> {
 /// About what an alert takes on the bus, in bytes.
 pub(crate) fn size(alert: &Alert) -> usize {
     let d = &alert.details;
-    let texts =
-        [&alert.kind, &alert.source, &alert.summary, &d.ports, &d.protocol, &d.tool, &d.interface, &d.prefix, &d.mac, &d.why, &d.advice];
+    let texts = [
+        &d.note,
+        &alert.kind,
+        &alert.source,
+        &alert.summary,
+        &d.ports,
+        &d.protocol,
+        &d.tool,
+        &d.interface,
+        &d.prefix,
+        &d.mac,
+        &d.why,
+        &d.advice,
+    ];
     let lists = [&d.targets, &d.sources, &d.signatures, &d.attack];
     700 + texts.iter().map(|text| text.len()).sum::<usize>()
         + lists.iter().flat_map(|list| list.iter()).map(|entry| entry.len() + 8).sum::<usize>()
@@ -230,6 +261,30 @@ mod tests {
         history.put(alert(1, 3, |_| ()));
         history.put(alert(1, 1, |_| ()));
         assert_eq!(seqs(&history.list(0, 10, &Filter::default())), [3]);
+    }
+
+    #[test]
+    fn what_was_said_of_an_incident_stays_until_it_becomes_worse_or_begins_again() {
+        let mut history = History::new(10);
+        history.put(alert(1, 1, |_| ()));
+        assert!(history.remark(1, &Remark::Acknowledged(5)) && history.remark(1, &Remark::Note("the printer".into())));
+        assert!(!history.remark(2, &Remark::Unacknowledged));
+        let said = |history: &History| {
+            let details = history.get(1).unwrap().details.clone();
+            (details.acknowledged, details.note)
+        };
+        history.put(alert(1, 2, |_| ()));
+        assert_eq!(said(&history), (Some(5), "the printer".into()));
+        history.put(alert(1, 3, |alert| alert.details.phase = firebell_shared::alert::Phase::Reopened));
+        assert_eq!(said(&history), (None, "the printer".into()));
+        history.remark(1, &Remark::Acknowledged(6));
+        history.put(alert(1, 4, |alert| alert.severity = Severity::CRITICAL));
+        assert_eq!(said(&history), (None, "the printer".into()));
+        history.remark(1, &Remark::Note(String::new()));
+        history.put(alert(1, 5, |alert| alert.severity = Severity::CRITICAL));
+        assert_eq!(said(&history), (None, String::new()));
+        assert_eq!(history.worst_of(network_of("198.51.100.0/24").unwrap()), Some(Severity::CRITICAL));
+        assert_eq!(history.worst_of(network_of("192.0.2.0/24").unwrap()), None);
     }
 
     #[test]

@@ -8,17 +8,18 @@ use firebell_collector::{
     clock::Clock,
     config::{self, Config, Loaded},
     health::Health,
+    hiding::{self, Change, Refusal},
     history::History,
     intake::{self, AllNetns, Batch, Input, OpenError, Opened, Readers},
     lists::Files,
     manager::{Life, Manager},
     privilege::{self, DropError, Keep, Unprivileged},
     rules,
-    store::{self, Bounds, Checkpoint, Desk, Found, Store, attempts::Attempts},
+    store::{self, Bounds, Checkpoint, Desk, Found, Store, Written, attempts::Attempts},
     watch::{Recorded, Watch},
 };
 use firebell_engine::{replay::ReplayClock, tick::Tick};
-use firebell_shared::alert::Alert;
+use firebell_shared::{alert::Alert, mutes::Mutes};
 use jiff::{Timestamp, tz::TimeZone};
 use std::{
     fmt::Write as _,
@@ -253,6 +254,8 @@ async fn watch(token: Unprivileged, start: Start<'_>) -> anyhow::Result<()> {
     let intakes = inputs.iter().map(|input| Arc::clone(&input.info)).collect();
     let mut watch = Watch::go_on(config, key, intakes, all_netns, recorded, is_replay, &saved, clock.now()).chosen(why.clone());
     clock.go_on_from(watch.last());
+    let mutes = found.as_mut().map(|found| std::mem::take(&mut found.mutes)).unwrap_or_default();
+    watch.trust(config, hiding::trusted(&mutes, seconds(clock.now())));
     let readers = intake::start(&token, inputs, &clock, &saved.checkpoint.positions)?;
     let names: Vec<_> = readers.intakes.iter().map(|intake| intake.name.as_str()).collect();
     let intakes = names.join(" ");
@@ -292,6 +295,7 @@ async fn watch(token: Unprivileged, start: Start<'_>) -> anyhow::Result<()> {
         watch,
         board,
         store,
+        mutes,
         questions,
         hangup,
         clock,
@@ -322,6 +326,8 @@ struct Loop {
     watch: Watch,
     board: Arc<Board>,
     store: Option<Store>,
+    /// Whom nobody wants to hear of.
+    mutes: Mutes,
     questions: Questions,
     hangup: Signal,
     clock: Arc<Clock>,
@@ -397,12 +403,27 @@ impl Loop {
             Question::Status(answer) => {
                 let mut status = self.watch.status();
                 status.extend(self.store.iter().flat_map(Store::status));
+                status.extend(hiding::status(&self.mutes, seconds(self.clock.now())));
                 drop(answer.send(status));
             }
             Question::RuleHits(answer) => drop(answer.send(self.watch.rule_hits())),
             Question::Explain(id, answer) => drop(answer.send(self.watch.explain(id))),
             Question::Reload(answer) => drop(answer.send(self.reload())),
+            Question::Hide(change, answer) => drop(answer.send(self.hide(change))),
         }
+    }
+
+    /// Mutes, trusts, or ends that. What is given tells when it is on the disk.
+    fn hide(&mut self, change: Change) -> Result<Option<Written>, Refusal> {
+        let now = seconds(self.clock.now());
+        let mutes = hiding::changed(&self.mutes, change, now)?;
+        let written = match &self.store {
+            Some(store) => Some(store.keep_mutes(mutes.clone()).ok_or(Refusal::Busy)?),
+            None => None,
+        };
+        self.mutes = mutes;
+        self.watch.trust(&self.config, hiding::trusted(&self.mutes, now));
+        Ok(written)
     }
 
     /// Reads everything again that somebody wrote for us. Nothing changes where any of it is wrong.
@@ -469,7 +490,8 @@ impl Loop {
     }
 
     fn take_alerts(&mut self) {
-        while let Some(alert) = self.watch.next_alert() {
+        while let Some(mut alert) = self.watch.next_alert() {
+            hiding::quiet(&self.mutes, &mut alert, seconds(self.clock.now()));
             debug!(id = alert.id, severity = %alert.severity, kind = alert.kind, phase = alert.details.phase.as_str(), "alert");
             self.alerts.push(Arc::new(alert));
         }
@@ -619,6 +641,11 @@ impl Place {
     fn is_slow(&self) -> bool {
         self.slow_until.is_some_and(|until| Instant::now() < until)
     }
+}
+
+/// Since 1970.
+const fn seconds(now: Tick) -> u64 {
+    now.as_micros() / 1_000_000
 }
 
 /// How to read stamps that say no year, no time zone, or only the time since boot: as written by this machine, when the

@@ -13,6 +13,7 @@ use crate::{
     store::{Checkpoint, Saved, Told},
 };
 use firebell_engine::{
+    config::Network,
     engine::{Engine, IncidentReadings},
     origin::{self, Origin},
     packet::Packet,
@@ -38,6 +39,8 @@ pub struct Watch {
     prefixes: Vec<Prefix>,
     vouched_prefixes: Vec<Prefix>,
     lists: Files,
+    /// Sources that are trusted beside those of the configuration.
+    trusted: Vec<Network>,
     all_netns: AllNetns,
     /// For each intake.
     recorded: Vec<Recorded>,
@@ -210,6 +213,7 @@ impl Watch {
             prefixes: config.intake.prefixes.clone(),
             vouched_prefixes: config.intake.vouched_prefixes.clone(),
             lists,
+            trusted: Vec::new(),
             all_netns,
             is_replay,
             ended: None,
@@ -344,19 +348,32 @@ impl Watch {
         if !problems.is_empty() {
             return Err(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
         }
-        let mut parameters = config.parameters(self.intakes.iter().any(|intake| intake.vouches));
         let (lists, complaints) = std::mem::take(&mut self.lists).adopt(config);
         tell(&complaints);
-        lists.fill(&mut parameters.lists);
         self.lists = lists;
-        self.settle = parameters.settle;
         self.prefixes.clone_from(&config.intake.prefixes);
         self.vouched_prefixes.clone_from(&config.intake.vouched_prefixes);
-        self.engine.adopt(parameters);
+        self.adopt(config);
         let set = rules.set(&config.signatures);
         let in_force = set.rules().len();
         self.engine.replace_rules(set);
         Ok(format!("{in_force} rules from {} files", rules.files().len()))
+    }
+
+    /// Trusts these sources beside those of the configuration from here on.
+    pub fn trust(&mut self, config: &Config, trusted: Vec<Network>) {
+        if self.trusted != trusted {
+            self.trusted = trusted;
+            self.adopt(config);
+        }
+    }
+
+    fn adopt(&mut self, config: &Config) {
+        let mut parameters = config.parameters(self.intakes.iter().any(|intake| intake.vouches));
+        self.lists.fill(&mut parameters.lists);
+        parameters.lists.trusted.extend(&self.trusted);
+        self.settle = parameters.settle;
+        self.engine.adopt(parameters);
     }
 
     /// What each rule in force has found: id, packets, and when the last one came in microseconds since 1970, 0 for never.

@@ -202,6 +202,12 @@ pub struct Details {
     pub why: String,
     /// What to do.
     pub advice: String,
+    /// When somebody said that the incident is dealt with, microseconds since the Unix epoch; gone when it becomes worse.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acknowledged: Option<u64>,
+    /// What somebody wrote down about it, or empty.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub note: String,
 }
 
 /// A message that is no alert.
@@ -229,7 +235,7 @@ impl Alert {
     #[must_use]
     pub fn to_wire(&self) -> Wire {
         let d = &self.details;
-        let mut map = HashMap::with_capacity(29);
+        let mut map = HashMap::with_capacity(31);
         let mut put = |key: &str, value: Variant<'_>| {
             // A variant fails to be owned only when it holds a file descriptor; ours hold none.
             if let Ok(value) = value.try_to_owned() {
@@ -267,6 +273,12 @@ impl Alert {
         put("delivery", d.delivery.as_str().into());
         put("why", cut(&d.why).into());
         put("advice", cut(&d.advice).into());
+        if let Some(time_usec) = d.acknowledged {
+            put("acknowledged", time_usec.into());
+        }
+        if !d.note.is_empty() {
+            put("note", cut(&d.note).into());
+        }
         (self.id, self.time_usec, self.severity.get(), cut(&self.kind), cut(&self.source), cut(&self.summary), map)
     }
 
@@ -306,6 +318,8 @@ impl Alert {
             delivery: r.word("delivery", Delivery::from_word)?,
             why: r.text("why")?,
             advice: r.text("advice")?,
+            acknowledged: r.optional("acknowledged")?,
+            note: r.text("note")?,
         };
         Ok(Self {
             id: below_2_53("id", id)?,
@@ -384,6 +398,8 @@ mod tests {
                 attribution: Attribution::Plausible,
                 delivery: Delivery::Popup,
                 uid: Some(1000),
+                acknowledged: Some(1_763_800_000_000_001),
+                note: "the new printer".into(),
                 ..Details::default()
             },
         }

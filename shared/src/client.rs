@@ -30,6 +30,24 @@ pub trait Collector {
     fn status(&self) -> zbus::Result<HashMap<String, OwnedVariant>>;
     /// The rules in force: id, packets that fitted, and when the last one did in microseconds since 1970 (0: never).
     fn rule_hits(&self) -> zbus::Result<Vec<(String, u64, u64)>>;
+    /// The sources of the newest incidents: source, severity, packets, contacts, last seen in microseconds since 1970.
+    fn list_sources(&self, limit: u32) -> zbus::Result<Vec<(String, u8, u64, u32, u64)>>;
+    /// What the incidents come to that were last told between two moments, in microseconds since 1970.
+    fn summary(&self, since: u64, until: u64) -> zbus::Result<HashMap<String, OwnedVariant>>;
+    /// Hides the popups of a source from everybody for so many seconds.
+    fn mute(&self, source: &str, seconds: u64) -> zbus::Result<String>;
+    /// Ends [`Self::mute`].
+    fn unmute(&self, source: &str) -> zbus::Result<String>;
+    /// Looks at nothing that a source sends.
+    fn trust(&self, source: &str) -> zbus::Result<String>;
+    /// Ends [`Self::trust`].
+    fn untrust(&self, source: &str) -> zbus::Result<String>;
+    /// Writes a note to an incident; an empty one takes it away.
+    fn note(&self, id: u64, note: &str) -> zbus::Result<String>;
+    /// Says that an incident is dealt with.
+    fn acknowledge(&self, id: u64) -> zbus::Result<String>;
+    /// Takes [`Self::acknowledge`] back.
+    fn unacknowledge(&self, id: u64) -> zbus::Result<String>;
     /// Reads the configuration, rule files and lists again; says what is in force now.
     fn reload(&self) -> zbus::Result<String>;
     /// Sends an alert of kind `test` to the caller alone; gives its id.

@@ -4,6 +4,7 @@
 //! sends. One task sends, and no send is ever cancelled half way: zbus writes a message in pieces.
 
 mod callers;
+mod changes;
 mod limits;
 mod past;
 mod rights;
@@ -15,7 +16,13 @@ mod writer;
 pub use rights::Rights;
 pub use service::introspection;
 
-use crate::{health::Health, history::History, privilege::Unprivileged, store::Desk};
+use crate::{
+    health::Health,
+    hiding::{Change, Refusal},
+    history::History,
+    privilege::Unprivileged,
+    store::{Desk, Written},
+};
 use callers::Callers;
 use firebell_engine::engine::IncidentReadings;
 use firebell_shared::{
@@ -30,13 +37,15 @@ use std::{
     time::Duration,
 };
 use subscribers::{Missed, Subscribers};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use zbus::{Connection, MatchRule, MessageStream, connection, fdo, message::Type, names::OwnedUniqueName};
 
 /// What may wait to be sent. The bus takes 20 alerts a second; more than this is told as a number.
 const OUTBOX: usize = 256;
 /// Questions to the loop that may wait: those of a few users, who may ask 20 times a second each.
 const QUESTIONS: usize = 64;
+/// Looks through the history that go on at the same time.
+const SUMMARIES_AT_ONCE: usize = 2;
 /// The longest wait for an answer from the bus or from polkit.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// The first wait before connecting again, and the longest.
@@ -53,6 +62,8 @@ pub struct Board {
     history_id: String,
     /// Who has alerts that memory does not hold.
     past: OnceLock<Arc<Desk>>,
+    /// Places for those who have the whole history looked through.
+    summaries: Semaphore,
 }
 
 #[derive(Debug)]
@@ -81,6 +92,8 @@ pub enum Value {
     List(Vec<String>),
     /// Several counters.
     Numbers(Vec<u64>),
+    /// Yes or no.
+    Truth(bool),
 }
 
 /// Something to send.
@@ -107,6 +120,9 @@ pub enum Question {
     Explain(u64, oneshot::Sender<Option<IncidentReadings>>),
     /// To read the configuration, rule files and lists again: what is in force now, or what is wrong.
     Reload(oneshot::Sender<Result<String, String>>),
+    /// To mute or trust a source, or to end that. It is in force with the answer; whether it is on the disk comes later, or not at
+    /// all where there is no history on a disk.
+    Hide(Change, oneshot::Sender<Result<Option<Written>, Refusal>>),
 }
 
 /// Questions to the loop.
@@ -130,7 +146,18 @@ impl Board {
             suppressed: 0,
             tests: 0,
         };
-        (Arc::new(Self { state: Mutex::new(state), outbox, questions, history_id, past: OnceLock::new() }), Outbox(receiver), asked)
+        (
+            Arc::new(Self {
+                state: Mutex::new(state),
+                outbox,
+                questions,
+                history_id,
+                past: OnceLock::new(),
+                summaries: Semaphore::new(SUMMARIES_AT_ONCE),
+            }),
+            Outbox(receiver),
+            asked,
+        )
     }
 
     /// Serves whom `rights` let from here on, and keeps at most `max_alerts` incidents in memory. A subscription that somebody

@@ -2,12 +2,23 @@
 
 use super::{Board, service::Error};
 use crate::{
+    digest::Digest,
     history::{Filter, Page},
+    remark::Remark,
     store::{Desk, Question},
 };
-use firebell_shared::alert::Alert;
-use std::sync::Arc;
+use firebell_shared::{
+    alert::Alert,
+    names::{MAX_ID, MAX_LIST},
+};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::sync::oneshot;
+
+/// A summary looks at incidents for so long at most, other calls and alerts in between.
+const MAX_LOOK: Duration = Duration::from_secs(5);
 
 impl Board {
     /// From now on alerts that memory does not hold are looked for there.
@@ -41,6 +52,45 @@ impl Board {
             }
         }
         Ok(self.ask_past(|answer| Question::Get { id, answer }).await?.flatten())
+    }
+
+    /// Sums over the incidents that fit. False: there was no time for all of them.
+    pub(super) async fn digest(&self, filter: &Filter) -> Result<(Digest, bool), Error> {
+        let place = self.summaries.try_acquire();
+        let _place = place.map_err(|_| Error::LimitExceeded("too many summaries are being made; try again".into()))?;
+        let (mut digest, mut after, begun) = (Digest::default(), 0, Instant::now());
+        loop {
+            let page = self.list(after, MAX_LIST as usize, filter).await?;
+            page.alerts.iter().for_each(|alert| digest.add(alert));
+            if !page.more || page.last_seq <= after || page.last_seq >= MAX_ID {
+                return Ok((digest, true));
+            }
+            if begun.elapsed() >= MAX_LOOK {
+                return Ok((digest, false));
+            }
+            after = page.last_seq;
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Says something of the incident `id`, on the disk and in memory. Gives the incident as it was before.
+    pub(super) async fn remark(&self, id: u64, remark: Remark) -> Result<Arc<Alert>, Error> {
+        let missing = || Error::NotFound(format!("there is no incident {id}"));
+        let here = self.lock().history.get(id);
+        if self.past.get().is_some() {
+            let written = self.ask_past(|answer| Question::Remark { id, remark: remark.clone(), answer }).await?;
+            let before = written.unwrap_or(Ok(None)).map_err(|error| Error::NotReady(format!("{error}; nothing has changed")))?;
+            return match before {
+                Some(before) => {
+                    self.lock().history.remark(id, &remark);
+                    Ok(before)
+                }
+                None if here.is_some() => Err(Error::NotReady("the incident is not written to the history yet; try again".into())),
+                None => Err(missing()),
+            };
+        }
+        self.lock().history.remark(id, &remark);
+        here.ok_or_else(missing)
     }
 
     async fn ask_past<T>(&self, question: impl FnOnce(oneshot::Sender<T>) -> Question) -> Result<Option<T>, Error> {

@@ -2,12 +2,14 @@
 
 use super::{Board, Out, Question, Value, callers::identify, rights::Who};
 use crate::{
+    digest::{Digest, SourceRow},
     explain,
     history::{Filter, network_of},
 };
 use firebell_shared::{
     alert::{Alert, Delivery, Details, OriginWord, Wire},
     kind,
+    mutes::Manner,
     names::{ACTION_MANAGE, ACTION_VIEW, COLLECTOR_INTERFACE, MAX_LIST},
     severity::Severity,
 };
@@ -49,6 +51,10 @@ pub(super) enum Error {
 impl Collector {
     pub(super) fn new(board: Arc<Board>) -> Self {
         Self { board }
+    }
+
+    pub(super) fn board(&self) -> &Board {
+        &self.board
     }
 }
 
@@ -177,6 +183,138 @@ impl Collector {
         self.ask(Question::RuleHits).await
     }
 
+    /// The sources of the newest 1,000 incidents, the most severe first and of these the one that was seen last: source, highest
+    /// severity, packets, contacts, when it was last seen in microseconds since 1970.
+    #[zbus(out_args("sources"))]
+    async fn list_sources(
+        &self,
+        limit: u32,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<Vec<SourceRow>, Error> {
+        let call = self.begin(&header, connection).await?;
+        self.may_view(&call, &header, connection).await?;
+        if limit == 0 || limit > MAX_LIST {
+            return Err(Error::InvalidArgument(format!("limit is {limit}; use 1 to {MAX_LIST}")));
+        }
+        let mut digest = Digest::default();
+        self.board.lock().history.iter().for_each(|alert| digest.add(alert));
+        Ok(digest.sources(limit as usize))
+    }
+
+    /// What the incidents come to that were last told between two moments, in microseconds since 1970.
+    #[zbus(out_args("summary"))]
+    async fn summary(
+        &self,
+        since: u64,
+        until: u64,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<HashMap<String, OwnedVariant>, Error> {
+        let call = self.begin(&header, connection).await?;
+        self.may_view(&call, &header, connection).await?;
+        if since > until {
+            return Err(Error::InvalidArgument(format!("since is {since} and later than until, {until}")));
+        }
+        let filter = Filter { since: Some(since), until: Some(until), ..Filter::default() };
+        let (digest, is_whole) = self.board.digest(&filter).await?;
+        Ok(digest.summary(since, until, is_whole).iter().filter_map(|(key, value)| Some(((*key).to_owned(), value.to_wire()?))).collect())
+    }
+
+    /// For 1 to 2,592,000 seconds an address or a network is seen and kept and has no popup for anybody, unless it becomes worse.
+    /// Gives a sentence that says how to undo it, as the methods after it do.
+    #[zbus(out_args("sentence"))]
+    async fn mute(
+        &self,
+        source: &str,
+        seconds: u64,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<String, Error> {
+        let call = self.begin(&header, connection).await?;
+        self.may_manage(&call, &header, connection).await?;
+        self.mute_source(source, seconds).await
+    }
+
+    /// Ends `Mute`, for exactly this source.
+    #[zbus(out_args("sentence"))]
+    async fn unmute(
+        &self,
+        source: &str,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<String, Error> {
+        let call = self.begin(&header, connection).await?;
+        self.may_manage(&call, &header, connection).await?;
+        self.end_hiding(Manner::Muted, source).await
+    }
+
+    /// Looks at nothing that comes from an address or a network, until `Untrust`.
+    #[zbus(out_args("sentence"))]
+    async fn trust(
+        &self,
+        source: &str,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<String, Error> {
+        let call = self.begin(&header, connection).await?;
+        self.may_manage(&call, &header, connection).await?;
+        self.trust_source(source).await
+    }
+
+    /// Ends `Trust`, for exactly this source.
+    #[zbus(out_args("sentence"))]
+    async fn untrust(
+        &self,
+        source: &str,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<String, Error> {
+        let call = self.begin(&header, connection).await?;
+        self.may_manage(&call, &header, connection).await?;
+        self.end_hiding(Manner::Trusted, source).await
+    }
+
+    /// Writes a note of at most 512 bytes to the incident `id`, in the place of the one before; an empty one takes it away.
+    #[zbus(out_args("sentence"))]
+    async fn note(
+        &self,
+        id: u64,
+        note: &str,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<String, Error> {
+        let call = self.begin(&header, connection).await?;
+        self.may_manage(&call, &header, connection).await?;
+        self.note_incident(id, note).await
+    }
+
+    /// Says that the incident `id` is dealt with, until it becomes worse or begins again.
+    #[zbus(out_args("sentence"))]
+    async fn acknowledge(
+        &self,
+        id: u64,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<String, Error> {
+        let call = self.begin(&header, connection).await?;
+        self.may_manage(&call, &header, connection).await?;
+        self.acknowledge_incident(id).await
+    }
+
+    /// Takes `Acknowledge` back.
+    #[zbus(out_args("sentence"))]
+    async fn unacknowledge(
+        &self,
+        id: u64,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<String, Error> {
+        let call = self.begin(&header, connection).await?;
+        self.may_manage(&call, &header, connection).await?;
+        self.unacknowledge_incident(id).await
+    }
+
     /// Reads the configuration, rule files and lists again; says what is in force now, and which keys need a restart. A mistake in
     /// any of them leaves everything as it was, and is the error.
     #[zbus(out_args("in_force"))]
@@ -278,7 +416,7 @@ impl Collector {
     }
 
     /// Asks the loop.
-    async fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<T>) -> Question) -> Result<T, Error> {
+    pub(super) async fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<T>) -> Question) -> Result<T, Error> {
         let (answer, answered) = oneshot::channel();
         self.board.questions.try_send(question(answer)).map_err(|_| Error::LimitExceeded("too many ask at once; try again".into()))?;
         answered.await.map_err(|_| Error::NotReady("the collector ends".into()))
@@ -325,20 +463,13 @@ impl Collector {
     fn read_status(&self, counters: &[(&str, Value)]) -> HashMap<String, OwnedVariant> {
         let state = self.board.lock();
         let mut status: HashMap<String, OwnedVariant> = HashMap::new();
+        status.extend(counters.iter().filter_map(|(key, value)| Some(((*key).to_owned(), value.to_wire()?))));
         let mut put = |key: &str, value: Variant<'_>| {
             // A variant fails to be owned only when it holds a file descriptor; ours hold none.
             if let Ok(value) = value.try_to_owned() {
                 status.insert(key.to_owned(), value);
             }
         };
-        for (key, value) in counters {
-            match value {
-                Value::Number(number) => put(key, (*number).into()),
-                Value::Text(text) => put(key, text.as_str().into()),
-                Value::List(list) => put(key, list.clone().into()),
-                Value::Numbers(numbers) => put(key, numbers.clone().into()),
-            }
-        }
         put("version", env!("CARGO_PKG_VERSION").into());
         put("history_id", self.board.history_id.as_str().into());
         put("health", state.health.state.to_string().into());
@@ -350,6 +481,20 @@ impl Collector {
         put("alerts_suppressed", state.suppressed.into());
         put("calls_refused", state.calls.refused().into());
         status
+    }
+}
+
+impl Value {
+    /// As the bus carries it. Nothing only for what holds a file descriptor; ours hold none.
+    fn to_wire(&self) -> Option<OwnedVariant> {
+        let value: Variant<'_> = match self {
+            Self::Number(number) => (*number).into(),
+            Self::Text(text) => text.as_str().into(),
+            Self::List(list) => list.clone().into(),
+            Self::Numbers(numbers) => numbers.clone().into(),
+            Self::Truth(truth) => (*truth).into(),
+        };
+        value.try_to_owned().ok()
     }
 }
 

@@ -4,11 +4,17 @@ use super::folder;
 use crate::{
     history::{Filter, PAGE_BYTES, Page, size},
     intake::{MAX_LOGS, MAX_POSITION, Positions},
+    remark::Remark,
 };
 use firebell_engine::engine::MAX_SNAPSHOT;
-use firebell_shared::{alert::Alert, severity::Severity};
+use firebell_shared::{
+    alert::{Alert, Phase},
+    mutes::Mutes,
+    severity::Severity,
+};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, Row, config::DbConfig, params};
 use std::{
+    collections::HashMap,
     io,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
@@ -37,7 +43,7 @@ const LEAP: (u64, u64) = (1000, 1_000_000);
 /// as it is.
 ///
 /// Numbers are those of the bus; `details` is JSON with the names of the bus.
-const SCHEMA: [&str; 3] = [
+const SCHEMA: [&str; 4] = [
     "
     CREATE TABLE state (
         one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -72,6 +78,14 @@ const SCHEMA: [&str; 3] = [
         engine BLOB NOT NULL,
         last_seq INTEGER NOT NULL,
         starts INTEGER NOT NULL
+    ) STRICT;
+",
+    "
+    ALTER TABLE alerts ADD COLUMN acknowledged INTEGER;
+    ALTER TABLE alerts ADD COLUMN note TEXT;
+    CREATE TABLE mutes (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        list TEXT NOT NULL
     ) STRICT;
 ",
 ];
@@ -322,11 +336,16 @@ impl Database {
     }
 
     /// Writes alerts and, with them, what they rest on in one transaction: when this is `Ok` they are on the disk. Of an incident
-    /// the highest revision stays, whatever the order.
+    /// the highest revision stays, whatever the order. Gives what people have said of these incidents.
     ///
     /// # Errors
     /// [`StoreError`]; then nothing is written.
-    pub fn commit<'a>(&mut self, alerts: impl Iterator<Item = &'a Arc<Alert>>, checkpoint: Option<&Checkpoint>) -> Result<(), StoreError> {
+    pub fn commit<'a>(
+        &mut self,
+        alerts: impl Iterator<Item = &'a Arc<Alert>>,
+        checkpoint: Option<&Checkpoint>,
+    ) -> Result<HashMap<u64, Vec<Remark>>, StoreError> {
+        let mut said = HashMap::new();
         let transaction = self.connection.transaction()?;
         let (mut last_id, mut last_seq, mut rows) = (self.numbers.last_id, self.numbers.last_seq, self.rows);
         {
@@ -335,13 +354,21 @@ impl Database {
                 "INSERT INTO alerts (id, seq, revision, time, severity, kind, source, summary, details)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
                  ON CONFLICT (id) DO UPDATE SET seq = ?2, revision = ?3, time = ?4, severity = ?5, kind = ?6, source = ?7, summary = ?8,
-                 details = ?9 WHERE excluded.seq > seq",
+                 details = ?9, acknowledged = iif(excluded.severity > severity OR ?10, NULL, acknowledged) WHERE excluded.seq > seq",
             )?;
+            let mut remarks = transaction.prepare("SELECT acknowledged, note FROM alerts WHERE id = ?1")?;
             for alert in alerts {
                 let (details, d) = (serde_json::to_string(&alert.details)?, &alert.details);
                 let (id, seq, time) = (signed(alert.id), signed(d.seq), signed(alert.time_usec));
-                rows += usize::from(!is_there.exists([id])?);
-                put.execute(params![id, seq, d.revision, time, alert.severity.get(), alert.kind, alert.source, alert.summary, details])?;
+                let was_there = is_there.exists([id])?;
+                let (severity, is_again) = (alert.severity.get(), d.phase == Phase::Reopened);
+                put.execute(params![id, seq, d.revision, time, severity, alert.kind, alert.source, alert.summary, details, is_again])?;
+                if was_there {
+                    let remarks = remarks.query_row([id], |row| read_remarks(row, 0))?;
+                    said.extend((!remarks.is_empty()).then_some((alert.id, remarks)));
+                } else {
+                    rows += 1;
+                }
                 (last_id, last_seq) = (last_id.max(alert.id), last_seq.max(d.seq));
             }
         }
@@ -361,6 +388,41 @@ impl Database {
         transaction.commit()?;
         self.rows = rows;
         (self.numbers.last_id, self.numbers.last_seq) = (last_id, last_seq);
+        Ok(said)
+    }
+
+    /// Writes down what somebody says of the incident `id`. Gives the incident as it was before; nothing where there is none.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then nothing is written.
+    pub fn remark(&mut self, id: u64, remark: &Remark) -> Result<Option<Arc<Alert>>, StoreError> {
+        let Some(before) = self.get(id)? else { return Ok(None) };
+        let id = signed(id);
+        match remark {
+            Remark::Acknowledged(time_usec) => {
+                self.connection.execute("UPDATE alerts SET acknowledged = ?2 WHERE id = ?1", [id, signed(*time_usec)])?
+            }
+            Remark::Unacknowledged => self.connection.execute("UPDATE alerts SET acknowledged = NULL WHERE id = ?1", [id])?,
+            Remark::Note(note) => self.connection.execute("UPDATE alerts SET note = nullif(?2, '') WHERE id = ?1", params![id, note])?,
+        };
+        Ok(Some(before))
+    }
+
+    /// Whom nobody wants to hear of. A list that cannot be read is an empty one.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn mutes(&self) -> Result<Mutes, StoreError> {
+        let list = self.connection.query_row("SELECT list FROM mutes", [], |row| row.get::<_, String>(0)).optional()?;
+        Ok(list.and_then(|list| Mutes::from_text(&list)).unwrap_or_default())
+    }
+
+    /// Writes that down.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then nothing is written.
+    pub fn keep_mutes(&mut self, mutes: &Mutes) -> Result<(), StoreError> {
+        self.connection.execute("INSERT OR REPLACE INTO mutes (one, list) VALUES (1, ?1)", [mutes.to_text()])?;
         Ok(())
     }
 
@@ -489,7 +551,7 @@ fn begin(connection: &mut Connection, version: usize, fresh: &Numbers) -> Result
 }
 
 /// The columns that [`read`] reads, in its order.
-const COLUMNS: &str = "id, seq, revision, time, severity, kind, source, summary, details";
+const COLUMNS: &str = "id, seq, revision, time, severity, kind, source, summary, details, acknowledged, note";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Alert> {
     let wrong = |column, error: Box<dyn std::error::Error + Send + Sync>| {
@@ -497,7 +559,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Alert> {
     };
     let details = serde_json::from_str(row.get_ref(8)?.as_str()?).map_err(|error| wrong(8, error.into()))?;
     let severity = Severity::try_from(row.get::<_, u8>(4)?).map_err(|error| wrong(4, error.into()))?;
-    Ok(Alert {
+    let mut alert = Alert {
         id: unsigned(row, 0)?,
         time_usec: unsigned(row, 3)?,
         severity,
@@ -505,7 +567,16 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Alert> {
         source: row.get(6)?,
         summary: row.get(7)?,
         details,
-    })
+    };
+    read_remarks(row, 9)?.iter().for_each(|remark| remark.apply(&mut alert));
+    Ok(alert)
+}
+
+/// What stands in the columns `acknowledged` and `note`, which begin at `column`.
+fn read_remarks(row: &Row<'_>, column: usize) -> rusqlite::Result<Vec<Remark>> {
+    let acknowledged = row.get::<_, Option<i64>>(column)?.and_then(|time_usec| u64::try_from(time_usec).ok());
+    let note = row.get::<_, Option<String>>(column + 1)?;
+    Ok(acknowledged.map(Remark::Acknowledged).into_iter().chain(note.map(Remark::Note)).collect())
 }
 
 fn id(file: &Path) -> io::Result<(u64, u64)> {

@@ -13,10 +13,11 @@ pub use database::{Aside, Checkpoint, Database, FILE, Numbers, Saved, StoreError
 use crate::{
     bus::Value,
     history::{Filter, Page},
+    remark::Remark,
 };
-use firebell_shared::alert::Alert;
+use firebell_shared::{alert::Alert, mutes::Mutes};
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     fmt, io, mem,
     path::{Path, PathBuf},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
@@ -63,6 +64,8 @@ pub struct Found {
     pub has_older: bool,
     /// What the last checkpoint says.
     pub saved: Saved,
+    /// Whom nobody wants to hear of.
+    pub mutes: Mutes,
     folder: PathBuf,
     bounds: Bounds,
     database: Option<Database>,
@@ -78,8 +81,8 @@ impl Found {
             let (mut database, aside) = Database::open(folder, &fresh, false)?;
             say_aside(&aside);
             while database.prune(age_limit(bounds.max_age), bounds.max_alerts)? {}
-            let (newest, saved) = (database.newest(IN_MEMORY)?, database.start()?);
-            Ok((database, newest, saved))
+            let (newest, saved, mutes) = (database.newest(IN_MEMORY)?, database.start()?, database.mutes()?);
+            Ok((database, newest, saved, mutes))
         };
         let opened = open().or_else(|error: StoreError| {
             if !error.is_damage() {
@@ -90,14 +93,15 @@ impl Found {
         });
         let (folder, mut numbers) = (folder.to_owned(), fresh);
         match opened {
-            Ok((database, newest, saved)) => {
+            Ok((database, newest, saved, mutes)) => {
                 numbers.clone_from(database.numbers());
                 let has_older = database.rows() > newest.len();
-                Self { numbers, newest, has_older, saved, folder, bounds, database: Some(database) }
+                Self { numbers, newest, has_older, saved, mutes, folder, bounds, database: Some(database) }
             }
             Err(error) => {
                 say_failing(&folder, &error);
-                Self { numbers, newest: Vec::new(), has_older: false, saved: Saved::default(), folder, bounds, database: None }
+                let (saved, mutes) = (Saved::default(), Mutes::default());
+                Self { numbers, newest: Vec::new(), has_older: false, saved, mutes, folder, bounds, database: None }
             }
         }
     }
@@ -156,7 +160,7 @@ struct Counts {
     dropped: u64,
 }
 
-/// Somebody wants alerts that memory does not hold.
+/// Somebody wants alerts that memory does not hold, or to write something down.
 #[derive(Debug)]
 pub enum Question {
     /// Those after a number up to another one; see [`Database::list`].
@@ -179,7 +183,31 @@ pub enum Question {
         /// The answer; nothing when there is none.
         answer: oneshot::Sender<Option<Arc<Alert>>>,
     },
+    /// Something is said of an incident.
+    Remark {
+        /// Its number.
+        id: u64,
+        /// What.
+        remark: Remark,
+        /// The incident as it was before, or nothing when there is none; [`NotWritten`] when the disk does not take it.
+        answer: oneshot::Sender<Result<Option<Arc<Alert>>, NotWritten>>,
+    },
+    /// Whom nobody wants to hear of, from here on.
+    Mutes {
+        /// All of them.
+        mutes: Mutes,
+        /// Whether it is on the disk.
+        answer: oneshot::Sender<Result<(), NotWritten>>,
+    },
 }
+
+/// Tells whether something is on the disk.
+pub type Written = oneshot::Receiver<Result<(), NotWritten>>;
+
+/// The disk has not taken it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the history cannot be written")]
+pub struct NotWritten;
 
 impl Desk {
     /// `publish` tells an alert; it is called by the thread and by the loop, one alert at a time.
@@ -306,6 +334,14 @@ impl Store {
         self.desk.changed.notify_one();
     }
 
+    /// Writes down whom nobody wants to hear of. What is given tells when that is on the disk; nothing where too much waits to be
+    /// written.
+    #[must_use]
+    pub fn keep_mutes(&self, mutes: Mutes) -> Option<Written> {
+        let (answer, written) = oneshot::channel();
+        self.desk.ask(Question::Mutes { mutes, answer }).then_some(written)
+    }
+
     /// Are alerts told that are not written?
     #[must_use]
     pub fn is_failing(&self) -> bool {
@@ -419,17 +455,17 @@ impl Writer {
         let written = if is_due { Some(self.try_write(&late, &writing, checkpoint.as_ref())) } else { None };
         let mut inbox = self.desk.lock();
         inbox.is_checking = false;
-        if !matches!(written, Some(Ok(()))) {
+        if !matches!(written, Some(Ok(_))) {
             inbox.checkpoint = inbox.checkpoint.take().or(checkpoint);
         }
         match &written {
-            Some(Ok(())) => {
+            Some(Ok(said)) => {
                 inbox.counts.commits += 1;
                 // Meanwhile there may be newer revisions.
                 let is_written = |alert: &Arc<Alert>| late.iter().chain(&writing).any(|one| Arc::ptr_eq(one, alert));
                 inbox.late.retain(|_, alert| !is_written(alert));
                 for alert in mem::take(&mut inbox.writing) {
-                    (self.desk.publish)(alert);
+                    (self.desk.publish)(with_remarks(alert, said));
                 }
                 inbox.since = if inbox.waiting.is_empty() { None } else { Some(Instant::now()) };
                 // What is still late is written in the next round.
@@ -445,7 +481,7 @@ impl Writer {
         let has_changed = inbox.is_failing != is_failing;
         drop(inbox);
         match written {
-            Some(Ok(())) => {
+            Some(Ok(_)) => {
                 if self.retry.take().is_some() {
                     info!("the history in {} is written again", self.folder.display());
                 }
@@ -463,7 +499,12 @@ impl Writer {
         }
     }
 
-    fn try_write(&mut self, late: &[Arc<Alert>], writing: &[Arc<Alert>], checkpoint: Option<&Checkpoint>) -> Result<(), StoreError> {
+    fn try_write(
+        &mut self,
+        late: &[Arc<Alert>],
+        writing: &[Arc<Alert>],
+        checkpoint: Option<&Checkpoint>,
+    ) -> Result<HashMap<u64, Vec<Remark>>, StoreError> {
         for alert in late.iter().chain(writing) {
             self.numbers.last_id = self.numbers.last_id.max(alert.id);
             self.numbers.last_seq = self.numbers.last_seq.max(alert.details.seq);
@@ -485,12 +526,12 @@ impl Writer {
         };
         let written = database.commit(late.iter().chain(writing), checkpoint);
         self.is_damaged = written.as_ref().is_err_and(StoreError::is_damage);
-        written?;
+        let said = written?;
         // More than the bound by a tenth: it is not waited for until tomorrow.
         if database.rows() > self.bounds.max_alerts + self.bounds.max_alerts / 10 {
             self.prune = Instant::now();
         }
-        Ok(())
+        Ok(said)
     }
 
     fn answer(&mut self, question: Question) {
@@ -510,6 +551,14 @@ impl Writer {
             Question::Get { id, answer } => {
                 let alert = self.database.as_ref().map(|database| database.get(id));
                 let _ = answer.send(alert.transpose().map_err(failed).ok().flatten().flatten());
+            }
+            Question::Remark { id, remark, answer } => {
+                let before = self.database.as_mut().ok_or(NotWritten).map(|database| database.remark(id, &remark));
+                let _ = answer.send(before.and_then(|before| before.map_err(failed).map_err(|()| NotWritten)));
+            }
+            Question::Mutes { mutes, answer } => {
+                let written = self.database.as_mut().ok_or(NotWritten).map(|database| database.keep_mutes(&mutes));
+                let _ = answer.send(written.and_then(|written| written.map_err(failed).map_err(|()| NotWritten)));
             }
         }
     }
@@ -538,6 +587,14 @@ impl Writer {
             say_failing(&self.folder, error);
         }
     }
+}
+
+/// The alert with what people have said of its incident.
+fn with_remarks(mut alert: Arc<Alert>, said: &HashMap<u64, Vec<Remark>>) -> Arc<Alert> {
+    if let Some(remarks) = said.get(&alert.id) {
+        remarks.iter().for_each(|remark| remark.apply(Arc::make_mut(&mut alert)));
+    }
+    alert
 }
 
 fn age_limit(max_age: Duration) -> u64 {

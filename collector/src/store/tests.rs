@@ -460,3 +460,50 @@ fn a_checkpoint_that_cannot_be_written_waits_with_the_alerts_that_came_before_it
     let mut database = open(&folder);
     assert_eq!((seqs(&database.newest(9).unwrap()), database.start().unwrap().checkpoint), (vec![1, 2], last));
 }
+
+#[test]
+fn what_people_said_is_kept_beside_the_revisions_that_come_later() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut database = open(dir.path());
+    database.commit([alert(1, 1), alert(2, 2)].iter(), None).unwrap();
+    assert_eq!(database.remark(9, &Remark::Unacknowledged).unwrap(), None);
+    for remark in [Remark::Acknowledged(77), Remark::Note("the printer".into())] {
+        assert_eq!(database.remark(1, &remark).unwrap().unwrap().id, 1);
+    }
+    let said = database.commit([alert(1, 3), alert(2, 4)].iter(), None).unwrap();
+    assert_eq!(said, HashMap::from([(1, vec![Remark::Acknowledged(77), Remark::Note("the printer".into())])]));
+    let details = |database: &Database| {
+        let details = database.get(1).unwrap().unwrap().details.clone();
+        (details.seq, details.acknowledged, details.note)
+    };
+    assert_eq!(details(&database), (3, Some(77), "the printer".into()));
+    let mut worse = Arc::unwrap_or_clone(alert(1, 5));
+    worse.severity = firebell_shared::severity::Severity::CRITICAL;
+    database.commit([Arc::new(worse)].iter(), None).unwrap();
+    database.close().unwrap();
+    let mut database = open(dir.path());
+    assert_eq!(details(&database), (5, None, "the printer".into()), "what has become worse is to be looked at again");
+    database.remark(1, &Remark::Note(String::new())).unwrap();
+    assert_eq!(details(&database), (5, None, String::new()));
+}
+
+#[test]
+fn who_is_muted_is_known_at_the_next_start_and_a_damaged_list_is_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _told, _) = store(dir.path());
+    let list = Mutes::from_text("firebell-mutes 1\nmuted 192.0.2.7 3 4000000000\ntrusted 2001:db8::/64 4 -\n").unwrap();
+    assert_eq!(store.keep_mutes(list.clone()).unwrap().blocking_recv(), Ok(Ok(())));
+    drop(store);
+    let found = Found::open(dir.path(), BOUNDS, "b".into());
+    assert_eq!(found.mutes, list);
+    drop(found);
+    open(dir.path()).connection().execute("UPDATE mutes SET list = 'rubbish'", []).unwrap();
+    assert_eq!(Found::open(dir.path(), BOUNDS, "b".into()).mutes, Mutes::default());
+}
+
+#[test]
+fn what_cannot_be_written_is_said_to_whom_it_concerns() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _told, _) = store(&dir.path().join("missing"));
+    assert_eq!(store.keep_mutes(Mutes::default()).unwrap().blocking_recv(), Ok(Err(NotWritten)));
+}

@@ -1,0 +1,224 @@
+//! What people change on the bus: mutes, trust, notes, what is dealt with; who may, and what stays.
+
+use anyhow::{Context, Result, ensure};
+use firebell_shared::alert::{Alert, Delivery};
+use firebell_tests::{
+    bus::{Bus, call, collector_user, need_root, start_collector},
+    program::{as_user, repository, run},
+    rig::{Desktop, with_rigs},
+    stage::Stage,
+};
+use std::{
+    fs,
+    path::Path,
+    process::{Output, Stdio},
+};
+
+/// In no group that may read logs.
+const STRANGER: &str = "games";
+/// Every method that changes something, with arguments that would do.
+const CHANGES: [(&str, &[&str]); 7] = [
+    ("Mute", &["string:192.0.2.7", "uint64:60"]),
+    ("Unmute", &["string:192.0.2.7"]),
+    ("Trust", &["string:192.0.2.7"]),
+    ("Untrust", &["string:192.0.2.7"]),
+    ("Note", &["uint64:1", "string:x"]),
+    ("Acknowledge", &["uint64:1"]),
+    ("Unacknowledge", &["uint64:1"]),
+];
+
+#[test]
+fn what_people_change_is_in_force_at_once_and_after_kill_9_and_can_be_undone() -> Result<()> {
+    with_rigs("changes that stay", || {
+        let stage = Stage::new()?;
+        let collector = stage.follow()?;
+        stage.scan("198.51.100.66", 20)?;
+        stage.wait_for("198.51.100.66")?;
+        let id = of(&stage, "198.51.100.66")?.context("no incident")?.id;
+        let said = stage.ask(async |proxy| {
+            Ok([
+                proxy.note(id, "the new\u{202e} printer").await?,
+                proxy.acknowledge(id).await?,
+                proxy.mute("198.51.100.67", 3600).await?,
+                proxy.trust("198.51.100.68").await?,
+            ])
+        })?;
+        let undo = [
+            format!("firebell note {id} --remove"),
+            format!("firebell ack --undo {id}"),
+            "firebell unmute 198.51.100.67".to_owned(),
+            "firebell untrust 198.51.100.68".to_owned(),
+        ];
+        for (said, undo) in said.iter().zip(&undo) {
+            ensure!(said.contains(undo) && !said.contains("until firebelld ends"), "{said}");
+        }
+        collector.kill()?;
+
+        let _collector = stage.follow()?;
+        let alert = of(&stage, "198.51.100.66")?.context("the incident is gone")?;
+        ensure!(alert.details.note == "the new\\u{202e} printer" && alert.details.acknowledged.is_some(), "{alert:?}");
+        for source in ["198.51.100.67", "198.51.100.68", "198.51.100.69"] {
+            stage.scan(source, 20)?;
+        }
+        stage.wait_for("198.51.100.69")?;
+        let loud = of(&stage, "198.51.100.69")?.context("no incident")?;
+        let muted = of(&stage, "198.51.100.67")?.context("a muted source is seen")?;
+        ensure!(loud.details.delivery == Delivery::Popup && muted.details.delivery == Delivery::Log, "{loud:?} {muted:?}");
+        ensure!(muted.details.advice.contains("firebell unmute"), "{muted:?}");
+        ensure!(
+            of(&stage, "198.51.100.68")?.is_none() && stage.numbers(["packets_trusted"])? == [20],
+            "what a trusted one sends is not looked at"
+        );
+
+        stage.ask(async |proxy| {
+            let status = proxy.status().await?;
+            let list = |key: &str| Vec::<String>::try_from(status[key].clone());
+            ensure!((list("muted")?, list("trusted")?) == (vec!["198.51.100.67".to_owned()], vec!["198.51.100.68".to_owned()]));
+            proxy.unmute("198.51.100.67").await?;
+            proxy.untrust("198.51.100.68").await?;
+            proxy.unacknowledge(id).await?;
+            ensure!(proxy.note(id, "").await?.contains("the note before was: the new"));
+            for again in [proxy.unmute("198.51.100.67").await, proxy.untrust("198.51.100.68").await, proxy.unacknowledge(id).await] {
+                ensure!(format!("{again:?}").contains("org.firebell.Error.NotFound"), "{again:?}");
+            }
+            Ok(())
+        })?;
+        stage.scan("198.51.100.68", 30)?;
+        stage.wait_for("198.51.100.68")?;
+        let alert = of(&stage, "198.51.100.66")?.context("the incident is gone")?;
+        ensure!(alert.details.note.is_empty() && alert.details.acknowledged.is_none(), "{alert:?}");
+        Ok(())
+    })
+}
+
+fn of(stage: &Stage, source: &str) -> Result<Option<Alert>> {
+    Ok(stage.alerts(0)?.into_iter().find(|alert| alert.source == source))
+}
+
+#[test]
+fn arguments_that_make_no_sense_say_what_would() -> Result<()> {
+    with_rigs("arguments of changes", || {
+        let stage = Stage::new()?;
+        let _collector = stage.follow()?;
+        stage.ask(async |proxy| {
+            let refused = [
+                (proxy.mute("192.0.2.7", 0).await, "InvalidArgument", "use 1 to 2592000"),
+                (proxy.mute("192.0.2.7", 2_592_001).await, "InvalidArgument", "use 1 to 2592000"),
+                (proxy.mute("example.org", 60).await, "InvalidArgument", "that is no address"),
+                (proxy.trust("0.0.0.0/0").await, "InvalidArgument", "too much of the internet"),
+                (proxy.note(1, &"x".repeat(513)).await, "InvalidArgument", "at most 512"),
+                (proxy.note(1, "x").await, "NotFound", "there is no incident 1"),
+                (proxy.acknowledge(1 << 60).await, "NotFound", "there is no incident"),
+            ];
+            for (answer, error, text) in refused {
+                let said = format!("{answer:?}");
+                ensure!(said.contains(&format!("org.firebell.Error.{error}")) && said.contains(text), "{said}");
+            }
+            let (limit, order) = (proxy.list_sources(1001).await, proxy.summary(2, 1).await);
+            ensure!(format!("{limit:?}{order:?}").matches("InvalidArgument").count() == 2, "{limit:?} {order:?}");
+            Ok(())
+        })
+    })
+}
+
+#[test]
+fn sources_and_summaries_add_up_what_is_in_the_history() -> Result<()> {
+    with_rigs("sums", || {
+        let stage = Stage::new()?;
+        let _collector = stage.follow()?;
+        for source in ["198.51.100.66", "198.51.100.67"] {
+            stage.scan(source, 8)?;
+            stage.wait_for(source)?;
+        }
+        stage.ask(async |proxy| {
+            let sources = proxy.list_sources(10).await?;
+            let names: Vec<_> = sources.iter().map(|(source, severity, ..)| (source.as_str(), *severity)).collect();
+            ensure!(names == [("198.51.100.67", 3), ("198.51.100.66", 3)], "{sources:?}");
+            ensure!(proxy.list_sources(1).await?.len() == 1);
+            let summary = proxy.summary(0, 1 << 52).await?;
+            let number = |key: &str| u64::try_from(&*summary[key]).context("no number");
+            ensure!((number("incidents")?, number("open")?, number("sources")?) == (2, 2, 2), "{summary:?}");
+            ensure!(Vec::<u64>::try_from(summary["by_severity"].clone())? == [0, 0, 2, 0, 0], "{summary:?}");
+            ensure!(Vec::<String>::try_from(summary["kinds"].clone())? == ["syn-scan"], "{summary:?}");
+            ensure!(Vec::<String>::try_from(summary["top_ports"].clone())?.first().is_some_and(|port| port == "tcp 1"), "{summary:?}");
+            ensure!(u64::try_from(&*proxy.summary(0, 1).await?["incidents"])? == 0);
+            Ok(())
+        })
+    })
+}
+
+#[test]
+fn only_root_and_whom_polkit_lets_may_change_anything() -> Result<()> {
+    with_rigs("who may change", || {
+        need_root()?;
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        let ours = |file: &str, folder: &Path| -> Result<()> {
+            let text = fs::read_to_string(repository().join("dbus-policy").join(file))?;
+            let text = text
+                .replace("unix-user:firebell", &format!("unix-user:{}", collector_user()?))
+                .replace("user=\"firebell\"", &format!("user=\"{}\"", collector_user()?));
+            let path = folder.join(file);
+            fs::write(&path, text)?;
+            run(std::process::Command::new("chmod").args(["-R", "a+rX"]).arg(folder)).map(drop)
+        };
+        let (policy, actions, rules) = (tempfile::tempdir()?, tempfile::tempdir()?, tempfile::tempdir()?);
+        ours("org.firebell.Collector1.conf", policy.path())?;
+        ours("org.firebell.policy", actions.path())?;
+        fs::write(
+            rules.path().join("10-firebell-test.rules"),
+            "polkit.addRule(function(action, subject) { if (action.id == \"org.firebell.manage\" && subject.user == \"man\") return polkit.Result.YES; });",
+        )?;
+        let desktop = Desktop::up(
+            "none",
+            "root",
+            &[
+                "--no-screen",
+                "--policy",
+                &text(&policy.path().join("org.firebell.Collector1.conf")),
+                "--polkit-actions",
+                &text(actions.path()),
+                "--polkit-rules",
+                &text(rules.path()),
+            ],
+        )?;
+        let address = desktop.system_bus()?;
+        // Who may hear alerts may not change them.
+        let config = format!("[bus]\nviewers = [{STRANGER:?}]");
+        let _collector = start_collector(address, &config, &["--replay", "/dev/null"], Stdio::null())?;
+        let ask = |user: &str, member: &str, arguments: &[&str]| call(address, as_user(user, Path::new("dbus-send"))?, member, arguments);
+        for (member, arguments) in CHANGES {
+            let refused = ask(STRANGER, member, arguments)?;
+            ensure!(says(&refused, "NotAuthorized"), "{member}: {refused:?}");
+        }
+        for user in ["man", "root"] {
+            for (member, arguments) in CHANGES {
+                let answered = ask(user, member, arguments)?;
+                // There is no incident.
+                let is_about_incidents = arguments.first().is_some_and(|argument| argument.starts_with("uint64:"));
+                ensure!(
+                    if is_about_incidents { says(&answered, "NotFound") } else { answered.status.success() },
+                    "{user} {member}: {answered:?}"
+                );
+            }
+        }
+        for (member, argument) in [("ListSources", &["uint32:5"][..]), ("Summary", &["uint64:0", "uint64:1"])] {
+            ensure!(ask(STRANGER, member, argument)?.status.success(), "{member} is for viewers");
+            let refused = ask("mail", member, argument)?;
+            ensure!(says(&refused, "NotAuthorized"), "{member}: {refused:?}");
+        }
+
+        // Where there is no polkit, only root.
+        let bus = Bus::up(true)?;
+        let _other = bus.collector("", &["--replay", "/dev/null"], Stdio::null())?;
+        for (member, arguments) in CHANGES {
+            let refused = bus.call("man", member, arguments)?;
+            ensure!(says(&refused, "NotAuthorized"), "{member}: {refused:?}");
+        }
+        ensure!(bus.call("root", "Mute", CHANGES[0].1)?.status.success());
+        Ok(())
+    })
+}
+
+fn says(output: &Output, error: &str) -> bool {
+    String::from_utf8_lossy(&output.stderr).contains(&format!("org.firebell.Error.{error}"))
+}
