@@ -236,6 +236,21 @@ impl FakeServer {
         self.books().screen.values().cloned().collect()
     }
 
+    /// Titles of what is on the screen, the oldest popup first.
+    #[must_use]
+    pub fn titles(&self) -> Vec<String> {
+        self.screen().into_iter().map(|popup| popup.summary).collect()
+    }
+
+    /// Waits until the popups on the screen are these.
+    ///
+    /// # Errors
+    /// When they are not within five seconds.
+    pub fn shows(&self, titles: &[&str]) -> Result<()> {
+        until(Duration::from_secs(5), || (self.titles() == titles).then_some(()))
+            .map_err(|error| error.context(format!("{titles:?} instead of {:?}", self.titles())))
+    }
+
     /// Every popup and every update that it showed.
     #[must_use]
     pub fn calls(&self) -> Vec<Shown> {

@@ -10,4 +10,5 @@ pub mod private_bus;
 pub mod program;
 pub mod replay;
 pub mod rig;
+pub mod session;
 pub mod stage;

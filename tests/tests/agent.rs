@@ -5,9 +5,10 @@ use firebell_shared::{alert::Phase, names, severity::Severity};
 use firebell_tests::{
     fake_collector::{FakeCollector, later, scan},
     fake_server::{FakeServer, Mood},
-    private_bus::{PrivateBus, until, wait},
-    program::{Line, Program, built},
+    private_bus::{until, wait},
+    program::built,
     rig::with_rigs,
+    session::{NOTHING, SOON, Session, count, says},
 };
 use std::{
     collections::HashMap,
@@ -18,68 +19,11 @@ use std::{
 };
 use zbus::wire::Variant;
 
-const SOON: Duration = Duration::from_secs(5);
-/// So long we wait to see that nothing happens. Everything here takes milliseconds.
-const NOTHING: Duration = Duration::from_millis(700);
-
-/// Two private buses and a home of its own.
-struct Stage {
-    system: PrivateBus,
-    session: PrivateBus,
-    home: tempfile::TempDir,
-}
-
-impl Stage {
-    fn new() -> Result<Self> {
-        Ok(Self { system: PrivateBus::start()?, session: PrivateBus::start()?, home: tempfile::tempdir()? })
-    }
-
-    fn surroundings(&self, mut command: Command) -> Command {
-        command.env_clear().env("HOME", self.home.path());
-        command.env("DBUS_SYSTEM_BUS_ADDRESS", self.system.address()).env("DBUS_SESSION_BUS_ADDRESS", self.session.address());
-        command
-    }
-
-    fn start(&self, args: &[&str]) -> Result<Program> {
-        self.start_with(args, &[])
-    }
-
-    /// Starts it with these variables besides.
-    fn start_with(&self, args: &[&str], variables: &[(&str, &str)]) -> Result<Program> {
-        let mut command = self.surroundings(Command::new(built()?.join("firebell-notifier")));
-        Program::start("firebell-notifier", command.args(args).envs(variables.iter().copied()))
-    }
-
-    /// Runs it to its end; gives its exit code and what it said. 124: it does not end.
-    fn run(&self, args: &[&str]) -> Result<(Option<i32>, String)> {
-        let mut command = self.surroundings(Command::new("/usr/bin/timeout"));
-        let output = command.arg("10").arg(built()?.join("firebell-notifier")).args(args).output()?;
-        Ok((output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned()))
-    }
-
-    /// An agent that listens already.
-    fn listening(&self) -> Result<Program> {
-        let agent = self.start(&[])?;
-        agent.wait_for(SOON, says("listening to the collector"))?;
-        Ok(agent)
-    }
-}
-
-fn says(words: &'static str) -> impl Fn(&Line) -> bool {
-    move |line| line.is_stderr && line.text.contains(words)
-}
-
-fn count(agent: &Program, words: &str) -> usize {
-    agent.lines().iter().filter(|line| line.text.contains(words)).count()
-}
-
 #[test]
 fn an_alert_becomes_a_popup_with_the_right_hints_and_inert_markup() -> Result<()> {
     with_rigs("the agent: hints", || {
-        let stage = Stage::new()?;
-        let collector = FakeCollector::start(&stage.system.address(), "a")?;
-        let server = FakeServer::start(&stage.session, true, 0)?;
-        let _agent = stage.listening()?;
+        let (session, collector, server) = Session::attended()?;
+        let _agent = session.listening()?;
         let mut alert = scan(66, 1);
         alert.details.advice = "Look at <b>this</b> & that".to_owned();
         collector.tell(&alert)?;
@@ -96,10 +40,8 @@ fn an_alert_becomes_a_popup_with_the_right_hints_and_inert_markup() -> Result<()
 #[test]
 fn a_blind_collector_is_one_quiet_popup_over_restarts_until_it_sees() -> Result<()> {
     with_rigs("the agent: blindness", || {
-        let stage = Stage::new()?;
-        let collector = FakeCollector::start(&stage.system.address(), "a")?;
-        let server = FakeServer::start(&stage.session, true, 0)?;
-        let agent = stage.listening()?;
+        let (session, collector, server) = Session::attended()?;
+        let agent = session.listening()?;
         collector.blind(Some("no <log> can be read"))?;
         let popup = server.call(1)?;
         ensure!((popup.summary.as_str(), popup.urgency) == ("Firebell cannot see the firewall log", Some(0)), "{popup:?}");
@@ -109,7 +51,7 @@ fn a_blind_collector_is_one_quiet_popup_over_restarts_until_it_sees() -> Result<
         // It restarts: well for a moment, and blind again.
         collector.stop()?;
         agent.wait_for(SOON, says("not on the system bus; waiting"))?;
-        let collector = FakeCollector::start(&stage.system.address(), "a")?;
+        let collector = session.collector()?;
         until(SOON, || (count(&agent, "listening to the collector") == 2).then_some(())).context("it does not come back")?;
         collector.blind(Some("no <log> can be read"))?;
         thread::sleep(NOTHING);
@@ -127,11 +69,8 @@ fn a_blind_collector_is_one_quiet_popup_over_restarts_until_it_sees() -> Result<
 #[test]
 fn popups_speak_the_language_of_the_session() -> Result<()> {
     with_rigs("the agent: languages", || {
-        let stage = Stage::new()?;
-        let collector = FakeCollector::start(&stage.system.address(), "a")?;
-        let server = FakeServer::start(&stage.session, true, 0)?;
-        let agent = stage.start_with(&[], &[("LANG", "en_US.UTF-8"), ("LANGUAGE", "tlh:pt_BR:de")])?;
-        agent.wait_for(SOON, says("listening to the collector"))?;
+        let (session, collector, server) = Session::attended()?;
+        let _agent = session.listening_with(&[], &[("LANG", "en_US.UTF-8"), ("LANGUAGE", "tlh:pt_BR:de")])?;
         collector.tell(&scan(66, 1))?;
         let popup = server.call(1)?;
         ensure!(popup.summary == "Varredura de portas de 198.51.100.66", "{popup:?}");
@@ -143,13 +82,11 @@ fn popups_speak_the_language_of_the_session() -> Result<()> {
 #[test]
 fn a_body_is_plain_where_the_server_reads_no_markup_and_only_bad_ones_stay() -> Result<()> {
     with_rigs("the agent: plain body", || {
-        let stage = Stage::new()?;
-        let config = stage.home.path().join(".config/firebell");
-        std::fs::create_dir_all(&config)?;
-        std::fs::write(config.join("notifier.toml"), "stay-from-severity = 4\n")?;
-        let collector = FakeCollector::start(&stage.system.address(), "a")?;
-        let server = FakeServer::start(&stage.session, false, 0)?;
-        let _agent = stage.listening()?;
+        let session = Session::new()?;
+        session.configure("stay-from-severity = 4\n")?;
+        let collector = session.collector()?;
+        let server = FakeServer::start(&session.bus, false, 0)?;
+        let _agent = session.listening()?;
         let mut alert = scan(1, 1);
         alert.details.advice = "a < b & c".to_owned();
         collector.tell(&alert)?;
@@ -165,10 +102,10 @@ fn a_body_is_plain_where_the_server_reads_no_markup_and_only_bad_ones_stay() -> 
 #[test]
 fn one_incident_is_one_popup_from_its_beginning_to_its_end() -> Result<()> {
     with_rigs("the agent: one popup", || {
-        let stage = Stage::new()?;
-        let collector = FakeCollector::start(&stage.system.address(), "a")?;
-        let server = FakeServer::start(&stage.session, true, 100)?;
-        let _agent = stage.listening()?;
+        let session = Session::new()?;
+        let collector = session.collector()?;
+        let server = FakeServer::start(&session.bus, true, 100)?;
+        let _agent = session.listening()?;
         let first = scan(1, 1);
         collector.tell(&first)?;
         server.call(1)?;
@@ -195,10 +132,8 @@ fn one_incident_is_one_popup_from_its_beginning_to_its_end() -> Result<()> {
 #[test]
 fn a_popup_that_was_closed_comes_back_only_when_it_becomes_worse() -> Result<()> {
     with_rigs("the agent: dismissed", || {
-        let stage = Stage::new()?;
-        let collector = FakeCollector::start(&stage.system.address(), "a")?;
-        let server = FakeServer::start(&stage.session, true, 0)?;
-        let agent = stage.listening()?;
+        let (session, collector, server) = Session::attended()?;
+        let agent = session.listening()?;
         let first = scan(1, 1);
         collector.tell(&first)?;
         // Signals that mean nothing to us, and one that is not even one.
@@ -225,10 +160,8 @@ fn a_popup_that_was_closed_comes_back_only_when_it_becomes_worse() -> Result<()>
 #[test]
 fn a_merged_incident_takes_its_popup_along() -> Result<()> {
     with_rigs("the agent: merged", || {
-        let stage = Stage::new()?;
-        let collector = FakeCollector::start(&stage.system.address(), "a")?;
-        let server = FakeServer::start(&stage.session, true, 0)?;
-        let _agent = stage.listening()?;
+        let (session, collector, server) = Session::attended()?;
+        let _agent = session.listening()?;
         let first = scan(1, 1);
         collector.tell(&first)?;
         server.call(1)?;
@@ -242,10 +175,8 @@ fn a_merged_incident_takes_its_popup_along() -> Result<()> {
 #[test]
 fn every_alert_is_acknowledged_in_time_and_not_one_by_one() -> Result<()> {
     with_rigs("the agent: acknowledgements", || {
-        let stage = Stage::new()?;
-        let collector = FakeCollector::start(&stage.system.address(), "a")?;
-        let _server = FakeServer::start(&stage.session, true, 0)?;
-        let _agent = stage.listening()?;
+        let (session, collector, _server) = Session::attended()?;
+        let _agent = session.listening()?;
         let before = collector.acknowledgements();
         for n in 1..=400 {
             collector.tell(&scan(n, n))?;
@@ -262,10 +193,8 @@ fn every_alert_is_acknowledged_in_time_and_not_one_by_one() -> Result<()> {
 #[test]
 fn a_burst_beyond_every_queue_is_caught_up_with() -> Result<()> {
     with_rigs("the agent: burst", || {
-        let stage = Stage::new()?;
-        let collector = FakeCollector::start(&stage.system.address(), "a")?;
-        let server = FakeServer::start(&stage.session, true, 0)?;
-        let _agent = stage.listening()?;
+        let (session, collector, server) = Session::attended()?;
+        let _agent = session.listening()?;
         for n in 1..=1000 {
             collector.tell(&scan(n, n))?;
         }
@@ -282,10 +211,8 @@ fn a_burst_beyond_every_queue_is_caught_up_with() -> Result<()> {
 #[test]
 fn alerts_that_were_held_back_are_fetched() -> Result<()> {
     with_rigs("the agent: suppressed", || {
-        let stage = Stage::new()?;
-        let collector = FakeCollector::start(&stage.system.address(), "a")?;
-        let server = FakeServer::start(&stage.session, true, 0)?;
-        let _agent = stage.listening()?;
+        let (session, collector, server) = Session::attended()?;
+        let _agent = session.listening()?;
         collector.tell(&scan(1, 1))?;
         collector.keep(&scan(2, 2));
         collector.say_suppressed(2, 2, 1)?;
@@ -298,24 +225,22 @@ fn alerts_that_were_held_back_are_fetched() -> Result<()> {
 #[test]
 fn a_collector_that_restarts_is_found_again_and_nothing_is_missed_or_told_twice() -> Result<()> {
     with_rigs("the agent: collector restarts", || {
-        let stage = Stage::new()?;
-        let collector = FakeCollector::start(&stage.system.address(), "a")?;
-        let server = FakeServer::start(&stage.session, true, 0)?;
-        let agent = stage.listening()?;
+        let (session, collector, server) = Session::attended()?;
+        let agent = session.listening()?;
         let first = scan(1, 1);
         collector.tell(&first)?;
         server.call(1)?;
         let mut history = collector.stop()?;
         agent.wait_for(SOON, says("not on the system bus; waiting"))?;
         history.push(scan(2, 2));
-        let collector = FakeCollector::resume(&stage.system.address(), "a", history)?;
+        let collector = FakeCollector::resume(&session.system.address(), "a", history)?;
         ensure!(server.call(2)?.summary.ends_with(".2"));
         collector.tell(&later(&first, 3, Phase::Escalated, Severity::BROAD))?;
         let update = server.call(3)?;
         ensure!((update.replaces, update.id) == (1, 1), "the popup of before is still known: {update:?}");
         // Now one whose ids mean something else.
         collector.stop()?;
-        let collector = FakeCollector::resume(&stage.system.address(), "b", vec![scan(1, 1)])?;
+        let collector = FakeCollector::resume(&session.system.address(), "b", vec![scan(1, 1)])?;
         ensure!(server.call(4)?.replaces == 0, "another incident 1 is another popup");
         collector.tell(&scan(3, 2))?;
         server.call(5)?;
@@ -327,22 +252,22 @@ fn a_collector_that_restarts_is_found_again_and_nothing_is_missed_or_told_twice(
 #[test]
 fn what_was_told_before_the_agent_restarted_is_not_told_again_and_the_rest_is() -> Result<()> {
     with_rigs("the agent: agent restarts", || {
-        let stage = Stage::new()?;
+        let session = Session::new()?;
         let over = later(&scan(8, 1), 2, Phase::Closed, Severity::AIMED);
-        let collector = FakeCollector::resume(&stage.system.address(), "a", vec![over, scan(1, 3)])?;
-        let server = FakeServer::start(&stage.session, true, 0)?;
-        let agent = stage.listening()?;
+        let collector = FakeCollector::resume(&session.system.address(), "a", vec![over, scan(1, 3)])?;
+        let server = session.server()?;
+        let agent = session.listening()?;
         // The very first start: what goes on is told, what is over is not.
         ensure!(server.call(1)?.summary == "Port scan from 198.51.100.1");
         until(SOON, || (collector.acknowledged() == 3).then_some(()))?;
         // What it has shown and not written down would be told again, as after a crash.
-        let seen = stage.home.path().join(".local/state/firebell/notifier-seen");
+        let seen = session.path(".local/state/firebell/notifier-seen");
         until(SOON, || std::fs::read_to_string(&seen).is_ok_and(|line| line.starts_with("3 ")).then_some(()))?;
         agent.stop()?;
         // While nobody listened, one came and ended, and one came.
         collector.keep(&later(&scan(2, 4), 5, Phase::Closed, Severity::AIMED));
         collector.keep(&scan(3, 6));
-        let _agent = stage.listening()?;
+        let _agent = session.listening()?;
         let titles = [server.call(2)?.summary, server.call(3)?.summary];
         ensure!(titles == ["Port scan from 198.51.100.3", "While you were away: 1 scan from 1 address"], "{titles:?}");
         thread::sleep(NOTHING);
@@ -354,13 +279,11 @@ fn what_was_told_before_the_agent_restarted_is_not_told_again_and_the_rest_is() 
 #[test]
 fn a_long_history_is_read_page_by_page() -> Result<()> {
     with_rigs("the agent: long history", || {
-        let stage = Stage::new()?;
-        let collector = FakeCollector::start(&stage.system.address(), "a")?;
-        let _server = FakeServer::start(&stage.session, true, 0)?;
-        let agent = stage.listening()?;
+        let (session, collector, _server) = Session::attended()?;
+        let agent = session.listening()?;
         let mut history = collector.stop()?;
         history.extend((1..=950).map(|n| scan(n % 7 + 1, n)));
-        let collector = FakeCollector::resume(&stage.system.address(), "a", history)?;
+        let collector = FakeCollector::resume(&session.system.address(), "a", history)?;
         until(SOON, || (collector.acknowledged() == 950).then_some(())).with_context(|| format!("{:?}", collector.lists()))?;
         ensure!(collector.lists() == [0, 200, 400, 600, 800], "{:?}", collector.lists());
         drop(agent);
@@ -371,17 +294,15 @@ fn a_long_history_is_read_page_by_page() -> Result<()> {
 #[test]
 fn a_system_bus_that_restarts_is_found_again() -> Result<()> {
     with_rigs("the agent: system bus restarts", || {
-        let stage = Stage::new()?;
-        let collector = FakeCollector::start(&stage.system.address(), "a")?;
-        let server = FakeServer::start(&stage.session, true, 0)?;
-        let agent = stage.listening()?;
+        let (session, collector, server) = Session::attended()?;
+        let agent = session.listening()?;
         collector.tell(&scan(1, 1))?;
         server.call(1)?;
-        stage.system.stop()?;
+        session.system.stop()?;
         drop(collector);
         agent.wait_for(SOON, says("no connection to the system bus"))?;
-        stage.system.resume()?;
-        let _collector = FakeCollector::resume(&stage.system.address(), "a", vec![scan(1, 1), scan(2, 2)])?;
+        session.system.resume()?;
+        let _collector = FakeCollector::resume(&session.system.address(), "a", vec![scan(1, 1), scan(2, 2)])?;
         ensure!(server.call(2)?.summary.ends_with(".2"));
         ensure!(server.calls().len() == 2 && count(&agent, "no connection to the system bus") == 1, "{:?}", agent.lines());
         Ok(())
@@ -391,9 +312,9 @@ fn a_system_bus_that_restarts_is_found_again() -> Result<()> {
 #[test]
 fn without_a_notification_server_it_says_so_once_and_waits() -> Result<()> {
     with_rigs("the agent: no server", || {
-        let stage = Stage::new()?;
-        let collector = FakeCollector::start(&stage.system.address(), "a")?;
-        let agent = stage.listening()?;
+        let session = Session::new()?;
+        let collector = session.collector()?;
+        let agent = session.listening()?;
         let first = scan(1, 1);
         collector.tell(&first)?;
         collector.tell(&scan(2, 2))?;
@@ -401,7 +322,7 @@ fn without_a_notification_server_it_says_so_once_and_waits() -> Result<()> {
         agent.wait_for(SOON, says("no notification server in this session"))?;
         thread::sleep(NOTHING);
         ensure!(count(&agent, "no notification server") == 1, "{:?}", agent.lines());
-        let server = FakeServer::start(&stage.session, true, 0)?;
+        let server = session.server()?;
         let popups = [server.call(1)?, server.call(2)?];
         ensure!(popups.iter().map(|popup| popup.urgency).max() == Some(Some(2)), "as it is by then: {popups:?}");
         thread::sleep(NOTHING);
@@ -413,11 +334,8 @@ fn without_a_notification_server_it_says_so_once_and_waits() -> Result<()> {
 #[test]
 fn a_notification_server_that_restarts_shows_the_popups_again() -> Result<()> {
     with_rigs("the agent: server restarts", || {
-        let stage = Stage::new()?;
-        let collector = FakeCollector::start(&stage.system.address(), "a")?;
-        let server = FakeServer::start(&stage.session, true, 0)?;
-        let agent = stage.start(&["--log-level", "debug"])?;
-        agent.wait_for(SOON, says("listening to the collector"))?;
+        let (session, collector, server) = Session::attended()?;
+        let agent = session.listening_with(&["--log-level", "debug"], &[])?;
         let first = scan(1, 1);
         collector.tell(&first)?;
         collector.tell(&scan(2, 2))?;
@@ -426,7 +344,7 @@ fn a_notification_server_that_restarts_shows_the_popups_again() -> Result<()> {
         thread::sleep(NOTHING);
         server.stop()?;
         // Its ids overlap with those of before and mean other popups now.
-        let server = FakeServer::start(&stage.session, false, 40)?;
+        let server = FakeServer::start(&session.bus, false, 40)?;
         let again = server.call(1)?;
         ensure!((again.replaces, again.id) == (0, 41) && again.summary.ends_with(".1"), "{again:?}");
         collector.tell(&later(&first, 3, Phase::Escalated, Severity::BROAD))?;
@@ -440,10 +358,8 @@ fn a_notification_server_that_restarts_shows_the_popups_again() -> Result<()> {
 #[test]
 fn a_server_that_refuses_or_is_silent_does_no_harm() -> Result<()> {
     with_rigs("the agent: bad server", || {
-        let stage = Stage::new()?;
-        let collector = FakeCollector::start(&stage.system.address(), "a")?;
-        let server = FakeServer::start(&stage.session, true, 0)?;
-        let mut agent = stage.listening()?;
+        let (session, collector, server) = Session::attended()?;
+        let mut agent = session.listening()?;
         server.set_mood(Mood::Excess);
         collector.tell(&scan(1, 1))?;
         agent.wait_for(SOON, says("ExcessNotificationGeneration"))?;
@@ -469,12 +385,10 @@ fn a_server_that_refuses_or_is_silent_does_no_harm() -> Result<()> {
 #[test]
 fn forged_alerts_give_no_popup_however_they_are_sent() -> Result<()> {
     with_rigs("the agent: forgeries", || {
-        let stage = Stage::new()?;
-        let collector = FakeCollector::start(&stage.system.address(), "a")?;
-        let server = FakeServer::start(&stage.session, true, 0)?;
-        let _agent = stage.listening()?;
+        let (session, collector, server) = Session::attended()?;
+        let _agent = session.listening()?;
         let agent_name = collector.subscribers().first().cloned().context("nobody subscribed")?;
-        let forger = stage.system.connect()?;
+        let forger = session.system.connect()?;
         let me = forger.unique_name().context("no name")?.to_string();
         let forge = |to: Option<&str>, path: &str, interface: &str, member: &str, body: &dyn Fn() -> Vec<Variant<'static>>| {
             // The signature of a structure's fields is that of the arguments.
@@ -520,10 +434,8 @@ fn forged_alerts_give_no_popup_however_they_are_sent() -> Result<()> {
 #[test]
 fn messages_that_break_the_contract_are_counted_and_dropped() -> Result<()> {
     with_rigs("the agent: broken messages", || {
-        let stage = Stage::new()?;
-        let collector = FakeCollector::start(&stage.system.address(), "a")?;
-        let server = FakeServer::start(&stage.session, true, 0)?;
-        let mut agent = stage.listening()?;
+        let (session, collector, server) = Session::attended()?;
+        let mut agent = session.listening()?;
         collector.send_raw("Alert", &("not", 1_u8))?;
         collector.send_raw("Alert", &())?;
         collector.send_raw("AlertsSuppressed", &"x")?;
@@ -557,11 +469,11 @@ fn messages_that_break_the_contract_are_counted_and_dropped() -> Result<()> {
 #[test]
 fn somebody_who_may_not_see_alerts_is_told_what_to_do_once() -> Result<()> {
     with_rigs("the agent: refused", || {
-        let stage = Stage::new()?;
-        let collector = FakeCollector::start(&stage.system.address(), "a")?;
+        let session = Session::new()?;
+        let collector = session.collector()?;
         collector.refuse(true);
-        let server = FakeServer::start(&stage.session, true, 0)?;
-        let agent = stage.start(&[])?;
+        let server = session.server()?;
+        let agent = session.start(&[])?;
         agent.wait_for(SOON, says("add the user to `viewers`"))?;
         thread::sleep(Duration::from_secs(2));
         ensure!(count(&agent, "does not show alerts to this user") == 1, "{:?}", agent.lines());
@@ -576,10 +488,10 @@ fn somebody_who_may_not_see_alerts_is_told_what_to_do_once() -> Result<()> {
 #[test]
 fn a_session_has_one_agent() -> Result<()> {
     with_rigs("the agent: single instance", || {
-        let stage = Stage::new()?;
-        let _collector = FakeCollector::start(&stage.system.address(), "a")?;
-        let _first = stage.listening()?;
-        let (code, said) = stage.run(&[])?;
+        let session = Session::new()?;
+        let _collector = session.collector()?;
+        let _first = session.listening()?;
+        let (code, said) = session.run(&[])?;
         ensure!(code == Some(0) && said.contains("another firebell-notifier serves this session"), "{code:?}: {said}");
         Ok(())
     })
@@ -588,20 +500,18 @@ fn a_session_has_one_agent() -> Result<()> {
 #[test]
 fn a_session_bus_that_comes_back_is_found_again_and_one_that_is_gone_ends_the_agent() -> Result<()> {
     with_rigs("the agent: session bus", || {
-        let stage = Stage::new()?;
-        let collector = FakeCollector::start(&stage.system.address(), "a")?;
-        let server = FakeServer::start(&stage.session, true, 0)?;
-        let mut agent = stage.listening()?;
+        let (session, collector, server) = Session::attended()?;
+        let mut agent = session.listening()?;
         collector.tell(&scan(1, 1))?;
         server.call(1)?;
-        stage.session.stop()?;
+        session.bus.stop()?;
         agent.wait_for(SOON, says("the session bus closed the connection"))?;
-        stage.session.resume()?;
-        let server = FakeServer::start(&stage.session, true, 0)?;
+        session.bus.resume()?;
+        let server = session.server()?;
         ensure!(server.call(1)?.summary.ends_with(".1"), "what was on the screen is there again");
         collector.tell(&scan(2, 2))?;
         server.call(2)?;
-        stage.session.stop()?;
+        session.bus.stop()?;
         until(Duration::from_secs(20), || (!agent.is_running()).then_some(())).context("it does not end")?;
         let (status, said) = agent.stop()?;
         ensure!(status.success() && said.contains("the session is over"), "{status}: {said}");
@@ -612,14 +522,13 @@ fn a_session_bus_that_comes_back_is_found_again_and_one_that_is_gone_ends_the_ag
 #[test]
 fn without_a_session_bus_it_says_so_and_print_needs_none() -> Result<()> {
     with_rigs("the agent: no session bus", || {
-        let stage = Stage::new()?;
-        stage.session.stop()?;
-        let (code, said) = stage.run(&[])?;
+        let session = Session::new()?;
+        session.bus.stop()?;
+        let (code, said) = session.run(&[])?;
         ensure!(code == Some(69) && said.contains("--print"), "{code:?}: {said}");
 
-        let collector = FakeCollector::start(&stage.system.address(), "a")?;
-        let agent = stage.start(&["--print"])?;
-        agent.wait_for(SOON, says("listening to the collector"))?;
+        let collector = session.collector()?;
+        let agent = session.listening_with(&["--print"], &[])?;
         let mut first = scan(1, 1);
         first.details.advice = "\x1b[31mred\x1b[0m\nsecond line".to_owned();
         collector.tell(&first)?;
@@ -635,11 +544,11 @@ fn without_a_session_bus_it_says_so_and_print_needs_none() -> Result<()> {
 #[test]
 fn once_shows_a_popup_through_another_client() -> Result<()> {
     with_rigs("the agent: once", || {
-        let stage = Stage::new()?;
-        let (code, said) = stage.run(&["--once", "A title", "a body"])?;
+        let session = Session::new()?;
+        let (code, said) = session.run(&["--once", "A title", "a body"])?;
         ensure!(code == Some(69) && said.contains("the popup was not shown"), "{code:?}: {said}");
-        let server = FakeServer::start(&stage.session, true, 0)?;
-        let (code, said) = stage.run(&["--once", "A title", "a <body>\nof \x1btwo"])?;
+        let server = session.server()?;
+        let (code, said) = session.run(&["--once", "A title", "a <body>\nof \x1btwo"])?;
         ensure!(code == Some(0), "{code:?}: {said}");
         let popup = server.call(1)?;
         ensure!((popup.summary.as_str(), popup.body.as_str()) == ("A title", "a &lt;body&gt;\nof \\x1btwo"), "{popup:?}");
@@ -666,10 +575,8 @@ fn check_says_where_the_mistake_is() -> Result<()> {
 #[test]
 fn ten_thousand_alerts_leave_the_agent_small() -> Result<()> {
     with_rigs("the agent: ten thousand alerts", || {
-        let stage = Stage::new()?;
-        let collector = FakeCollector::start(&stage.system.address(), "a")?;
-        let server = FakeServer::start(&stage.session, true, 0)?;
-        let agent = stage.listening()?;
+        let (session, collector, server) = Session::attended()?;
+        let agent = session.listening()?;
         for n in 1..=10_000 {
             let mut alert = scan(n, n);
             alert.source = format!("10.0.{}.{}", n / 250, n % 250);
@@ -691,14 +598,12 @@ fn ten_thousand_alerts_leave_the_agent_small() -> Result<()> {
 #[test]
 fn an_idle_agent_does_not_wake_up() -> Result<()> {
     with_rigs("the agent: idle", || {
-        let stage = Stage::new()?;
+        let session = Session::new()?;
         // With a timer for the hours, and a popup all the same.
-        let config = stage.home.path().join(".config/firebell");
-        std::fs::create_dir_all(&config)?;
-        std::fs::write(config.join("notifier.toml"), "quiet-hours = [\"00:00-23:59\"]\nquiet-from-severity = 3\n")?;
-        let collector = FakeCollector::start(&stage.system.address(), "a")?;
-        let server = FakeServer::start(&stage.session, true, 0)?;
-        let agent = stage.listening()?;
+        session.configure("quiet-hours = [\"00:00-23:59\"]\nquiet-from-severity = 3\n")?;
+        let collector = session.collector()?;
+        let server = session.server()?;
+        let agent = session.listening()?;
         collector.tell(&scan(1, 1))?;
         server.call(1)?;
         // The acknowledgement comes a second later; after that there is nothing to do.

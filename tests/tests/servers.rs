@@ -5,44 +5,34 @@ use firebell_shared::{alert::Phase, severity::Severity};
 use firebell_tests::{
     fake_collector::{FakeCollector, later, scan},
     fake_server::{FakeServer, Model, Mood, Shown},
-    private_bus::{PrivateBus, until},
-    program::{Program, built},
+    private_bus::until,
+    program::Program,
     rig::with_rigs,
+    session::{NOTHING, SOON, Session},
 };
-use std::{fs, process::Command, thread, time::Duration};
+use std::{fs, thread, time::Duration};
 
-const SOON: Duration = Duration::from_secs(5);
-/// So long we wait to see that nothing happens. Everything here takes milliseconds.
-const NOTHING: Duration = Duration::from_millis(700);
-
+/// A session with a server like one of the real ones.
 struct Stage {
     collector: FakeCollector,
     server: FakeServer,
     agent: Program,
-    home: tempfile::TempDir,
-    _buses: [PrivateBus; 2],
+    _session: Session,
 }
 
 impl Stage {
     fn new(model: Model, config: &str, has_icon: bool) -> Result<Self> {
-        let (system, session) = (PrivateBus::start()?, PrivateBus::start()?);
-        let collector = FakeCollector::start(&system.address(), "a")?;
-        let server = FakeServer::like(&session, model)?;
-        let home = tempfile::tempdir()?;
-        let folder = home.path().join(".config/firebell");
-        fs::create_dir_all(&folder)?;
-        fs::write(folder.join("notifier.toml"), config)?;
+        let session = Session::new()?;
+        let (collector, server) = (session.collector()?, FakeServer::like(&session.bus, model)?);
+        session.configure(config)?;
         if has_icon {
-            let folder = home.path().join(".local/share/icons/hicolor/scalable/apps");
+            let folder = session.path(".local/share/icons/hicolor/scalable/apps");
             fs::create_dir_all(&folder)?;
             fs::write(folder.join("firebell.svg"), "<svg/>")?;
         }
-        let mut command = Command::new(built()?.join("firebell-notifier"));
-        command.env_clear().env("HOME", home.path()).env("XDG_DATA_DIRS", home.path().join("none"));
-        command.env("DBUS_SYSTEM_BUS_ADDRESS", system.address()).env("DBUS_SESSION_BUS_ADDRESS", session.address());
-        let agent = Program::start("firebell-notifier", &mut command)?;
-        agent.wait_for(SOON, |line| line.text.contains("listening to the collector"))?;
-        Ok(Self { collector, server, agent, home, _buses: [system, session] })
+        let nowhere = session.path("none").display().to_string();
+        let agent = session.listening_with(&[], &[("XDG_DATA_DIRS", &nowhere)])?;
+        Ok(Self { collector, server, agent, _session: session })
     }
 }
 
@@ -191,7 +181,6 @@ fn our_icon_is_the_senders_where_it_is_installed() -> Result<()> {
             stage.collector.tell(&scan(1, 1))?;
             let popup = stage.server.call(1)?;
             ensure!((popup.icon.as_str(), popup.image.as_str()) == (icon, image), "{popup:?}");
-            drop(stage.home);
         }
         Ok(())
     })
