@@ -1,6 +1,6 @@
-//! Several incidents told afterwards: while nobody was there, and the digest.
+//! Several incidents in one popup: as they come, afterwards because nobody was there, and the digest.
 
-use super::{About, MAX_TITLE, Popup, lines};
+use super::{About, MAX_TITLE, Popup, sentences::lines};
 use crate::words::Words;
 use firebell_shared::{severity::Severity, text};
 
@@ -17,6 +17,25 @@ pub(crate) struct Summary {
     pub(crate) worst: Severity,
     /// The worst ones, the worst first.
     pub(crate) titles: Vec<String>,
+}
+
+/// Writes several incidents that share one popup: how many, the titles of the worst ones.
+pub(crate) fn several(words: &Words, count: u64, first: &[&str], worst: Severity, stay_from: Severity) -> Popup {
+    // Full stops, because GNOME shows the lines of a body in one.
+    let mut body: Vec<String> = first.iter().map(|title| words.say("several-item", &[("title", (*title).into())])).collect();
+    let rest = count.saturating_sub(first.len() as u64);
+    if rest > 0 {
+        body.push(words.say("several-rest", &[("n", rest.into())]));
+    }
+    body.push(words.say("several-why", &[]));
+    Popup {
+        title: words.say("several-title", &[("n", count.into())]),
+        body: lines(&body),
+        severity: worst,
+        stays: worst >= stay_from,
+        is_test: false,
+        about: About::Nothing,
+    }
 }
 
 /// Says what happened, and is over, while the user was not there. It is never urgent: nothing of it goes on.
