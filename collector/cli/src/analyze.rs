@@ -2,9 +2,10 @@
 
 use crate::{
     Failure,
+    choice::{Choice, Chosen},
     compare::{self, Comparison},
     input::{Lines, Next, Window},
-    packets,
+    packets::{self, Table},
     report::{self, Counts, Document, Report},
     times,
 };
@@ -26,9 +27,10 @@ use firebell_engine::{
     stamp::Stamp,
     tick::Tick,
 };
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::{civil, tz::TimeZone};
 use std::{
-    io::{self, Write as _},
+    io::{self, IsTerminal as _, Write as _},
     num::NonZero,
     path::{Path, PathBuf},
     sync::mpsc,
@@ -40,10 +42,12 @@ use std::{
 const LATER_THAN_FILE: Duration = Duration::from_secs(86_400);
 /// How far into a file a first time stamp is looked for.
 const PEEKED_LINES: usize = 100;
+/// From so many bytes of log on it is shown how far the reading is: less takes no second.
+const SHOWN_FROM: u64 = 32 << 20;
 /// Output is written in pieces of about this size.
 const PIECE: usize = 64 << 10;
 
-/// Reads recorded logs of a netfilter firewall in any usual form (syslog, journalctl, dmesg, /dev/kmsg; plain or gzip).
+/// Reads recorded logs of a netfilter firewall in any usual form (syslog, journalctl, dmesg, /dev/kmsg; plain, gzip, zstd or xz).
 ///
 /// Several files are read in the order of their first time stamps, as one log. Nothing vouches for a file, so every
 /// record counts as unverified, and no alert is held back for that. Equal options and files give equal output.
@@ -59,12 +63,14 @@ pub(crate) struct Arguments {
     /// Rules from the *.toml files in this folder, in place of those that firebell ships.
     #[arg(long, value_name = "DIR")]
     signatures: Option<PathBuf>,
-    /// text for people, json for one document, jsonl for one line an alert (or a packet, or a difference).
+    /// text for people, json for one document, jsonl for one line an alert (or a packet, or a difference), csv likewise.
     #[arg(short, long, value_name = "FORM", default_value = "text", default_value_if("packets", "true", "jsonl"))]
     output: Form,
-    /// Prints every packet that was read, one JSON object a line, instead of judging them.
+    /// Prints every packet that was read, one JSON object (or CSV row) a line, instead of judging them.
     #[arg(long)]
     packets: bool,
+    #[command(flatten)]
+    choice: Chosen,
     /// The year of the first time stamp without one [default: that of the file's last change, or the one before].
     #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(i16).range(1970..=9998))]
     year: Option<i16>,
@@ -84,6 +90,7 @@ enum Form {
     Text,
     Json,
     Jsonl,
+    Csv,
 }
 
 /// Reads, judges, prints.
@@ -91,9 +98,14 @@ enum Form {
 /// # Errors
 /// A file cannot be read, a configuration is wrong, or nobody takes the output.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    if arguments.packets && arguments.output != Form::Jsonl {
+    let conflict = match arguments.output {
+        Form::Text | Form::Json if arguments.packets => Some("--packets prints lines: use -o jsonl, -o csv, or no -o"),
+        Form::Csv if arguments.compare.is_some() => Some("--compare has no CSV: use -o jsonl"),
+        _ => None,
+    };
+    if let Some(conflict) = conflict {
         use clap::{CommandFactory as _, error::ErrorKind};
-        crate::Arguments::command().error(ErrorKind::ArgumentConflict, "--packets prints JSON lines: use -o jsonl, or no -o").exit();
+        crate::Arguments::command().error(ErrorKind::ArgumentConflict, conflict).exit();
     }
     let config = load(arguments.config.as_deref())?;
     let other = arguments.compare.as_deref().map(|other| compare::check(&arguments.files).map(|()| other)).transpose()?;
@@ -108,7 +120,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             let mut other = read(arguments, &config, rules)?;
             document.comparison = Some(Comparison::new(&document.alerts, &other.document().alerts, arguments.config.as_deref(), path));
         }
-        judge.print(&document);
+        judge.print(&document)?;
     }
     Ok(judge.flush()?)
 }
@@ -136,12 +148,15 @@ pub(crate) fn rules(instead: Option<&Path>, path: Option<&Path>, config: &Config
 
 /// Reads all the files, and judges what is in them.
 fn read<'a>(arguments: &'a Arguments, config: &Config, rules: RuleSet) -> anyhow::Result<Judge<'a>> {
+    let choice = arguments.choice.choice();
+    let progress = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
     let mut files = Vec::new();
     for path in &arguments.files {
-        let mut lines = Lines::open(path)?;
+        let mut lines = Lines::open(path, &progress)?;
         let first = first_moment(&mut lines).with_context(|| format!("cannot read {}", path.display()))?;
         files.push(File { path: path.clone(), lines, first });
     }
+    show(&progress, &files, arguments.packets);
     let year = arrange(&mut files, arguments.year.map(i32::from));
     let zone = match arguments.timezone.to_fixed_offset() {
         Ok(fixed) => Zone::Fixed(fixed.seconds()),
@@ -153,7 +168,9 @@ fn read<'a>(arguments: &'a Arguments, config: &Config, rules: RuleSet) -> anyhow
         arguments,
         zone,
         clock: ReplayClock::new(year, 0),
-        counts: Counts::default(),
+        counts: Counts::new(!choice.is_all()),
+        choice,
+        table: (arguments.packets && arguments.output == Form::Csv).then(|| Table::new(io::stdout())).transpose()?,
         engine,
         report: Report::default(),
         out: Vec::with_capacity(2 * PIECE),
@@ -178,7 +195,22 @@ fn read<'a>(arguments: &'a Arguments, config: &Config, rules: RuleSet) -> anyhow
             lines.go_on();
         }
     }
+    progress.finish_and_clear();
     Ok(judge)
+}
+
+/// Shows on a terminal how far it is, where that takes a while.
+fn show(progress: &ProgressBar, files: &[File], prints_lines: bool) {
+    let size: u64 = files.iter().map(|file| file.lines.size).sum();
+    if size < SHOWN_FROM || (prints_lines && io::stdout().is_terminal()) {
+        return;
+    }
+    progress.set_length(size);
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left") {
+        progress.set_style(style);
+    }
+    // Where standard error is no terminal, it stays hidden.
+    progress.set_draw_target(ProgressDrawTarget::stderr());
 }
 
 /// An engine for recorded logs.
@@ -327,6 +359,8 @@ impl<'a> Batch<'a> {
     }
 }
 
+/// What failed where nobody takes the output.
+const WRITING: &str = "writing to the standard output";
 /// So many bytes of a log are read at once: their packets are some 60 KiB, which stay in the caches on their way.
 const READ_AT_ONCE: usize = 16 << 10;
 /// So many batches of one reader wait at most.
@@ -370,6 +404,9 @@ struct Judge<'a> {
     zone: Zone,
     clock: ReplayClock,
     counts: Counts,
+    choice: Choice,
+    /// Where packets are printed as CSV.
+    table: Option<Table<io::Stdout>>,
     engine: Engine,
     report: Report,
     out: Vec<u8>,
@@ -385,10 +422,17 @@ impl Judge<'_> {
 
     fn packet(&mut self, seen: &Seen<'_>) -> anyhow::Result<()> {
         let Some(packet) = &seen.packet else { return Ok(()) };
-        self.counts.packets += 1;
         let tick = self.tick(seen);
         let dated = self.clock.has_begun().then_some(tick);
+        if !self.choice.has(packet, tick) {
+            self.counts.left_out = self.counts.left_out.map(|count| count + 1);
+            return Ok(());
+        }
+        self.counts.packets += 1;
         self.counts.seen(dated);
+        if let Some(table) = &mut self.table {
+            return table.row(packet, seen.host, Origin::Unverified, dated).context(WRITING);
+        }
         if self.arguments.packets {
             packets::write(&mut self.out, packet, seen.host, Origin::Unverified, dated);
             return if self.out.len() >= PIECE { self.flush() } else { Ok(()) };
@@ -417,19 +461,24 @@ impl Judge<'_> {
         document
     }
 
-    fn print(&mut self, document: &Document) {
+    fn print(&mut self, document: &Document) -> anyhow::Result<()> {
         match (self.arguments.output, &document.comparison) {
+            (Form::Csv, _) => report::csv(&mut self.out, &document.alerts)?,
             (Form::Json, _) => report::json(&mut self.out, document),
             (Form::Text, None) => report::text(&mut self.out, document),
             (Form::Text, Some(comparison)) => comparison.text(&mut self.out),
             (Form::Jsonl, None) => report::json_lines(&mut self.out, &document.alerts),
             (Form::Jsonl, Some(comparison)) => report::json_lines(&mut self.out, &comparison.changes),
         }
+        Ok(())
     }
 
     fn flush(&mut self) -> anyhow::Result<()> {
+        if let Some(table) = &mut self.table {
+            return table.flush().context(WRITING);
+        }
         let mut stdout = io::stdout().lock();
-        stdout.write_all(&self.out).and_then(|()| stdout.flush()).context("writing to the standard output")?;
+        stdout.write_all(&self.out).and_then(|()| stdout.flush()).context(WRITING)?;
         self.out.clear();
         Ok(())
     }

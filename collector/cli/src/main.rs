@@ -1,6 +1,7 @@
 //! `firebell`: what firebell knows, for people.
 
 mod analyze;
+mod choice;
 mod compare;
 mod completions;
 mod doctor;
@@ -17,6 +18,7 @@ mod report;
 mod rules;
 mod setup;
 mod times;
+mod unpack;
 
 use clap::{Parser, Subcommand};
 use firebell_shared::text::safe;

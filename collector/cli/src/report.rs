@@ -1,6 +1,6 @@
 //! What an analysis found, as JSON and as text.
 
-use crate::{compare::Comparison, times};
+use crate::{compare::Comparison, packets::cell, times};
 use firebell_collector::convert;
 use firebell_engine::{
     class::Class,
@@ -36,11 +36,18 @@ pub(crate) struct Counts {
     pub(crate) packets: u64,
     pub(crate) not_netfilter: u64,
     pub(crate) malformed: u64,
+    /// Packets that were not asked for; `None` where all are.
+    pub(crate) left_out: Option<u64>,
     first: Option<Tick>,
     last: Option<Tick>,
 }
 
 impl Counts {
+    /// `is_chosen`: not all packets are looked at.
+    pub(crate) fn new(is_chosen: bool) -> Self {
+        Self { left_out: is_chosen.then_some(0), ..Self::default() }
+    }
+
     pub(crate) fn seen(&mut self, tick: Option<Tick>) {
         self.first = self.first.or(tick);
         self.last = tick.or(self.last);
@@ -134,6 +141,7 @@ impl Report {
                 packets: counts.packets,
                 not_netfilter: counts.not_netfilter,
                 malformed: counts.malformed,
+                left_out: counts.left_out,
                 first: counts.first.map(Time),
                 last: counts.last.map(Time),
             },
@@ -260,6 +268,8 @@ struct Input {
     packets: u64,
     not_netfilter: u64,
     malformed: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_out: Option<u64>,
     first: Option<Time>,
     last: Option<Time>,
 }
@@ -357,6 +367,45 @@ pub(crate) fn json_lines(into: &mut Vec<u8>, values: &[impl Serialize]) {
     }
 }
 
+/// The alerts as CSV (RFC 4180), a row each, with a first row of names.
+///
+/// # Errors
+/// Never, as it writes into memory.
+pub(crate) fn csv(into: &mut Vec<u8>, alerts: &[Alert]) -> csv::Result<()> {
+    let mut out = csv::Writer::from_writer(into);
+    out.write_record([
+        "id",
+        "severity",
+        "kind",
+        "source",
+        "sources",
+        "delivery",
+        "opened",
+        "closed",
+        "packet_at_open",
+        "contacts_at_open",
+        "updates",
+        "summary",
+    ])?;
+    for alert in alerts {
+        out.write_record([
+            alert.id.to_string(),
+            alert.severity.to_string(),
+            alert.kind.to_owned(),
+            alert.source.clone(),
+            alert.sources.join(" "),
+            alert.delivery.to_owned(),
+            times::rfc3339(alert.opened.0),
+            alert.closed.map(|closed| times::rfc3339(closed.0)).unwrap_or_default(),
+            alert.packet_at_open.to_string(),
+            alert.contacts_at_open.to_string(),
+            alert.updates.to_string(),
+            cell(alert.summary.as_bytes()),
+        ])?;
+    }
+    Ok(out.flush()?)
+}
+
 /// One problem a line.
 pub(crate) fn list(problems: &[impl Display]) -> String {
     problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
@@ -367,7 +416,11 @@ pub(crate) fn text(into: &mut Vec<u8>, document: &Document) {
     let Document { input, classes, sources, alerts, .. } = document;
     let other = if input.malformed == 0 { String::new() } else { format!(", {} broken", thousands(input.malformed)) };
     let (records, lines) = (thousands(input.packets), thousands(input.lines));
-    let _ = writeln!(into, "{records} firewall records in {lines} lines{other}");
+    let left_out = input.left_out.map(|count| format!("; {} were not asked for", thousands(count))).unwrap_or_default();
+    let _ = writeln!(into, "{records} firewall records in {lines} lines{other}{left_out}");
+    if input.packets == 0 && input.left_out.is_some_and(|count| count > 0) {
+        return;
+    }
     if input.packets == 0 {
         let _ = writeln!(into, "\nThis is no log of a netfilter firewall, or the firewall logs nothing. Its records look like this:");
         let _ = writeln!(into, "    … kernel: DROP IN=eth0 OUT= MAC=… SRC=203.0.113.9 DST=192.0.2.1 LEN=60 … PROTO=TCP SPT=40000 DPT=22 …");

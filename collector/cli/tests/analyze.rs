@@ -258,6 +258,78 @@ fn json_lines_are_one_alert_each() {
 }
 
 #[test]
+fn only_what_is_asked_for_is_judged_and_the_rest_is_counted() {
+    let log = corpus("syn.kmsg.log");
+    let log = log.to_str().unwrap();
+    let all = document(&[log]);
+    assert!(all["input"].get("left_out").is_none());
+    let (packets, source) = (all["input"]["packets"].as_u64().unwrap(), all["sources"][0]["source"].as_str().unwrap().to_owned());
+    let other = document(&["--source", "192.0.2.250", log]);
+    assert_eq!((other["input"]["packets"].as_u64(), other["input"]["left_out"].as_u64()), (Some(0), Some(packets)));
+    let same = document(&["--source", &format!("{source},").replace(',', "/32"), log]);
+    assert_eq!(same["alerts"][0]["kind"], all["alerts"][0]["kind"]);
+    let low = document(&["--where", "dpt=1-100", "--where", "proto=tcp", log]);
+    let (kept, left_out) = (low["input"]["packets"].as_u64().unwrap(), low["input"]["left_out"].as_u64().unwrap());
+    assert!(kept > 0 && kept < packets && kept + left_out == packets, "{kept} and {left_out} of {packets}");
+
+    // A log that counts from boot has no calendar.
+    assert_eq!(document(&["--since", "2001-01-01", log])["input"]["packets"], 0);
+
+    let dated: String = (0..60).map(|minute| format!("Nov 22 07:{minute:02}:00 host kernel: {LINE}\n")).collect();
+    let within =
+        fed(&["--year", "2026", "--since", "2026-11-22 07:10", "--until", "2026-11-22T07:15:00Z", "-o", "json", "-"], dated.as_bytes());
+    let within: Value = serde_json::from_str(&within).unwrap();
+    let input = &within["input"];
+    assert_eq!((input["packets"].as_u64(), input["left_out"].as_u64(), input["lines"].as_u64()), (Some(5), Some(55), Some(60)));
+    assert_eq!((&input["first"], &input["last"]), (&"2026-11-22T07:10:00.000000Z".into(), &"2026-11-22T07:14:00.000000Z".into()));
+    for wrong in [["--since", "soon"], ["--source", "host"], ["--where", "port=1"]] {
+        assert_eq!(analyze(&[&wrong[..], &[log]].concat()).status.code(), Some(2), "{wrong:?}");
+    }
+}
+
+#[test]
+fn csv_has_a_row_for_each_packet_and_for_each_alert() {
+    let log = corpus("syn.kmsg.log");
+    let log = log.to_str().unwrap();
+    let all = document(&[log]);
+    let rows = |arguments: &[&str]| {
+        let output = analyze(arguments);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let mut reader = csv::Reader::from_reader(&output.stdout[..]);
+        let names = reader.headers().unwrap().clone();
+        let rows: Vec<_> = reader.records().collect::<Result<_, _>>().unwrap();
+        (names, rows)
+    };
+    let (names, packets) = rows(&["--packets", "-o", "csv", log]);
+    assert_eq!(packets.len() as u64, all["input"]["packets"].as_u64().unwrap());
+    let source = names.iter().position(|name| name == "src").unwrap();
+    assert!(packets.iter().any(|row| row[source] == *all["sources"][0]["source"].as_str().unwrap()));
+    let (names, alerts) = rows(&["-o", "csv", log]);
+    assert_eq!(alerts.len(), all["alerts"].as_array().unwrap().len());
+    let kind = names.iter().position(|name| name == "kind").unwrap();
+    assert_eq!(&alerts[0][kind], all["alerts"][0]["kind"].as_str().unwrap());
+    assert_eq!(analyze(&["--packets", "-o", "json", log]).status.code(), Some(2));
+}
+
+#[test]
+fn packed_logs_say_what_the_plain_one_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let plain = fs::read(corpus("syn.kmsg.log")).unwrap();
+    let whole = fed(&["-o", "csv", "-"], &plain);
+    for program in ["gzip", "zstd", "xz"] {
+        let path = dir.path().join("log");
+        fs::write(&path, &plain).unwrap();
+        // Whatever the name: it is the content that tells.
+        let Ok(output) = Command::new(program).arg("-c").arg(&path).output() else {
+            eprintln!("left out: {program} is not installed");
+            continue;
+        };
+        assert!(output.status.success() && output.stdout.len() < plain.len() / 2, "{program}");
+        assert_eq!(fed(&["-o", "csv", "-"], &output.stdout), whole, "{program}");
+    }
+}
+
+#[test]
 fn mistakes_have_their_exit_status() {
     for (arguments, status) in [
         (&["/nonexistent/kern.log"][..], 1),

@@ -20,6 +20,7 @@ use firebell_engine::{
     signature::RuleSet,
     tick::Tick,
 };
+use indicatif::ProgressBar;
 use std::{
     cmp::Reverse,
     collections::HashMap,
@@ -127,7 +128,7 @@ struct Seen<'a> {
 impl Log<'_> {
     /// Goes through the log; then gives what is said at its end. `see` says whether to go on.
     fn replay(&self, mut see: impl FnMut(Seen<'_>) -> bool) -> anyhow::Result<Vec<Finding>> {
-        let mut lines = Lines::open(self.path)?;
+        let mut lines = Lines::open(self.path, &ProgressBar::hidden())?;
         let year = lines.modified.map_or(1970, times::year_of);
         let mut clock = ReplayClock::new(year, 0);
         let mut engine = analyze::engine(self.config, self.rules.clone());
