@@ -224,11 +224,12 @@ impl Desktop {
         if run(Command::new("id").args(["-u", "firebell"])).is_err() {
             return Err(CannotRun("no system user firebell for the collector to become (make check makes one)".to_owned()).into());
         }
-        let file = tempfile::NamedTempFile::with_suffix(".toml")?;
-        std::fs::write(file.path(), format!("{config}\n[bus]\nviewers = [\"{}\"]\n", self.user))?;
-        let mut command = Command::new(firebelld);
-        command.arg("--config").arg(file.path()).args(arguments).stdin(input).current_dir("/");
         let folder = crate::bus::folder_for_all()?;
+        // It is there as long as the collector, which may be asked to read it again.
+        let file = folder.path().join("firebell.toml");
+        std::fs::write(&file, format!("{config}\n[bus]\nviewers = [\"{}\"]\n", self.user))?;
+        let mut command = Command::new(firebelld);
+        command.arg("--config").arg(&file).args(arguments).stdin(input).current_dir("/");
         crate::bus::state_in(folder.path(), &mut command)?;
         let program = Program::start("firebelld", command.env("DBUS_SYSTEM_BUS_ADDRESS", self.system_bus()?))?.keeping(folder);
         program.wait_for(Duration::from_secs(10), |line| line.text.contains("ready"))?;

@@ -2,13 +2,15 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use firebell_tests::{
-    program::{built, repository, run},
+    program::{Program, built, repository, run},
     rig::{Desktop, VIEWER, bus_policy, script, with_rigs},
 };
 use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    thread,
+    time::Duration,
 };
 
 /// Fenced blocks of `text` in this language.
@@ -118,9 +120,45 @@ fn every_busctl_command_of_the_readme_works() -> Result<()> {
 
 /// Every command of the README's shell blocks, in words, without `sudo`.
 fn readme_commands() -> Result<Vec<Vec<String>>> {
-    let text = fs::read_to_string(repository().join("README.md"))?;
-    let lines = blocks(&text, "sh").concat();
+    commands_of(&repository().join("README.md"))
+}
+
+/// Every command of a document's shell blocks, in words, without `sudo`.
+fn commands_of(document: &Path) -> Result<Vec<Vec<String>>> {
+    let lines = blocks(&fs::read_to_string(document)?, "sh").concat();
     Ok(lines.lines().map(|line| line.split_whitespace().filter(|word| *word != "sudo").map(str::to_owned).collect()).collect())
+}
+
+#[test]
+fn every_command_of_the_page_on_debugging_works() -> Result<()> {
+    with_rigs("the commands of docs/DEBUGGING.md", || {
+        let desktop = Desktop::up("dunst", VIEWER, &["--policy", &bus_policy()])?;
+        let scan = fs::File::open(repository().join("tests/corpus/dev/syn.kmsg.log"))?;
+        let _collector = desktop.collector(&built()?.join("firebelld"), "", &["--replay", "-", "--vouch"], Stdio::from(scan))?;
+        let agent = Program::start("firebell-notifier", &mut desktop.our_command(&built()?.join("firebell-notifier"))?)?;
+        agent.wait_for(Duration::from_secs(10), |line| line.text.contains("listening to the collector"))?;
+        let mut tried = 0;
+        for words in commands_of(&repository().join("docs/DEBUGGING.md"))? {
+            ensure!(words.first().is_some_and(|word| word == "busctl"), "this test does not know how to try {words:?}");
+            // On the bus of the session as the person whose it is.
+            let is_users = words.iter().any(|word| word == "--user");
+            let mut command = if is_users { desktop.command(Path::new("timeout"))? } else { Command::new("timeout") };
+            command.arg("3").args(&words).env("DBUS_SYSTEM_BUS_ADDRESS", desktop.system_bus()?).stdin(Stdio::null());
+            if words.iter().any(|word| word == "monitor" || word == "capture") {
+                // It runs until it is ended; `timeout` says so with 124.
+                let output = command.output()?;
+                ensure!(output.status.code() == Some(124), "{words:?} ended by itself with {output:?}");
+            } else {
+                let said = run(&mut command).with_context(|| words.join(" "))?;
+                ensure!(!said.trim().is_empty() || words.iter().any(|word| word == "Reload"), "{words:?} says nothing");
+            }
+            tried += 1;
+            // No more calls a second than the collector answers.
+            thread::sleep(Duration::from_millis(50));
+        }
+        ensure!(tried >= 25, "only {tried} commands");
+        Ok(())
+    })
 }
 
 #[test]
@@ -161,7 +199,8 @@ fn every_command_and_option_is_in_its_manual_page() -> Result<()> {
         helps(program, &[], &mut found)?;
         let mut options = std::collections::BTreeSet::from(["-help".to_owned(), "-version".to_owned()]);
         for (words, help) in &found {
-            let in_order = words.is_empty() || known.windows(words.len()).any(|part| part == words.as_slice());
+            let marked = [&["Ic".to_owned()], words.as_slice()].concat();
+            let in_order = words.is_empty() || known.windows(marked.len()).any(|part| part == marked.as_slice());
             ensure!(in_order, "{page} does not have the command {words:?}");
             for line in help.lines().map(str::trim_start).filter(|line| line.starts_with('-') && !line.starts_with("- ")) {
                 let option = line.split([' ', ',', '=']).find(|word| word.starts_with("--")).context("an option without a long name")?;
@@ -191,6 +230,57 @@ fn every_member_of_the_bus_interface_is_in_its_manual_page() -> Result<()> {
         }
     }
     ensure!(seen >= 15, "only {seen} members");
+    Ok(())
+}
+
+/// Files of Rust below `folder`, but what was built.
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            if !path.ends_with("target") {
+                sources(&path, found)?;
+            }
+        } else if path.extension().is_some_and(|kind| kind == "rs") {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// Whether a test of this name is in the text of a file: its attribute stands in the lines before it.
+fn has_test(text: &str, name: &str) -> bool {
+    let head = format!("fn {name}(");
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    lines.iter().enumerate().filter(|(_, line)| line.starts_with(&head) || line.starts_with(&format!("async {head}"))).any(|(at, _)| {
+        lines.iter().take(at).rev().take_while(|line| line.starts_with("#[") || line.starts_with("//")).any(|line| line.contains("test]"))
+    })
+}
+
+#[test]
+fn every_row_of_the_threat_model_names_tests_that_exist() -> Result<()> {
+    let mut files = Vec::new();
+    for folder in ["shared", "collector", "notifier", "tests"] {
+        sources(&repository().join(folder), &mut files)?;
+    }
+    let (mut rows, mut in_table) = (0, false);
+    for line in fs::read_to_string(repository().join("docs/THREAT-MODEL.md"))?.lines() {
+        if !line.starts_with('|') {
+            in_table = false;
+        } else if line.ends_with("| tests |") {
+            in_table = true;
+        } else if in_table && !line.starts_with("| ---") {
+            let named = line.trim_end_matches(" |").rsplit(" | ").next().unwrap_or_default();
+            for test in named.split(", ") {
+                let (file, name) = test.trim_matches('`').split_once("::").with_context(|| format!("{test:?} names no test: {line}"))?;
+                let mut of_that_name = files.iter().filter(|path| path.ends_with(file));
+                let is_there = of_that_name.any(|path| fs::read_to_string(path).is_ok_and(|text| has_test(&text, name)));
+                ensure!(is_there, "there is no test {name} in {file}");
+            }
+            rows += 1;
+        }
+    }
+    ensure!(rows >= 40, "only {rows} rows");
     Ok(())
 }
 
