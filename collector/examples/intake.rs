@@ -10,7 +10,7 @@ use firebell_collector::{
     clock::Clock,
     config::Config,
     intake::{self, AllNetns, Batch, Positions, Readers},
-    privilege,
+    privilege, sandbox,
     watch::{Recorded, Watch},
 };
 use firebell_engine::{replay::ReplayClock, tick::Tick};
@@ -61,7 +61,7 @@ fn main() -> Result<()> {
     let (alone, judged) = (intake::open(&config.intake)?.inputs, intake::open(&config.intake)?.inputs);
     let (accounts, all_netns) = (Accounts::read()?, AllNetns::open());
     let groups: Vec<u32> = judged.iter().flat_map(|input| input.info.groups.iter().copied()).collect();
-    let token = privilege::drop(accounts.user(privilege::USER), &groups, privilege::Keep::Nothing)?;
+    let token = privilege::drop(accounts.user(privilege::USER), &groups, privilege::Keep::Nothing, &sandbox::Limits::off())?;
     let clock = Arc::new(Clock::default());
     let recorded = Recorded::new(ReplayClock::new(2026, 0), Tick::ZERO);
     let intakes = judged.iter().map(|input| Arc::clone(&input.info)).collect();

@@ -18,5 +18,6 @@ pub mod manager;
 pub mod privilege;
 pub mod remark;
 pub mod rules;
+pub mod sandbox;
 pub mod store;
 pub mod watch;

@@ -4,7 +4,7 @@ use anyhow::{Context as _, anyhow};
 use clap::Parser;
 use firebell_collector::{
     accounts::{Accounts, User},
-    bus::{self, Board, BusError, Question, Questions, Rights},
+    bus::{self, Board, BusError, Question, Questions, Rights, Value},
     clock::Clock,
     config::{self, Config, Loaded},
     health::Health,
@@ -15,6 +15,7 @@ use firebell_collector::{
     manager::{Life, Manager},
     privilege::{self, DropError, Keep, Unprivileged},
     rules,
+    sandbox::{Limits, Report},
     store::{self, Bounds, Checkpoint, Desk, Found, Store, Written, attempts::Attempts},
     watch::{Recorded, Watch},
 };
@@ -74,6 +75,9 @@ struct Arguments {
     /// The user to become when started as root.
     #[arg(long, value_name = "NAME", default_value = privilege::USER)]
     user: String,
+    /// Take no files and system calls away from the process beyond its user's rights: for a program in the place of journalctl that starts others.
+    #[arg(long)]
+    no_sandbox: bool,
     /// How much to say: error, warn, info, debug.
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     log_level: LevelFilter,
@@ -173,7 +177,17 @@ fn run(arguments: &Arguments, loaded: &Loaded) -> anyhow::Result<()> {
         make_state(&state, accounts.user(&arguments.user));
     }
     let keep = if loaded.config.intake.read_root_only && inputs.iter().any(Input::is_followed) { Keep::Reading } else { Keep::Nothing };
-    let token = drop_privileges(arguments, &accounts, &inputs, keep)?;
+    let limits = if arguments.no_sandbox {
+        Limits::off()
+    } else {
+        let file = arguments.config.as_deref().map(std::path::absolute).transpose()?;
+        let state = (!is_replay).then_some(state.as_path());
+        Limits::of(&loaded.config, file.as_deref(), state, keep, inputs.iter().any(Input::is_journal))
+    };
+    let token = drop_privileges(arguments, &accounts, &inputs, keep, &limits)?;
+    if !token.limits().is_whole {
+        warn!("not all is taken away from firebelld that could be: {}", token.limits());
+    }
     if keep == Keep::Reading && !privilege::may_read_all() {
         warn!(
             "[intake] read-root-only: firebelld was started without CAP_DAC_READ_SEARCH, which the drop-in read-root-only-logs.conf of firebell-collector.service gives it"
@@ -203,14 +217,20 @@ fn make_state(folder: &Path, user: Option<&User>) {
     }
 }
 
-fn drop_privileges(arguments: &Arguments, accounts: &Accounts, inputs: &[Input], keep: Keep) -> anyhow::Result<Unprivileged> {
+fn drop_privileges(
+    arguments: &Arguments,
+    accounts: &Accounts,
+    inputs: &[Input],
+    keep: Keep,
+    limits: &Limits,
+) -> anyhow::Result<Unprivileged> {
     let user = accounts.user(&arguments.user);
     if privilege::is_root() && user.is_none() {
         let missing = DropError::WrongUser { name: "root".into(), uid: 0 };
         return Err(anyhow!(missing).context(format!("there is no user {}", arguments.user)));
     }
     let groups: Vec<u32> = inputs.iter().flat_map(|input| input.info.groups.iter().copied()).collect();
-    Ok(privilege::drop(user, &groups, keep)?)
+    Ok(privilege::drop(user, &groups, keep, limits)?)
 }
 
 /// What the start has gathered.
@@ -230,7 +250,7 @@ struct Start<'a> {
 
 async fn watch(token: Unprivileged, start: Start<'_>) -> anyhow::Result<()> {
     let Start { loaded, file, accounts, inputs, why, all_netns, recorded, random, state } = start;
-    let (config, is_replay) = (&loaded.config, state.is_none());
+    let (config, is_replay, limits) = (&loaded.config, state.is_none(), token.limits().clone());
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let hangup = signal(SignalKind::hangup())?;
     let rights = rights(config, &accounts);
@@ -304,6 +324,7 @@ async fn watch(token: Unprivileged, start: Start<'_>) -> anyhow::Result<()> {
         alerts: Vec::new(),
         is_replay,
         health: None,
+        limits,
         manager: Arc::clone(&manager),
         life: Life::new(),
     };
@@ -337,6 +358,7 @@ struct Loop {
     alerts: Vec<Arc<Alert>>,
     is_replay: bool,
     health: Option<Health>,
+    limits: Report,
     manager: Arc<Manager>,
     life: Life,
 }
@@ -404,6 +426,8 @@ impl Loop {
                 let mut status = self.watch.status();
                 status.extend(self.store.iter().flat_map(Store::status));
                 status.extend(hiding::status(&self.mutes, seconds(self.clock.now())));
+                status.push(("limited_files", Value::Text(self.limits.files.clone())));
+                status.push(("limited_calls", Value::Text(self.limits.calls.clone())));
                 drop(answer.send(status));
             }
             Question::RuleHits(answer) => drop(answer.send(self.watch.rule_hits())),

@@ -4,7 +4,10 @@
 //! the calls that change a whole process live in the C library. So [`drop()`] comes before any thread is
 //! started (it checks that), and every later thread inherits what is left.
 
-use crate::accounts::User;
+use crate::{
+    accounts::User,
+    sandbox::{Limits, Report},
+};
 use caps::{CapSet, Capability, CapsHashSet};
 use rustix::{
     process::{DumpableBehavior, set_dumpable_behavior},
@@ -21,7 +24,15 @@ const NOBODY: u32 = 65534;
 
 /// Proof that privileges are gone: what reads hostile bytes asks for it.
 #[derive(Debug)]
-pub struct Unprivileged(());
+pub struct Unprivileged(Report);
+
+impl Unprivileged {
+    /// What of the limits is in force.
+    #[must_use]
+    pub fn limits(&self) -> &Report {
+        &self.0
+    }
+}
 
 /// Why privileges could not be given up.
 #[derive(Debug, thiserror::Error)]
@@ -74,13 +85,13 @@ pub fn may_read_all() -> bool {
 
 /// Gives up all privileges for good: becomes `user` with `groups` when root, and in any case clears every
 /// capability set but for what `keep` says, sets `no_new_privs` and forbids to look into the process. Programs that it starts get
-/// nothing of what is kept.
+/// nothing of what is kept. At last it leaves the process nothing but what `limits` say; a kernel that cannot do that is no error.
 ///
 /// Not root: `user` and `groups` are not looked at, the process stays who it is.
 ///
 /// # Errors
 /// [`DropError`]. The process must end then: it is neither what it was nor what it should be.
-pub fn drop(user: Option<&User>, groups: &[u32], keep: Keep) -> Result<Unprivileged, DropError> {
+pub fn drop(user: Option<&User>, groups: &[u32], keep: Keep, limits: &Limits) -> Result<Unprivileged, DropError> {
     let threads = fs::read_dir("/proc/self/task").map_or(1, Iterator::count);
     if threads != 1 {
         return Err(DropError::Threads(threads));
@@ -119,11 +130,12 @@ pub fn drop(user: Option<&User>, groups: &[u32], keep: Keep) -> Result<Unprivile
     set_keep_capabilities(false).map_err(refused("keep nothing more"))?;
     set_no_new_privs(true).map_err(refused("set no_new_privs"))?;
     set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(refused("forbid core dumps"))?;
-    check(&kept)
+    check(&kept)?;
+    Ok(Unprivileged(limits.enforce()))
 }
 
 /// Tries the way back.
-fn check(kept: &CapsHashSet) -> Result<Unprivileged, DropError> {
+fn check(kept: &CapsHashSet) -> Result<(), DropError> {
     if is_root() || rustix::process::getuid().is_root() || set_thread_uid(Uid::ROOT).is_ok() {
         return Err(DropError::Left("a way to be root"));
     }
@@ -133,7 +145,7 @@ fn check(kept: &CapsHashSet) -> Result<Unprivileged, DropError> {
             return Err(DropError::Left("a capability"));
         }
     }
-    Ok(Unprivileged(()))
+    Ok(())
 }
 
 fn refused<E: std::error::Error + Send + Sync + 'static>(what: &'static str) -> impl Fn(E) -> DropError {

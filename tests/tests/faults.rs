@@ -163,6 +163,13 @@ impl Journalctl {
         format!("[intake]\nsource = \"journal\"\njournalctl = {:?}\nvouched-prefixes = [\"DROP\"]\n", self.path())
     }
 
+    /// A collector that reads what it gives. The program starts others, which the limits of a collector would not let it.
+    fn collector(&self, stage: &Stage) -> Result<Command> {
+        let mut command = behind(stage, &self.config(), Self::SCRIPT)?;
+        command.arg("--no-sandbox");
+        Ok(command)
+    }
+
     fn install(&self) -> Result<()> {
         let (pid, stream) = (self.folder.join("pid"), self.folder.join("stream"));
         fs::write(self.path(), format!("#!/bin/sh\necho $$ >{}\nexec tail -q -c +1 -f {}\n", pid.display(), stream.display()))?;
@@ -196,7 +203,7 @@ fn without_journalctl_a_collector_of_the_journal_says_what_is_missing() -> Resul
         need_root()?;
         let stage = Stage::new()?;
         let journalctl = Journalctl::new(&stage)?;
-        let start = || behind(&stage, &journalctl.config(), Journalctl::SCRIPT);
+        let start = || journalctl.collector(&stage);
         let output = start()?.output()?;
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.code() == Some(1) && said.contains("No such file or directory"), "{output:?}");
@@ -242,7 +249,7 @@ fn a_log_that_is_taken_away_is_said_after_a_minute_and_no_more_when_it_is_back()
         let (removed, denied, journal) = (Stage::new()?, Stage::new()?, Stage::new()?);
         let journalctl = Journalctl::new(&journal)?;
         journalctl.install()?;
-        let collectors = [removed.follow()?, denied.follow()?, Stage::start(behind(&journal, &journalctl.config(), Journalctl::SCRIPT)?)?];
+        let collectors = [removed.follow()?, denied.follow()?, Stage::start(journalctl.collector(&journal)?)?];
         ensure!(journal.health()?.0 == "ok", "{:?}", journal.health()?);
         let changes = [Changes::listen(&removed)?, Changes::listen(&denied)?, Changes::listen(&journal)?];
 

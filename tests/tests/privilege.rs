@@ -64,6 +64,144 @@ fn what_may_read_every_file_may_write_none_and_gives_nothing_to_what_it_starts()
     })
 }
 
+/// What the probe says within the limits of a collector with this configuration.
+fn within_limits(config: &str, more: &[&str]) -> Result<HashMap<String, String>> {
+    use std::os::unix::fs::PermissionsExt as _;
+    need_root()?;
+    // Out of the way of everything that the collector may read.
+    let folder = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o755)).tempdir_in("/var/tmp")?;
+    let (file, state, other) = (folder.path().join("etc/firebell.toml"), folder.path().join("state"), folder.path().join("other/file"));
+    for folder in [&file, &state.join("x"), &other].iter().filter_map(|path| path.parent()) {
+        fs::create_dir(folder)?;
+    }
+    fs::write(&file, config)?;
+    fs::write(&other, "of somebody else")?;
+    fs::set_permissions(&other, fs::Permissions::from_mode(0o666))?;
+    run(Command::new("chown").arg(collector_user()?).arg(&state))?;
+    let mut probe = Command::new(PROBE);
+    probe.arg("--limited").args([&file, &state]).arg(collector_user()?).arg(&other).args(more);
+    let said = run(&mut probe)?;
+    Ok(said.lines().filter_map(|line| line.split_once(": ")).map(|(what, answer)| (what.to_owned(), answer.to_owned())).collect())
+}
+
+/// What fails within the limits, whatever is read.
+const FORBIDDEN: [&str; 14] = [
+    "open /dev/kmsg",
+    "open /etc/shadow",
+    "open another file",
+    "write another file",
+    "list /",
+    "make a file",
+    "make a link",
+    "listen on TCP",
+    "connect by TCP",
+    "send UDP",
+    "start a program",
+    "signal its parent",
+    "look into its parent",
+    "become root",
+];
+
+#[test]
+fn within_its_limits_the_collector_has_its_files_and_the_bus_and_nothing_else() -> Result<()> {
+    with_rigs("the limits of the collector", || {
+        let answers = within_limits("[intake]\nsource = \"kmsg\"\n", &[])?;
+        is_limited(&answers)
+    })
+}
+
+fn is_limited(answers: &HashMap<String, String>) -> Result<()> {
+    let answer = |what: &str| answers.get(what).map(String::as_str).with_context(|| format!("no {what} in {answers:?}"));
+    if !answer("files")?.starts_with("landlock") {
+        return Err(firebell_tests::rig::CannotRun(answer("files")?.to_owned()).into());
+    }
+    ensure!(answer("calls")? == "seccomp", "{answers:?}");
+    let needed = [
+        "thread",
+        "read its configuration",
+        "read the users",
+        "keep a file",
+        "remove a file",
+        "connect to a socket",
+        "send a datagram",
+        "read what is open",
+    ];
+    for what in needed {
+        ensure!(answer(what)? == "yes", "{what}: {}", answer(what)?);
+    }
+    for what in FORBIDDEN {
+        let answer = answer(what)?;
+        ensure!(answer.contains("not permitted") || answer.contains("Permission denied"), "{what}: {answer}");
+    }
+    Ok(())
+}
+
+/// Tries from inside of a program what only a program can that calls the kernel as it likes.
+const ATTEMPTS: &str = r#"
+import ctypes, os, socket
+libc = ctypes.CDLL(None, use_errno=True)
+def call(what, *arguments):
+    ctypes.set_errno(0)
+    answer = libc.syscall(*arguments)
+    print(what + ":", "yes" if answer >= 0 else os.strerror(ctypes.get_errno()))
+number = {"x86_64": dict(ptrace=101, unshare=272, mount=165, setns=308, keyctl=250, bpf=321, perf=298, userfault=323, io_uring=425, seccomp=317,
+                         clone3=435, vm_read=310, memfd=319, chroot=161, kexec=246, module=313, capset=126, clone=56, setuid=105),
+          "aarch64": dict(ptrace=117, unshare=97, mount=40, setns=268, keyctl=219, bpf=280, perf=241, userfault=282, io_uring=425, seccomp=277,
+                          clone3=435, vm_read=270, memfd=279, chroot=51, kexec=104, module=273, capset=91, clone=220, setuid=146)}[os.uname().machine]
+call("ptrace", number["ptrace"], 16, os.getppid(), 0, 0)
+call("unshare", number["unshare"], 0x10000000)
+call("clone of a user namespace", number["clone"], 0x10000000 | 17, 0, 0, 0, 0)
+for name in ["mount", "setns", "keyctl", "bpf", "perf", "userfault", "io_uring", "seccomp", "vm_read", "memfd", "chroot", "kexec", "module", "capset", "setuid"]:
+    call(name, number[name], 0, 0, 0, 0, 0, 0)
+call("clone3", number["clone3"], 0, 0)
+for family in ["AF_INET", "AF_INET6", "AF_NETLINK", "AF_PACKET"]:
+    try: socket.socket(getattr(socket, family), socket.SOCK_RAW if family == "AF_PACKET" else socket.SOCK_DGRAM); print(family + ": yes")
+    except OSError as error: print(family + ":", error.strerror)
+try: os.execv("/bin/sh", ["sh", "-c", "echo a shell: yes"])
+except OSError as error: print("a shell:", error.strerror)
+"#;
+
+#[test]
+fn the_program_that_reads_the_journal_is_within_the_same_limits_and_can_start_no_other() -> Result<()> {
+    with_rigs("the limits of journalctl", || {
+        // Another program in its place, which can try what journalctl does not.
+        let python = fs::canonicalize("/usr/bin/python3").map_err(|_| firebell_tests::rig::CannotRun("no python3".into()))?;
+        let answers = within_limits(&format!("[intake]\nsource = \"journal\"\njournalctl = {python:?}\n"), &["-I", "-S", "-c", ATTEMPTS])?;
+        is_limited(&answers)?;
+        ensure!(answers.get("start its program").is_some_and(|answer| answer == "yes"), "{answers:?}");
+        for what in [
+            "ptrace",
+            "unshare",
+            "clone of a user namespace",
+            "mount",
+            "setns",
+            "keyctl",
+            "bpf",
+            "perf",
+            "userfault",
+            "io_uring",
+            "seccomp",
+            "vm_read",
+            "memfd",
+            "chroot",
+            "kexec",
+            "module",
+            "capset",
+            "setuid",
+            "AF_INET",
+            "AF_INET6",
+            "AF_NETLINK",
+            "AF_PACKET",
+            "a shell",
+        ] {
+            let answer = answers.get(what).with_context(|| format!("no {what} in {answers:?}"))?;
+            ensure!(answer.contains("not permitted") || answer.contains("Permission denied"), "{what}: {answer}");
+        }
+        ensure!(answers.get("clone3").is_some_and(|answer| answer == "Function not implemented"), "{answers:?}");
+        Ok(())
+    })
+}
+
 /// Makes a log that only root may read, in the place of `path`.
 fn root_only(path: &std::path::Path, lines: &str) -> Result<()> {
     let new = path.with_extension("new");

@@ -186,7 +186,14 @@ impl Journal {
         };
         command.args(["_TRANSPORT=kernel", "+", "_TRANSPORT=driver"]).arg(format!("MESSAGE_ID={MISSED:032x}"));
         command.env_clear().current_dir("/").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn()?;
+        let mut child = command.spawn().map_err(|error| match error.kind() {
+            // The limits know it by its inode.
+            io::ErrorKind::PermissionDenied => {
+                let text = format!("{}: {error}; if it was replaced since firebelld started, restart firebelld", self.program.display());
+                io::Error::new(error.kind(), text)
+            }
+            _ => error,
+        })?;
         let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
             return Err(io::Error::other("a child without its pipes"));
         };

@@ -379,6 +379,12 @@ impl Input {
         matches!(self.what, What::File(_) | What::Found(_))
     }
 
+    /// Is it the journal, which a child reads?
+    #[must_use]
+    pub fn is_journal(&self) -> bool {
+        matches!(self.what, What::Journal(_))
+    }
+
     /// When the file was last written: the year of stamps that have none.
     #[must_use]
     pub fn modified(&self) -> Option<std::time::SystemTime> {

@@ -263,6 +263,8 @@ impl Database {
         // alert that was told would be gone, and its number given to another one. FULL waits for the disk once for each
         // transaction, and one transaction holds all alerts that have gathered.
         connection.pragma_update(None, "synchronous", "FULL")?;
+        // No files elsewhere, which the process may not write.
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
         // What the log keeps of a burst, and what is kept in memory: 256 KiB are enough to look through a page of alerts.
         connection.pragma_update_and_check(None, "journal_size_limit", 1 << 20, |_| Ok(()))?;
         connection.pragma_update(None, "cache_size", -256)?;
