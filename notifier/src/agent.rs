@@ -156,10 +156,9 @@ impl Agent {
                 self.perform(command).await?;
             }
             // Only now: what was not shown before a crash is told again.
-            if let Some(position) = self.position.as_ref().filter(|_| !self.ledger.is_holding()) {
-                self.seen.write(position);
-            }
-            let deadline = self.ledger.deadline().map(|at| self.start + at);
+            let position = self.position.as_ref().filter(|_| !self.ledger.is_holding());
+            let write_at = position.and_then(|position| self.seen.write(position, self.start.elapsed()));
+            let deadline = self.ledger.deadline().into_iter().chain(write_at).min().map(|at| self.start + at);
             // Only waiting happens in here: a call that is cancelled half-way would break the connection.
             let event = tokio::select! {
                 word = news.recv() => Event::Word(word),

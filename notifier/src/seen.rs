@@ -3,15 +3,22 @@
 //! One line, `SEQ HISTORY`, in a file in `$XDG_STATE_HOME/firebell`.
 
 use crate::{collector::Position, state::StateFile};
+use std::time::Duration;
 
 /// More than a line can be is no line of ours.
 const MAX_BYTES: u64 = 4096;
+/// Shortest time between two writes. Writing blocks whatever else we do, acknowledgements included, and a busy disk may take
+/// its time: a flood of alerts must not become one of writes.
+const WRITE_EVERY: Duration = Duration::from_secs(1);
 
 /// The file, and what is in it.
 #[derive(Debug)]
 pub(crate) struct Seen {
     file: StateFile,
-    last: Option<Position>,
+    written: Option<Position>,
+    /// What stands there in the end, also when we end before its time.
+    position: Option<Position>,
+    next_write: Duration,
 }
 
 impl Seen {
@@ -26,7 +33,7 @@ impl Seen {
     }
 
     fn in_file(file: StateFile) -> Self {
-        Self { file, last: None }
+        Self { file, written: None, position: None, next_write: Duration::ZERO }
     }
 
     /// What an earlier run wrote. A file that is absent, unreadable or damaged is none.
@@ -34,10 +41,35 @@ impl Seen {
         parse(&self.file.read(MAX_BYTES).ok()??)
     }
 
-    /// Writes it down.
-    pub(crate) fn write(&mut self, position: &Position) {
-        if self.last.as_ref() != Some(position) && self.file.write(&format!("{} {}\n", position.seq, position.history)) {
-            self.last = Some(position.clone());
+    /// Writes it down, now or later. Gives when to call again, where that is later.
+    pub(crate) fn write(&mut self, position: &Position, now: Duration) -> Option<Duration> {
+        if self.written.as_ref() == Some(position) {
+            return None;
+        }
+        if self.position.as_ref() != Some(position) {
+            self.position = Some(position.clone());
+        }
+        if now < self.next_write {
+            return Some(self.next_write);
+        }
+        self.next_write = now + WRITE_EVERY;
+        self.write_down();
+        None
+    }
+
+    fn write_down(&mut self) {
+        if let Some(Position { history, seq }) = &self.position
+            && self.file.write(&format!("{seq} {history}\n"))
+        {
+            self.written.clone_from(&self.position);
+        }
+    }
+}
+
+impl Drop for Seen {
+    fn drop(&mut self) {
+        if self.written != self.position {
+            self.write_down();
         }
     }
 }
@@ -60,7 +92,7 @@ mod tests {
         let mut seen = Seen::in_file(StateFile::at(path.clone()));
         assert_eq!(seen.read(), None);
         let position = Position { history: "an id".into(), seq: 42 };
-        seen.write(&position);
+        assert_eq!(seen.write(&position, Duration::ZERO), None);
         assert_eq!(seen.read(), Some(position));
         for damage in ["", "42", "42 x", "-1 x\n", "9007199254740992 x\n", "\0\0\0\n"] {
             fs::write(&path, damage).unwrap();
@@ -68,5 +100,24 @@ mod tests {
         }
         fs::write(&path, "1 x\n".repeat(5000)).unwrap();
         assert_eq!(seen.read(), None);
+    }
+
+    #[test]
+    fn a_thousand_positions_in_a_second_are_two_writes_and_the_last_one_stands_there_in_the_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("notifier-seen");
+        let mut seen = Seen::in_file(StateFile::at(path.clone()));
+        let at = |seq| Position { history: "x".into(), seq };
+        let second = Duration::from_secs(1);
+        for ms in 0..1000 {
+            let later = seen.write(&at(ms), Duration::from_millis(ms));
+            assert_eq!((later, seen.read()), ((ms > 0).then_some(second), Some(at(0))));
+        }
+        assert_eq!((seen.write(&at(999), second), seen.read()), (None, Some(at(999))));
+        assert_eq!(seen.write(&at(999), second * 2), None, "there is nothing to write");
+        assert_eq!(seen.write(&at(1000), second * 2), None);
+        assert_eq!((seen.write(&at(1001), second * 2), seen.read()), (Some(second * 3), Some(at(1000))));
+        drop(seen);
+        assert_eq!(Seen::in_file(StateFile::at(path)).read(), Some(at(1001)));
     }
 }

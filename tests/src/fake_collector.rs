@@ -40,6 +40,8 @@ struct Books {
     subscribers: HashMap<String, u64>,
     /// Sent and not acknowledged, by subscriber.
     unacknowledged: HashMap<String, Vec<u64>>,
+    /// What each subscriber missed for not acknowledging: first, last and how many.
+    missed: HashMap<String, (u64, u64, u32)>,
     lists: Vec<u64>,
     received: Vec<u64>,
     refuses: bool,
@@ -76,13 +78,16 @@ impl FakeCollector {
         let subscribers: Vec<String> = self.books().subscribers.keys().cloned().collect();
         for subscriber in subscribers {
             {
-                let mut books = self.books();
+                let (mut books, seq) = (self.books(), alert.details.seq);
+                let is_behind = books.missed.contains_key(&subscriber);
                 let waiting = books.unacknowledged.entry(subscriber.clone()).or_default();
-                if waiting.len() as u64 >= names::MAX_UNACKNOWLEDGED {
+                if is_behind || waiting.len() as u64 >= names::MAX_UNACKNOWLEDGED {
                     books.held_back += 1;
+                    let missed = books.missed.entry(subscriber).or_insert((seq, seq, 0));
+                    *missed = (missed.0, seq, missed.2 + 1);
                     continue;
                 }
-                waiting.push(alert.details.seq);
+                waiting.push(seq);
             }
             self.send(&subscriber, "Alert", &alert.to_wire())?;
         }
@@ -215,6 +220,7 @@ impl Service {
         if let Some(sender) = header.sender() {
             books.subscribers.insert(sender.to_string(), seq);
             books.unacknowledged.remove(sender.as_str());
+            books.missed.remove(sender.as_str());
         }
         Ok(seq)
     }
@@ -225,16 +231,26 @@ impl Service {
         }
     }
 
-    fn received(&self, seq: u64, #[zbus(header)] header: Header<'_>) -> Result<(), Error> {
-        let mut books = lock(&self.books);
+    async fn received(
+        &self,
+        seq: u64,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(signal_emitter)] emitter: SignalEmitter<'_>,
+    ) -> Result<(), Error> {
         let sender = header.sender().map(ToString::to_string).unwrap_or_default();
-        if !books.subscribers.contains_key(&sender) {
-            return Err(Error::InvalidArgument("not subscribed".to_owned()));
-        }
-        if let Some(waiting) = books.unacknowledged.get_mut(&sender) {
+        let missed = {
+            let mut books = lock(&self.books);
+            if !books.subscribers.contains_key(&sender) {
+                return Err(Error::InvalidArgument("not subscribed".to_owned()));
+            }
+            books.received.push(seq);
+            let waiting = books.unacknowledged.entry(sender.clone()).or_default();
             waiting.retain(|&waiting| waiting > seq);
+            if waiting.is_empty() { books.missed.remove(&sender) } else { None }
+        };
+        if let (Some((first, last, count)), Some(sender)) = (missed, header.sender()) {
+            Self::alerts_suppressed(&emitter.set_destination(sender.to_owned().into()), first, last, count).await?;
         }
-        books.received.push(seq);
         Ok(())
     }
 
