@@ -20,8 +20,23 @@ install: ## puts what make build has made into PREFIX (/usr/local), below DESTDI
 uninstall: ## takes it away again; configuration and history stay (root)
 	@systemd/package/install --uninstall
 
+deb: ## a Debian package of what make build has made: target/packages
+	@tests/rigs/packages deb
+	@systemd/package/deb
+
+rpm: ## an RPM package of it
+	@tests/rigs/packages rpm
+	@systemd/package/rpm
+
+package-check: ## the Debian package on a booted Debian: install, work, upgrade, remove, purge (root, some two minutes)
+	@tests/rigs/packages deb vm
+	@tests/rigs/package-check
+
 check: ## the whole test suite
 	@tests/rigs/check
+
+nightly: ## what takes hours: fuzzing, properties, kill -9 over and over, vm-check, package-check (root)
+	@tests/rigs/nightly
 
 vm-check: ## firebell on a booted Debian: journald, rsyslog, ufw, firewalld, iptables, reboots (root, some eight minutes)
 	@tests/rigs/vm-check
@@ -53,4 +68,4 @@ bench-observe: ## from lines to findings on one core, with everything on, beside
 bench-rules: ## what 10, 1,000 and 10,000 rules cost a packet
 	@cargo bench --quiet -p firebell-engine --bench signatures
 
-.PHONY: help run demo build install uninstall check vm-check screenshots coverage bench-latency bench-idle bench-analyze bench-intake bench-parse bench-observe bench-rules
+.PHONY: help run demo build install uninstall deb rpm package-check check nightly vm-check screenshots coverage bench-latency bench-idle bench-analyze bench-intake bench-parse bench-observe bench-rules

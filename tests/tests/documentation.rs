@@ -307,6 +307,8 @@ fn every_script_of_the_rigs_explains_itself() -> Result<()> {
         "vm",
         "vm-guest",
         "vm-check",
+        "package-check",
+        "nightly",
     ] {
         let said = run(script(name).arg("--help"))?;
         ensure!(said.contains("usage: "), "{name} --help: {said}");
