@@ -7,7 +7,7 @@ use crate::{
 };
 use anyhow::Context as _;
 use firebell_shared::{
-    config::{self, ConfigError},
+    config::{self, ConfigError, Spanned},
     kind::KINDS,
     severity::Severity,
 };
@@ -56,9 +56,12 @@ pub(crate) struct Config {
     /// Popups of severity 4 and 5 have a sound.
     sound: bool,
     /// The title of an incident, in place of ours.
-    title: Option<Template>,
+    title: Option<Spanned<String>>,
     /// The body of an incident, in place of ours.
-    body: Option<Template>,
+    body: Option<Spanned<String>>,
+    /// What these two are.
+    #[serde(skip)]
+    templates: Templates,
     /// Each alert has a popup of its own, of the same source too.
     every_alert: bool,
     /// When it is to be quiet, in local time.
@@ -174,6 +177,7 @@ impl Default for Config {
             sound: true,
             title: None,
             body: None,
+            templates: Templates::default(),
             every_alert: false,
             quiet_hours: QuietHours::default(),
             do_not_disturb: true,
@@ -214,7 +218,7 @@ impl Config {
 
     /// How incidents are to be told.
     pub(crate) fn templates(&self) -> Templates {
-        Templates { title: self.title.clone(), body: self.body.clone() }
+        self.templates.clone()
     }
 
     /// When it is to be quiet.
@@ -259,7 +263,26 @@ pub(crate) fn load(path: Option<&Path>) -> anyhow::Result<(Config, Option<PathBu
             return Err(ConfigError::new(&path, &text, Some(valid..valid + 1), "not valid UTF-8; save the file as UTF-8").into());
         }
     };
-    Ok((config::parse(&path, &text)?, Some(path)))
+    Ok((read(&path, &text)?, Some(path)))
+}
+
+/// Reads the text of a file. `path` is only for the message.
+///
+/// # Errors
+/// What is wrong in it.
+pub(crate) fn read(path: &Path, text: &str) -> Result<Config, ConfigError> {
+    let mut config: Config = config::parse(path, text)?;
+    let template = |value: &Option<Spanned<String>>| {
+        let Some(value) = value else { return Ok(None) };
+        let whole = value.span();
+        Template::try_from(value.as_ref().as_str()).map(Some).map_err(|error| {
+            let place = text.get(whole.clone()).and_then(|source| error.place(source));
+            let place = place.map_or(whole.clone(), |place| whole.start + place.start..whole.start + place.end);
+            ConfigError::new(path, text, Some(place), &error.to_string())
+        })
+    };
+    config.templates = Templates { title: template(&config.title)?, body: template(&config.body)? };
+    Ok(config)
 }
 
 /// `firebell` in one of the user's base directories. Source: XDG Base Directory Specification 0.8; relative
@@ -356,7 +379,7 @@ mod tests {
             ),
             (
                 b"title = \"x\"\nbody = \"Seen: {{ sorce }}\"",
-                ":2:8: ",
+                ":2:15: ",
                 "`{{ sorce }}` is no field; use one of title, body, what, did, sure, advice, source,",
             ),
             (b"when-over = \"never\"", ":1:13: ", "unknown variant `never`, expected `say` or `close`"),
@@ -377,6 +400,26 @@ mod tests {
             assert!(message.contains(&format!("notifier.toml{place}")) && message.contains(says), "{message}");
         }
         assert!(load_text(&vec![b'#'; 2_000_000]).unwrap_err().to_string().contains("larger than 1 MiB"));
+    }
+
+    #[test]
+    fn a_mistake_in_a_template_is_shown_at_its_column_however_it_is_quoted() {
+        for (text, place, line, carets) in [
+            ("title = \"{{ source }} {{ sorce }} {{ id }}\"", "1:23", "title = \"{{ source }} {{ sorce }} {{ id }}\"", 11),
+            ("body = \"\"\"\n{{ what }}\nTool: {{ tol }}\n\"\"\"", "3:7", "Tool: {{ tol }}", 9),
+            ("body = '''\n\n{{ what }\n'''", "3:1", "{{ what }", 2),
+            ("body = 'a {% if tool %}'", "1:11", "body = 'a {% if tool %}'", 2),
+            // Two lines in one, and a letter of more than one byte before it.
+            ("body = \"\\u00e4\\nä {{ x }}\"", "1:19", "body = \"\\u00e4\\nä {{ x }}\"", 7),
+            // Nobody writes a brace so; then it is the whole value.
+            ("title = \"\\u007b{ x }}\"", "1:9", "title = \"\\u007b{ x }}\"", 14),
+        ] {
+            let message = load_text(text.as_bytes()).unwrap_err().to_string();
+            let lines: Vec<&str> = message.lines().collect();
+            assert!(lines[0].contains(&format!("notifier.toml:{place}: `")), "{message}");
+            assert!(lines[1].ends_with(&format!("| {line}")), "{message}");
+            assert_eq!(lines[2].matches('^').count(), carets, "{message}");
+        }
     }
 
     #[test]

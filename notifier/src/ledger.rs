@@ -21,7 +21,6 @@ mod together;
 use crate::{
     collector::Sight,
     present::{self, Popup},
-    template::Templates,
     words::Words,
 };
 use firebell_shared::{
@@ -201,9 +200,9 @@ impl Ledger {
         &self.words
     }
 
-    /// Tells incidents as these templates say from now on.
-    pub(crate) fn set_templates(&mut self, templates: Templates) {
-        self.words.set_templates(templates);
+    /// Says everything in these words from now on. What is on the screen stays as it is until it changes.
+    pub(crate) fn set_words(&mut self, words: Words) {
+        self.words = words;
     }
 
     /// Incidents on record, and popups that are left of this hour's.
@@ -674,10 +673,16 @@ impl Ledger {
         known.alert = alert.clone();
         known.heard = now;
         let holds = self.quiet.below.is_some_and(|below| alert.severity < below);
+        let goes = self.rules.when_over == WhenOver::Close;
         let Some(slot) = &mut known.slot else {
             // It shares a popup. If it is as bad as can be, it gets one of its own.
             if alert.severity == Severity::CRITICAL {
                 known.slot = Some(Slot::new(now));
+            } else if let Some(id) = self.gathering.as_ref().filter(|_| is_over && goes).and_then(|gathering| gathering.shown_for(alert.id))
+            {
+                // It is the only one there.
+                self.closes.push_back(id);
+                self.gathering = None;
             } else if let Some(gathering) = &mut self.gathering {
                 gathering.revise(&self.words, alert, now);
                 self.reopen_gathering(alert, now);
@@ -688,7 +693,7 @@ impl Ledger {
             return;
         };
         match slot.window {
-            Window::Shown(id) if is_over && self.rules.when_over == WhenOver::Close => {
+            Window::Shown(id) if is_over && goes => {
                 self.closes.push_back(id);
                 slot.window = Window::Gone;
                 slot.change = None;

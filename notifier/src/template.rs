@@ -6,8 +6,7 @@
 //!
 //! Values are put in as they are and never looked at again, so nothing in an alert can be a field or markup.
 
-use serde::Deserialize;
-use std::fmt;
+use std::{fmt, ops::Range};
 
 /// The longest template, in bytes; a popup has less.
 const MAX_TEMPLATE: usize = 4096;
@@ -74,8 +73,7 @@ fields! {
 }
 
 /// Text with fields in it.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
-#[serde(try_from = "String")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Template {
     lines: Vec<Vec<Part>>,
 }
@@ -98,21 +96,33 @@ pub(crate) struct Templates {
 pub(crate) enum TemplateError {
     #[error("a template of {0} bytes is longer than any popup; use at most {MAX_TEMPLATE}")]
     TooLong(usize),
-    #[error("{0}`{{{{ {1} }}}}` is no field; use one of {list}", list = Names)]
-    NoField(Place, String),
-    #[error("{0}`{{{{` without a `}}}}` after it in the same line")]
-    Open(Place),
-    #[error("{0}`{1}`: only fields are replaced, like {{{{ source }}}}; a line whose fields are all empty is left out")]
-    Statement(Place, &'static str),
+    #[error("`{{{{ {name} }}}}` is no field; use one of {list}", list = Names)]
+    NoField { mark: Mark, name: String },
+    #[error("`{{{{` without a `}}}}` after it in the same line")]
+    Open(Mark),
+    #[error("`{text}`: only fields are replaced, like {{{{ source }}}}; a line whose fields are all empty is left out", text = .0.text)]
+    Statement(Mark),
 }
 
-/// The line of a template in which the mistake is, from 1.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Place(usize);
+/// Where a mistake is: which one of all the `{{`, or `{%`, or `{#`, in the text, from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    text: &'static str,
+    number: usize,
+}
 
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 == 1 { Ok(()) } else { write!(f, "line {} of it: ", self.0) }
+impl TemplateError {
+    /// Where the mistake is in `source`, the text as it stands in a file, with its quotation marks and escapes. Nothing where
+    /// that cannot be told: it is too long as a whole, or a brace of it is written as an escape.
+    pub(crate) fn place(&self, source: &str) -> Option<Range<usize>> {
+        let (Self::NoField { mark, .. } | Self::Open(mark) | Self::Statement(mark)) = self else { return None };
+        let (start, _) = source.match_indices(mark.text).nth(mark.number)?;
+        let line = source.get(start..)?.lines().next()?;
+        let length = match self {
+            Self::NoField { .. } => line.find("}}").map(|end| end + 2)?,
+            _ => mark.text.len(),
+        };
+        Some(start..start + length)
     }
 }
 
@@ -151,28 +161,31 @@ impl Template {
     }
 }
 
-impl TryFrom<String> for Template {
+impl TryFrom<&str> for Template {
     type Error = TemplateError;
 
-    fn try_from(text: String) -> Result<Self, TemplateError> {
+    fn try_from(text: &str) -> Result<Self, TemplateError> {
         if text.len() > MAX_TEMPLATE {
             return Err(TemplateError::TooLong(text.len()));
         }
-        let lines = text.lines().enumerate().map(|(n, text)| line(text, n + 1));
-        Ok(Self { lines: lines.collect::<Result<_, _>>()? })
+        if let Some(text) = ["{%", "{#"].into_iter().find(|mark| text.contains(mark)) {
+            return Err(TemplateError::Statement(Mark { text, number: 0 }));
+        }
+        let mut number = 0;
+        Ok(Self { lines: text.lines().map(|text| line(text, &mut number)).collect::<Result<_, _>>()? })
     }
 }
 
-fn line(mut text: &str, number: usize) -> Result<Vec<Part>, TemplateError> {
-    if let Some(mark) = ["{%", "{#"].into_iter().find(|mark| text.contains(mark)) {
-        return Err(TemplateError::Statement(Place(number), mark));
-    }
+/// `number`: how many `{{` there are before this line, and then after it.
+fn line(mut text: &str, number: &mut usize) -> Result<Vec<Part>, TemplateError> {
     let mut parts = Vec::new();
     while let Some((before, rest)) = text.split_once("{{") {
-        let (name, after) = rest.split_once("}}").ok_or(TemplateError::Open(Place(number)))?;
+        let mark = Mark { text: "{{", number: *number };
+        let (name, after) = rest.split_once("}}").ok_or(TemplateError::Open(mark))?;
+        *number += 1;
         let name = name.trim();
         let field = Field::ALL.iter().find(|(known, _)| *known == name).map(|(_, field)| *field);
-        let field = field.ok_or_else(|| TemplateError::NoField(Place(number), name.to_owned()))?;
+        let field = field.ok_or_else(|| TemplateError::NoField { mark, name: name.to_owned() })?;
         if !before.is_empty() {
             parts.push(Part::Text(before.to_owned()));
         }
@@ -190,7 +203,7 @@ mod tests {
     use super::*;
 
     fn template(text: &str) -> Result<Template, TemplateError> {
-        Template::try_from(text.to_owned())
+        Template::try_from(text)
     }
 
     fn fill(text: &str) -> String {
@@ -222,7 +235,7 @@ mod tests {
     fn mistakes_are_told_when_it_is_read() {
         for (text, says) in [
             ("{{ sorce }}", "`{{ sorce }}` is no field; use one of title, body, what,"),
-            ("a\n{{ source.x }}", "line 2 of it: `{{ source.x }}` is no field"),
+            ("a\n{{ source.x }}", "`{{ source.x }}` is no field"),
             ("{{}}", "`{{  }}` is no field"),
             ("{{ source", "`{{` without a `}}`"),
             ("{{ source\n}}", "`{{` without a `}}`"),

@@ -1,7 +1,7 @@
 //! What the agent says, in the language of the person at the desk.
 //!
 //! Sentences live in catalogues (`locales/LANGUAGE/notifier.ftl`, Project Fluent), one for each language and all in the
-//! program. [`Words`] is the one value that everybody who says something takes: chosen once, at the start.
+//! program. [`Words`] is the one value that everybody who says something takes: chosen at the start and when the configuration is read again.
 //!
 //! What comes from outside is only ever a variable of a message: it is put in as it is and never read as a message.
 
@@ -61,11 +61,6 @@ impl Words {
     /// The same words, but incidents are told as these templates say.
     pub(crate) fn telling(self, templates: Templates) -> Self {
         Self { templates, ..self }
-    }
-
-    /// Tells incidents as these templates say from now on.
-    pub(crate) fn set_templates(&mut self, templates: Templates) {
-        self.templates = templates;
     }
 
     /// How the user wants incidents to be told.

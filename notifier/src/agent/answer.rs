@@ -7,6 +7,7 @@ use crate::{
     control::{Answer, Error, Question, Request, Said, Status},
     mutes::{Entry, Manner, Source},
     present, sample,
+    words::Words,
 };
 use std::time::{SystemTime, UNIX_EPOCH};
 use zbus::wire::Variant;
@@ -69,7 +70,8 @@ impl Agent {
         let (config, path) = config::load(self.config_path.as_deref())?;
         self.ledger.set_rules(config.rules());
         self.has_sound = config.has_sound();
-        self.ledger.set_templates(config.templates());
+        // The time zone and the names of addresses may be others by now. The environment, and so the language, is that of the start.
+        self.ledger.set_words(Words::of_environment().telling(config.templates()));
         self.stillness.set(config.quiet());
         self.keep_still();
         Ok(match path {

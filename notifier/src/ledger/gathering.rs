@@ -58,6 +58,14 @@ impl Gathering {
         self.slot.window == Window::Gone && now.saturating_sub(self.heard) >= MINUTE
     }
 
+    /// The server's id of it, where this incident is the only one in it and it is on the screen.
+    pub(super) fn shown_for(&self, id: u64) -> Option<u32> {
+        match self.slot.window {
+            Window::Shown(popup) if self.only.as_ref().is_some_and(|only| only.id == id) => Some(popup),
+            _ => None,
+        }
+    }
+
     pub(super) fn size(&self) -> u64 {
         self.only.as_ref().map_or(self.count, size)
     }

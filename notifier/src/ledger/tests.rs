@@ -170,6 +170,15 @@ fn a_popup_goes_away_at_the_end_where_that_is_wished() {
 }
 
 #[test]
+fn the_only_incident_of_a_gathering_takes_its_popup_along_where_that_is_wished() {
+    let mut desk = Desk::new(Rules { when_over: WhenOver::Close, ..RULES });
+    desk.see(&opened(1, 3)).see(&opened(2, 3)).wait(MINUTE).see(&revision(2, 2, Phase::Closed, 3, 9));
+    assert_eq!((desk.titles(), desk.ledger.incidents.len()), (vec!["Port scan from 198.51.100.1"], 1));
+    desk.see(&opened(3, 3)).see(&opened(4, 3)).see(&opened(5, 3)).wait(MINUTE).see(&revision(5, 2, Phase::Closed, 3, 9)).wait(MINUTE);
+    assert_eq!(desk.titles().last(), Some(&"2 more firewall incidents"), "what several share stays");
+}
+
+#[test]
 fn a_merged_incident_takes_its_popup_along() {
     let mut desk = Desk::new(RULES);
     desk.see(&opened(1, 3)).see(&opened(2, 3)).see(&revision(1, 2, Phase::Merged, 3, 9));

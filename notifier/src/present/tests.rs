@@ -207,7 +207,7 @@ fn a_source_that_this_computer_knows_is_named() {
 }
 
 fn templates(title: &str, body: &str) -> Templates {
-    let template = |text: &str| Some(Template::try_from(text.to_owned()).unwrap());
+    let template = |text: &str| Some(Template::try_from(text).unwrap());
     Templates { title: template(title), body: template(body) }
 }
 

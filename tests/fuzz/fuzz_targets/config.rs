@@ -1,7 +1,7 @@
 //! Any `firebell.toml` and any `notifier.toml`: an error names a place in the file, and prints in bounded space.
 #![no_main]
 
-use firebell_shared::config::{ConfigError, parse};
+use firebell_shared::config::ConfigError;
 use libfuzzer_sys::fuzz_target;
 use std::path::Path;
 
@@ -32,7 +32,7 @@ mod history {
 fuzz_target!(|bytes: &[u8]| {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     check(text, collector::Config::parse(Path::new("firebell.toml"), text).err());
-    check(text, parse::<notifier::Config>(Path::new("notifier.toml"), text).err());
+    check(text, notifier::read(Path::new("notifier.toml"), text).err());
 });
 
 fn check(text: &str, error: Option<ConfigError>) {
