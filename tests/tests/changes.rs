@@ -4,15 +4,18 @@ use anyhow::{Context, Result, ensure};
 use firebell_shared::alert::{Alert, Delivery};
 use firebell_tests::{
     bus::{Bus, call, collector_user, need_root, start_collector},
-    program::{as_user, repository, run},
+    program::{Program, as_user, built, repository, run},
     rig::{Desktop, with_rigs},
     stage::Stage,
 };
 use std::{
     fs,
     path::Path,
-    process::{Output, Stdio},
+    process::{Command, Output, Stdio},
+    time::Duration,
 };
+
+const SECONDS: Duration = Duration::from_secs(10);
 
 /// In no group that may read logs.
 const STRANGER: &str = "games";
@@ -91,6 +94,60 @@ fn what_people_change_is_in_force_at_once_and_after_kill_9_and_can_be_undone() -
     })
 }
 
+#[test]
+fn the_command_for_people_changes_lists_and_follows() -> Result<()> {
+    with_rigs("firebell ack, note, mute, trust and alerts", || {
+        let stage = Stage::new()?;
+        let _collector = stage.follow()?;
+        for source in ["198.51.100.66", "198.51.100.67", "198.51.100.68"] {
+            stage.scan(source, 8)?;
+            stage.wait_for(source)?;
+        }
+        let command = |arguments: &[&str]| -> Result<Command> {
+            let mut command = Command::new(built()?.join("firebell"));
+            command.args(arguments).env("DBUS_SYSTEM_BUS_ADDRESS", stage.bus.address());
+            Ok(command)
+        };
+        let holds = |code: i32, arguments: &[&str], pieces: &[&str]| -> Result<String> {
+            let output = command(arguments)?.output()?;
+            let said = String::from_utf8(output.stdout)? + &String::from_utf8(output.stderr)?;
+            ensure!(
+                output.status.code() == Some(code) && pieces.iter().all(|piece| said.contains(piece)),
+                "{arguments:?} gave {}\n{said}",
+                output.status
+            );
+            Ok(said)
+        };
+        let id = of(&stage, "198.51.100.66")?.context("no incident")?.id.to_string();
+        let follow = Program::start("firebell", &mut command(&["alerts", "--follow", "-o", "jsonl"])?)?;
+        follow.wait_for(SECONDS, |line| line.text.contains("198.51.100.68"))?;
+
+        holds(0, &["ack", &id], &["is acknowledged until", &format!("firebell ack --undo {id}")])?;
+        holds(0, &["note", &id, "the", "new", "printer"], &["--remove"])?;
+        holds(0, &["mute", "198.51.100.70", "--for", "2h"], &["firebell unmute 198.51.100.70"])?;
+        holds(0, &["trust", "198.51.100.71"], &["firebell untrust 198.51.100.71"])?;
+        holds(0, &["alerts", "--state", "acknowledged"], &["198.51.100.66: SYN scan", "(acknowledged)", "[the new printer]"])?;
+        let rest = holds(0, &["alerts", "--state", "unacknowledged", "-o", "csv"], &["id,severity,kind", "\"198.51.100.67\""])?;
+        ensure!(!rest.contains("198.51.100.66") && rest.lines().count() == 3, "{rest}");
+        ensure!(holds(0, &["alerts", "-n1"], &["198.51.100.68", "older ones: --page 2"])?.lines().count() == 2);
+        holds(0, &["alerts", "-n1", "--page", "2"], &["198.51.100.67"])?;
+        holds(0, &["alerts", "--port", "4"], &["198.51.100.66"])?;
+        holds(0, &["alerts", "--port", "4000"], &["No alerts"])?;
+        holds(0, &["ack", "--undo", &id], &[&format!("firebell ack {id}")])?;
+        holds(0, &["note", &id, "--remove"], &["the note before was: the new printer"])?;
+        holds(0, &["unmute", "198.51.100.70"], &["not muted any more"])?;
+        holds(0, &["untrust", "198.51.100.71"], &["not trusted any more"])?;
+        holds(1, &["unmute", "198.51.100.70"], &["is not muted here"])?;
+        holds(1, &["ack", "99999"], &["there is no incident 99999"])?;
+        holds(2, &["mute", "example.org"], &["write an address"])?;
+
+        stage.scan("198.51.100.69", 8)?;
+        let line = follow.wait_for(SECONDS, |line| line.text.contains("198.51.100.69"))?;
+        ensure!(serde_json::from_str::<Alert>(&line.text)?.source == "198.51.100.69", "{line:?}");
+        Ok(())
+    })
+}
+
 fn of(stage: &Stage, source: &str) -> Result<Option<Alert>> {
     Ok(stage.alerts(0)?.into_iter().find(|alert| alert.source == source))
 }
@@ -159,7 +216,7 @@ fn only_root_and_whom_polkit_lets_may_change_anything() -> Result<()> {
                 .replace("user=\"firebell\"", &format!("user=\"{}\"", collector_user()?));
             let path = folder.join(file);
             fs::write(&path, text)?;
-            run(std::process::Command::new("chmod").args(["-R", "a+rX"]).arg(folder)).map(drop)
+            run(Command::new("chmod").args(["-R", "a+rX"]).arg(folder)).map(drop)
         };
         let (policy, actions, rules) = (tempfile::tempdir()?, tempfile::tempdir()?, tempfile::tempdir()?);
         ours("org.firebell.Collector1.conf", policy.path())?;

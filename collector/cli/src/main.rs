@@ -58,6 +58,18 @@ enum Command {
     Alerts(live::AlertsArguments),
     /// One incident of the running collector, with everything that is known of it.
     Show(live::ShowArguments),
+    /// Says that incidents are dealt with, until they become worse or begin again.
+    Ack(live::AckArguments),
+    /// Writes a note to an incident.
+    Note(live::NoteArguments),
+    /// Gives a source no popups on this machine for a time, for anybody, unless it becomes worse. It is seen and kept.
+    Mute(live::MuteArguments),
+    /// Ends a mute.
+    Unmute(live::SourceArguments),
+    /// Looks at nothing that a source sends; it is only counted.
+    Trust(live::SourceArguments),
+    /// Ends trust.
+    Untrust(live::SourceArguments),
     /// Why nothing is seen, or not everything: looks at the firewall, the kernel, the bus and the desktop, and says what to do.
     Doctor(doctor::Arguments),
     /// Lets the firewall log what it refuses, and takes that away again (root).
@@ -122,6 +134,12 @@ fn main() -> ExitCode {
         Command::Status(arguments) => live::status(&arguments),
         Command::Alerts(arguments) => live::alerts(&arguments),
         Command::Show(arguments) => live::show(&arguments),
+        Command::Ack(arguments) => live::ack(&arguments),
+        Command::Note(arguments) => live::note(&arguments),
+        Command::Mute(arguments) => live::mute(&arguments),
+        Command::Unmute(arguments) => live::unmute(&arguments),
+        Command::Trust(arguments) => live::trust(&arguments),
+        Command::Untrust(arguments) => live::untrust(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Setup(arguments) => setup::run(&arguments),
         Command::Test(arguments) => live_test::run(&arguments),

@@ -34,7 +34,7 @@ use futures_util::StreamExt as _;
 use limits::Calls;
 use std::{
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use subscribers::{Missed, Subscribers};
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -60,6 +60,8 @@ pub struct Board {
     outbox: mpsc::Sender<Out>,
     questions: mpsc::Sender<Question>,
     history_id: String,
+    /// Microseconds since 1970.
+    started_usec: u64,
     /// Who has alerts that memory does not hold.
     past: OnceLock<Arc<Desk>>,
     /// Places for those who have the whole history looked through.
@@ -152,6 +154,7 @@ impl Board {
                 outbox,
                 questions,
                 history_id,
+                started_usec: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| u64::try_from(time.as_micros()).unwrap_or(0)),
                 past: OnceLock::new(),
                 summaries: Semaphore::new(SUMMARIES_AT_ONCE),
             }),

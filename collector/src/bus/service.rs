@@ -474,6 +474,7 @@ impl Collector {
         put("history_id", self.board.history_id.as_str().into());
         put("health", state.health.state.to_string().into());
         put("health_reason", state.health.reason.into());
+        put("started", self.board.started_usec.into());
         put("last_seq", state.history.last_seq().into());
         put("history_alerts", (state.history.len() as u64).into());
         put("history_evicted", state.history.evicted().into());

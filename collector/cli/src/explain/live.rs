@@ -9,7 +9,7 @@ use std::io::Write as _;
 /// # Errors
 /// There is no collector on the bus, no such alert, or it does not tell this user.
 pub(super) fn run(out: &mut Vec<u8>, id: u64, is_json: bool) -> Result<(), Failure> {
-    let answer = ask(|collector| async move { collector.explain(id).await })?;
+    let answer = ask(async |collector| collector.explain(id).await)?;
     if is_json {
         out.extend(answer.as_bytes());
         out.push(b'\n');

@@ -1,11 +1,19 @@
 //! `firebell show`: everything about one incident.
 
-use super::{Form, ask, json, lines, page};
+use super::{Form, ask, json, lines, page, pages};
 use crate::{Failure, times};
 use clap::Args;
 use firebell_engine::tick::Tick;
 use firebell_shared::{alert::Alert, names::MAX_ID, services};
-use std::{fmt::Write as _, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    fmt::Write as _,
+    time::Duration,
+};
+use zbus::wire::Variant;
+
+/// So many other incidents of the same source are named, the newest.
+const RELATED: usize = 5;
 
 /// Shows one incident as it stands.
 #[derive(Debug, Args)]
@@ -26,12 +34,32 @@ pub(crate) struct Arguments {
 /// # Errors
 /// There is no collector on the bus, no such incident, or the collector does not serve this user.
 pub(super) fn run(out: &mut Vec<u8>, arguments: &Arguments) -> Result<(), Failure> {
-    let wire = ask(|collector| async move { collector.get_alert(arguments.id).await })?;
-    let alert = Alert::from_wire(wire).map_err(anyhow::Error::from)?;
+    let (alert, mut others) = ask(async |collector| {
+        let wire = collector.get_alert(arguments.id).await?;
+        let alert = Alert::from_wire(wire).map_err(|error| zbus::Error::Failure(error.to_string()))?;
+        let mut others = VecDeque::new();
+        if let Some(source) = Some(&alert.source).filter(|source| !source.is_empty()).or(alert.details.sources.first()) {
+            let filter = HashMap::from([("source", Variant::from(source.as_str()))]);
+            pages(&collector, 0, &filter, |other| {
+                others.extend(Some(other).filter(|other| other.id != alert.id));
+                if others.len() > RELATED {
+                    others.pop_front();
+                }
+            })
+            .await?;
+        }
+        Ok((alert, others))
+    })?;
     match arguments.output {
         _ if arguments.html => out.extend(page::page(&alert).bytes()),
-        Form::Json => json(out, &serde_json::to_value(&alert).map_err(anyhow::Error::from)?),
-        Form::Text => lines(out, &text(&alert)),
+        Form::Json => {
+            let mut document = serde_json::to_value(&alert).map_err(anyhow::Error::from)?;
+            if let Some(document) = document.as_object_mut() {
+                document.insert("related".to_owned(), serde_json::to_value(&others).map_err(anyhow::Error::from)?);
+            }
+            json(out, &document);
+        }
+        Form::Text => lines(out, &text(&alert, others.make_contiguous())),
     }
     Ok(())
 }
@@ -68,6 +96,8 @@ pub(super) fn facts(alert: &Alert) -> Facts {
         ("tool", d.tool.clone()),
         ("user", d.uid.map(|uid| uid.to_string()).unwrap_or_default()),
         ("techniques", d.attack.join(" ")),
+        ("dealt with", d.acknowledged.map(|time_usec| format!("{} UTC", times::plain(Tick::from_micros(time_usec)))).unwrap_or_default()),
+        ("note", d.note.clone()),
     ];
     let paragraphs = [("why", d.why.clone()), ("what to do", d.advice.clone())];
     Facts {
@@ -77,7 +107,8 @@ pub(super) fn facts(alert: &Alert) -> Facts {
     }
 }
 
-fn text(alert: &Alert) -> String {
+/// For people. `others` are of the same source.
+pub(super) fn text(alert: &Alert, others: &[Alert]) -> String {
     let Facts { fields, rules, paragraphs } = facts(alert);
     // Writing to a String does not fail, neither here nor below.
     let mut out = String::new();
@@ -90,6 +121,12 @@ fn text(alert: &Alert) -> String {
     }
     for (name, value) in paragraphs {
         let _ = writeln!(out, "\n{name}\n  {value}");
+    }
+    if !others.is_empty() {
+        let _ = writeln!(out, "\nother incidents of this source");
+        for other in others {
+            let _ = writeln!(out, "{}", super::alerts::line(other));
+        }
     }
     let _ = writeln!(out, "\nfirebell explain {} tells what each detector counted", alert.id);
     out

@@ -118,7 +118,7 @@ fn failure(error: &zbus::Error) -> Failure {
 }
 
 /// What looks like an address or a network; the agent knows better which of them it takes.
-fn source(text: &str) -> Result<String, String> {
+pub(crate) fn source(text: &str) -> Result<String, String> {
     let address = text.split_once('/').map_or(text, |(address, _)| address);
     match address.parse::<IpAddr>() {
         Ok(_) => Ok(text.to_owned()),
@@ -127,7 +127,7 @@ fn source(text: &str) -> Result<String, String> {
 }
 
 /// Reads `90s`, `30m`, `8h`, `7d`.
-fn seconds(text: &str) -> Result<u64, String> {
+pub(crate) fn seconds(text: &str) -> Result<u64, String> {
     let units = [("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400)];
     let read = units.iter().find_map(|(unit, seconds)| text.strip_suffix(unit)?.parse::<u64>().ok()?.checked_mul(*seconds));
     match read {

@@ -22,7 +22,7 @@ pub(crate) struct Arguments {
 /// # Errors
 /// There is no collector on the bus, or it does not tell this user.
 pub(super) fn run(out: &mut Vec<u8>, arguments: &Arguments) -> Result<(), Failure> {
-    let mut hits = ask(|collector| async move { collector.rule_hits().await })?;
+    let mut hits = ask(async |collector| collector.rule_hits().await)?;
     let all = hits.len();
     hits.retain(|(_, packets, _)| arguments.all || *packets > 0);
     hits.sort_by(|(a_id, a, _), (b_id, b, _)| b.cmp(a).then_with(|| a_id.cmp(b_id)));
