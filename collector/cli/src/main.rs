@@ -58,6 +58,8 @@ enum Command {
     Alerts(live::AlertsArguments),
     /// One incident of the running collector, with everything that is known of it.
     Show(live::ShowArguments),
+    /// What goes on, while it goes on, on a whole screen.
+    Watch(live::WatchArguments),
     /// Says that incidents are dealt with, until they become worse or begin again.
     Ack(live::AckArguments),
     /// Writes a note to an incident.
@@ -134,6 +136,7 @@ fn main() -> ExitCode {
         Command::Status(arguments) => live::status(&arguments),
         Command::Alerts(arguments) => live::alerts(&arguments),
         Command::Show(arguments) => live::show(&arguments),
+        Command::Watch(arguments) => live::watch(&arguments),
         Command::Ack(arguments) => live::ack(&arguments),
         Command::Note(arguments) => live::note(&arguments),
         Command::Mute(arguments) => live::mute(&arguments),

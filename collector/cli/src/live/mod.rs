@@ -5,6 +5,7 @@ mod changes;
 mod page;
 mod show;
 mod status;
+mod watch;
 
 pub(crate) use alerts::Arguments as AlertsArguments;
 pub(crate) use changes::{
@@ -12,6 +13,7 @@ pub(crate) use changes::{
 };
 pub(crate) use show::Arguments as ShowArguments;
 pub(crate) use status::{Arguments as StatusArguments, plain};
+pub(crate) use watch::{Arguments as WatchArguments, run as watch};
 
 use crate::Failure;
 use clap::ValueEnum;

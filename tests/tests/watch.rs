@@ -1,0 +1,112 @@
+//! `firebell watch` on a real terminal of 80 columns and 24 lines, without colours, driven by keys.
+
+use anyhow::{Context as _, Result, ensure};
+use firebell_tests::{
+    bus::wait_until,
+    program::{built, run},
+    rig::{CannotRun, with_rigs},
+    stage::Stage,
+};
+use std::{path::PathBuf, process::Command, time::Duration};
+
+const SECONDS: Duration = Duration::from_secs(20);
+
+/// A terminal with the program on it. It ends when dropped.
+struct Terminal {
+    socket: PathBuf,
+}
+
+impl Terminal {
+    fn start(stage: &Stage, arguments: &str) -> Result<Self> {
+        if run(Command::new("tmux").arg("-V")).is_err() {
+            return Err(CannotRun("no tmux (Debian: tmux)".to_owned()).into());
+        }
+        let terminal = Self { socket: stage.folder.path().join("tmux") };
+        let program = built()?.join("firebell");
+        let line = format!(
+            "env NO_COLOR=1 DBUS_SYSTEM_BUS_ADDRESS={} {} watch {arguments}; echo ended with $?; exec cat",
+            stage.bus.address(),
+            program.display()
+        );
+        terminal.tmux(&["-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", "sh", "-c", &line])?;
+        Ok(terminal)
+    }
+
+    fn tmux(&self, arguments: &[&str]) -> Result<String> {
+        run(Command::new("tmux").arg("-S").arg(&self.socket).args(arguments).env_remove("TMUX").env("LC_ALL", "C.UTF-8"))
+    }
+
+    fn press(&self, keys: &[&str]) -> Result<()> {
+        self.tmux(&[&["send-keys", "-t", "0"], keys].concat()).map(drop)
+    }
+
+    /// What stands there, with the codes of its looks.
+    fn shown(&self) -> Result<String> {
+        self.tmux(&["capture-pane", "-p", "-e", "-t", "0"])
+    }
+
+    fn wait_for(&self, pieces: &[&str]) -> Result<String> {
+        let mut shown = String::new();
+        let outcome = wait_until("the screen", SECONDS, || {
+            shown = self.shown()?;
+            Ok(pieces.iter().all(|piece| shown.contains(piece)))
+        });
+        outcome.with_context(|| format!("{pieces:?} is not on\n{shown}"))?;
+        Ok(shown)
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // The server may be gone already.
+        let _ = self.tmux(&["kill-server"]);
+    }
+}
+
+#[test]
+fn the_whole_screen_follows_incidents_and_keys_mute_acknowledge_and_filter() -> Result<()> {
+    with_rigs("firebell watch", || {
+        let stage = Stage::new()?;
+        let collector = stage.follow()?;
+        stage.scan("198.51.100.66", 8)?;
+        stage.wait_for("198.51.100.66")?;
+        let terminal = Terminal::start(&stage, "")?;
+        terminal.wait_for(&["1 incidents go on", "198.51.100.66: SYN scan of 7 TCP ports", "q quit"])?;
+        stage.scan("198.51.100.67", 8)?;
+        let shown = terminal.wait_for(&["2 incidents go on", "198.51.100.67: SYN scan"])?;
+        ensure!(!shown.contains("\u{1b}[3") && !shown.contains("\u{1b}[9"), "a colour, where none is wanted: {shown:?}");
+        ensure!(shown.lines().count() <= 24, "{shown}");
+
+        terminal.press(&["/", "100.66", "Enter"])?;
+        wait_until("the other one is filtered out", SECONDS, || Ok(!terminal.shown()?.contains("198.51.100.67:")))?;
+        terminal.press(&["Enter"])?;
+        terminal.wait_for(&["kind        syn-scan, severity 3", "firewall    dropped"])?;
+        terminal.press(&["Enter", "a"])?;
+        terminal.wait_for(&["is acknowledged until it becomes worse"])?;
+        terminal.press(&["m"])?;
+        terminal.wait_for(&["Mute 198.51.100.66 for a day"])?;
+        terminal.press(&["y"])?;
+        terminal.wait_for(&["198.51.100.66 is muted for everybody"])?;
+        let alerts = stage.alerts(0)?;
+        let alert = alerts.iter().find(|alert| alert.source == "198.51.100.66").context("no incident")?;
+        ensure!(alert.details.acknowledged.is_some(), "{alert:?}");
+
+        // A collector that goes away is waited for.
+        collector.kill()?;
+        terminal.wait_for(&["no collector is on the system bus; start firebelld; waiting for it"])?;
+        let _collector = stage.follow()?;
+        terminal.press(&["Escape"])?;
+        terminal.wait_for(&["198.51.100.67: SYN scan", "2 incidents go on"])?;
+        terminal.press(&["q"])?;
+        terminal.wait_for(&["ended with 0"])?;
+        Ok(())
+    })
+}
+
+#[test]
+fn where_there_is_no_terminal_it_says_what_does() -> Result<()> {
+    let output = Command::new(built()?.join("firebell")).arg("watch").output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.code() == Some(1) && said.contains("firebell alerts --follow"), "{output:?}");
+    Ok(())
+}
