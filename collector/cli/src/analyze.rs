@@ -5,6 +5,7 @@ use crate::{
     choice::{Choice, Chosen},
     compare::{self, Comparison},
     input::{Lines, Next, Window},
+    overview::Tally,
     packets::{self, Table},
     report::{self, Counts, Document, Report},
     times,
@@ -54,21 +55,32 @@ const PIECE: usize = 64 << 10;
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Arguments {
-    /// Detection parameters and prefixes from this file; without it the defaults, whatever is in /etc/firebell.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    reading: Reading,
     /// Tells which alerts would come, go or change with this configuration instead.
     #[arg(long, value_name = "OTHER", conflicts_with = "packets")]
     compare: Option<PathBuf>,
-    /// Rules from the *.toml files in this folder, in place of those that firebell ships.
-    #[arg(long, value_name = "DIR")]
-    signatures: Option<PathBuf>,
     /// text for people, json for one document, jsonl for one line an alert (or a packet, or a difference), csv likewise.
     #[arg(short, long, value_name = "FORM", default_value = "text", default_value_if("packets", "true", "jsonl"))]
     output: Form,
     /// Prints every packet that was read, one JSON object (or CSV row) a line, instead of judging them.
     #[arg(long)]
     packets: bool,
+    /// Log files; - is the standard input.
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+}
+
+// How logs are read and judged. (No docstring: clap would print it as the help of the commands that have these options.)
+#[derive(Debug, Args)]
+#[allow(missing_docs)]
+pub(crate) struct Reading {
+    /// Detection parameters and prefixes from this file; without it the defaults, whatever is in /etc/firebell.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Rules from the *.toml files in this folder, in place of those that firebell ships.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) signatures: Option<PathBuf>,
     #[command(flatten)]
     choice: Chosen,
     /// The year of the first time stamp without one [default: that of the file's last change, or the one before].
@@ -76,13 +88,10 @@ pub(crate) struct Arguments {
     year: Option<i16>,
     /// The time zone of time stamps without one: UTC, local, +01:00, Europe/Berlin.
     #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = times::zone, allow_hyphen_values = true)]
-    timezone: TimeZone,
+    pub(crate) timezone: TimeZone,
     /// So many threads work at once; the output is the same for any number [default: one for each processor].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
     jobs: Option<u8>,
-    /// Log files; - is the standard input.
-    #[arg(value_name = "FILE", required = true)]
-    files: Vec<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -107,22 +116,37 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         use clap::{CommandFactory as _, error::ErrorKind};
         crate::Arguments::command().error(ErrorKind::ArgumentConflict, conflict).exit();
     }
-    let config = load(arguments.config.as_deref())?;
+    let reading = &arguments.reading;
+    let config = load(reading.config.as_deref())?;
     let other = arguments.compare.as_deref().map(|other| compare::check(&arguments.files).map(|()| other)).transpose()?;
     let other = other.map(|path| load(Some(path)).map(|config| (path, config))).transpose()?;
-    let signatures = arguments.signatures.as_deref();
-    let rules = rules(signatures, arguments.config.as_deref(), &config)?;
+    let signatures = reading.signatures.as_deref();
+    let rules = rules(signatures, reading.config.as_deref(), &config)?;
     let other = other.map(|(path, config)| self::rules(signatures, Some(path), &config).map(|rules| (path, config, rules))).transpose()?;
-    let mut judge = read(arguments, &config, rules)?;
-    if !arguments.packets {
-        let mut document = judge.document();
-        if let Some((path, config, rules)) = other {
-            let mut other = read(arguments, &config, rules)?;
-            document.comparison = Some(Comparison::new(&document.alerts, &other.document().alerts, arguments.config.as_deref(), path));
-        }
-        judge.print(&document)?;
+    let sink = match arguments.output {
+        Form::Csv if arguments.packets => Sink::Table(Box::new(Table::new(io::stdout()).map_err(anyhow::Error::from)?)),
+        _ if arguments.packets => Sink::Lines(Vec::with_capacity(2 * PIECE)),
+        _ => Sink::Engine,
+    };
+    let mut judge = read(reading, &arguments.files, &config, rules, sink)?;
+    if arguments.packets {
+        return Ok(judge.sink.flush()?);
     }
-    Ok(judge.flush()?)
+    let mut document = judge.document();
+    if let Some((path, config, rules)) = other {
+        let mut other = read(reading, &arguments.files, &config, rules, Sink::Engine)?;
+        document.comparison = Some(Comparison::new(&document.alerts, &other.document().alerts, reading.config.as_deref(), path));
+    }
+    let mut out = Vec::new();
+    match (arguments.output, &document.comparison) {
+        (Form::Csv, _) => report::csv(&mut out, &document.alerts).map_err(anyhow::Error::from)?,
+        (Form::Json, _) => report::json(&mut out, &document),
+        (Form::Text, None) => report::text(&mut out, &document),
+        (Form::Text, Some(comparison)) => comparison.text(&mut out),
+        (Form::Jsonl, None) => report::json_lines(&mut out, &document.alerts),
+        (Form::Jsonl, Some(comparison)) => report::json_lines(&mut out, &comparison.changes),
+    }
+    Ok(put(&out)?)
 }
 
 /// The configuration in a file, or the defaults.
@@ -146,39 +170,38 @@ pub(crate) fn rules(instead: Option<&Path>, path: Option<&Path>, config: &Config
     }
 }
 
-/// Reads all the files, and judges what is in them.
-fn read<'a>(arguments: &'a Arguments, config: &Config, rules: RuleSet) -> anyhow::Result<Judge<'a>> {
-    let choice = arguments.choice.choice();
+/// Reads all the files, and gives each packet to `sink`, or to an engine.
+pub(crate) fn read(reading: &Reading, paths: &[PathBuf], config: &Config, rules: RuleSet, sink: Sink) -> anyhow::Result<Judge> {
+    let choice = reading.choice.choice();
     let progress = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
     let mut files = Vec::new();
-    for path in &arguments.files {
+    for path in paths {
         let mut lines = Lines::open(path, &progress)?;
         let first = first_moment(&mut lines).with_context(|| format!("cannot read {}", path.display()))?;
         files.push(File { path: path.clone(), lines, first });
     }
-    show(&progress, &files, arguments.packets);
-    let year = arrange(&mut files, arguments.year.map(i32::from));
-    let zone = match arguments.timezone.to_fixed_offset() {
+    show(&progress, &files, !matches!(sink, Sink::Engine | Sink::Tally(_)));
+    let year = arrange(&mut files, reading.year.map(i32::from));
+    let zone = match reading.timezone.to_fixed_offset() {
         Ok(fixed) => Zone::Fixed(fixed.seconds()),
-        Err(_) => Zone::Rules(arguments.timezone.clone()),
+        Err(_) => Zone::Rules(reading.timezone.clone()),
     };
     let engine = engine(config, rules);
     let mut reader = Reader { prefixes: &config.intake.prefixes, records: RecordReader::default(), parser: Parser::default() };
     let mut judge = Judge {
-        arguments,
+        files: paths.iter().map(|path| path.display().to_string()).collect(),
         zone,
         clock: ReplayClock::new(year, 0),
         counts: Counts::new(!choice.is_all()),
         choice,
-        table: (arguments.packets && arguments.output == Form::Csv).then(|| Table::new(io::stdout())).transpose()?,
+        sink,
         engine,
         report: Report::default(),
-        out: Vec::with_capacity(2 * PIECE),
     };
-    let jobs = arguments.jobs.map_or_else(|| thread::available_parallelism().map_or(1, NonZero::get), usize::from);
+    let jobs = reading.jobs.map_or_else(|| thread::available_parallelism().map_or(1, NonZero::get), usize::from);
     for File { path, mut lines, .. } in files {
-        let reading = || format!("reading {}", path.display());
-        lines.begin().with_context(reading)?;
+        let naming = || format!("reading {}", path.display());
+        lines.begin().with_context(naming)?;
         loop {
             let (window, next) = lines.split();
             if window.is_empty() {
@@ -191,7 +214,7 @@ fn read<'a>(arguments: &'a Arguments, config: &Config, rules: RuleSet) -> anyhow
                 }
                 _ => together(window, next, jobs - 1, &reader, &mut judge)?,
             };
-            next.with_context(reading)?;
+            next.with_context(naming)?;
             lines.go_on();
         }
     }
@@ -231,7 +254,7 @@ pub(crate) fn engine(config: &Config, rules: RuleSet) -> Engine {
 }
 
 /// Reads and judges in turn.
-fn alone(window: Window<'_>, reader: &mut Reader<'_>, judge: &mut Judge<'_>) -> anyhow::Result<()> {
+fn alone(window: Window<'_>, reader: &mut Reader<'_>, judge: &mut Judge) -> anyhow::Result<()> {
     let mut batch = Batch::default();
     window.pieces(READ_AT_ONCE).try_for_each(|piece| {
         reader.piece(piece, &mut batch);
@@ -248,7 +271,7 @@ fn together(
     next: Next<'_>,
     readers: usize,
     reader: &Reader<'_>,
-    judge: &mut Judge<'_>,
+    judge: &mut Judge,
 ) -> anyhow::Result<anyhow::Result<()>> {
     thread::scope(|scope| {
         let next = scope.spawn(move || next.read());
@@ -398,21 +421,50 @@ fn is_wanted(prefixes: &[Prefix], prefix: &[u8]) -> bool {
     prefixes.is_empty() || prefixes.iter().any(|wanted| wanted.is(prefix))
 }
 
+/// Where packets go.
+pub(crate) enum Sink {
+    /// They are judged.
+    Engine,
+    /// They are judged and counted.
+    Tally(Box<Tally>),
+    /// They are printed as JSON.
+    Lines(Vec<u8>),
+    /// They are printed as CSV.
+    Table(Box<Table<io::Stdout>>),
+}
+
+impl Sink {
+    fn flush(&mut self) -> anyhow::Result<()> {
+        match self {
+            Self::Engine | Self::Tally(_) => Ok(()),
+            Self::Table(table) => table.flush().context(WRITING),
+            Self::Lines(out) => {
+                put(out)?;
+                out.clear();
+                Ok(())
+            }
+        }
+    }
+}
+
+fn put(out: &[u8]) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(out).and_then(|()| stdout.flush()).context(WRITING)
+}
+
 /// What happens to each packet, in the order of the lines: it gets its time, and is judged or printed.
-struct Judge<'a> {
-    arguments: &'a Arguments,
+pub(crate) struct Judge {
+    files: Vec<String>,
     zone: Zone,
     clock: ReplayClock,
     counts: Counts,
     choice: Choice,
-    /// Where packets are printed as CSV.
-    table: Option<Table<io::Stdout>>,
+    pub(crate) sink: Sink,
     engine: Engine,
     report: Report,
-    out: Vec<u8>,
 }
 
-impl Judge<'_> {
+impl Judge {
     fn batch(&mut self, batch: &Batch<'_>) -> anyhow::Result<()> {
         self.counts.lines += batch.lines;
         self.counts.not_netfilter += batch.not_netfilter;
@@ -430,12 +482,14 @@ impl Judge<'_> {
         }
         self.counts.packets += 1;
         self.counts.seen(dated);
-        if let Some(table) = &mut self.table {
-            return table.row(packet, seen.host, Origin::Unverified, dated).context(WRITING);
-        }
-        if self.arguments.packets {
-            packets::write(&mut self.out, packet, seen.host, Origin::Unverified, dated);
-            return if self.out.len() >= PIECE { self.flush() } else { Ok(()) };
+        match &mut self.sink {
+            Sink::Engine => {}
+            Sink::Tally(tally) => tally.note(packet, dated),
+            Sink::Table(table) => return table.row(packet, seen.host, Origin::Unverified, dated).context(WRITING),
+            Sink::Lines(out) => {
+                packets::write(out, packet, seen.host, Origin::Unverified, dated);
+                return if out.len() >= PIECE { self.sink.flush() } else { Ok(()) };
+            }
         }
         self.engine.observe(packet, Origin::Unverified, tick);
         while let Some(finding) = self.engine.next_finding() {
@@ -451,36 +505,13 @@ impl Judge<'_> {
     }
 
     /// Ends what is still going on, and tells everything.
-    fn document(&mut self) -> Document {
-        let files = self.arguments.files.iter().map(|file| file.display().to_string()).collect();
-        let document = std::mem::take(&mut self.report).finish(files, &self.counts, &mut self.engine);
+    pub(crate) fn document(&mut self) -> Document {
+        let document = std::mem::take(&mut self.report).finish(std::mem::take(&mut self.files), &self.counts, &mut self.engine);
         if document.left_out > 0 {
             // Without a standard error nobody can be told.
             let _ = writeln!(io::stderr(), "firebell: {} later alerts are left out: too many for one report", document.left_out);
         }
         document
-    }
-
-    fn print(&mut self, document: &Document) -> anyhow::Result<()> {
-        match (self.arguments.output, &document.comparison) {
-            (Form::Csv, _) => report::csv(&mut self.out, &document.alerts)?,
-            (Form::Json, _) => report::json(&mut self.out, document),
-            (Form::Text, None) => report::text(&mut self.out, document),
-            (Form::Text, Some(comparison)) => comparison.text(&mut self.out),
-            (Form::Jsonl, None) => report::json_lines(&mut self.out, &document.alerts),
-            (Form::Jsonl, Some(comparison)) => report::json_lines(&mut self.out, &comparison.changes),
-        }
-        Ok(())
-    }
-
-    fn flush(&mut self) -> anyhow::Result<()> {
-        if let Some(table) = &mut self.table {
-            return table.flush().context(WRITING);
-        }
-        let mut stdout = io::stdout().lock();
-        stdout.write_all(&self.out).and_then(|()| stdout.flush()).context(WRITING)?;
-        self.out.clear();
-        Ok(())
     }
 }
 

@@ -7,11 +7,13 @@ mod completions;
 mod doctor;
 mod explain;
 mod firewall;
+mod html;
 mod import_psad;
 mod input;
 mod live;
 mod live_test;
 mod notify;
+mod overview;
 mod packets;
 mod programs;
 mod report;
@@ -50,6 +52,8 @@ struct Arguments {
 enum Command {
     /// Reads recorded logs and tells which scans and attacks are in them. Needs neither daemon, bus nor root.
     Analyze(analyze::Arguments),
+    /// Makes one page of log files, with charts: what happened, when, by whom.
+    Report(overview::Arguments),
     /// Explains an alert, or why there is none: lines, scores beside thresholds, and what would have silenced it.
     Explain(explain::Arguments),
     /// How well the running collector sees, and what goes on now.
@@ -132,6 +136,7 @@ impl Failure {
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Analyze(arguments) => analyze::run(&arguments),
+        Command::Report(arguments) => overview::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Status(arguments) => live::status(&arguments),
         Command::Alerts(arguments) => live::alerts(&arguments),

@@ -249,9 +249,9 @@ impl Incident {
 #[derive(Debug, Serialize)]
 pub(crate) struct Document {
     schema: u32,
-    input: Input,
+    pub(crate) input: Input,
     classes: Classes,
-    sources: Vec<Source>,
+    pub(crate) sources: Vec<Source>,
     pub(crate) alerts: Vec<Alert>,
     /// What another configuration would say.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -262,30 +262,30 @@ pub(crate) struct Document {
 }
 
 #[derive(Debug, Serialize)]
-struct Input {
-    files: Vec<String>,
-    lines: u64,
-    packets: u64,
+pub(crate) struct Input {
+    pub(crate) files: Vec<String>,
+    pub(crate) lines: u64,
+    pub(crate) packets: u64,
     not_netfilter: u64,
-    malformed: u64,
+    pub(crate) malformed: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    left_out: Option<u64>,
-    first: Option<Time>,
-    last: Option<Time>,
+    pub(crate) left_out: Option<u64>,
+    pub(crate) first: Option<Time>,
+    pub(crate) last: Option<Time>,
 }
 
 #[derive(Debug, Serialize)]
-struct Source {
-    source: String,
-    severity: u8,
-    packets: u64,
-    contacts: u32,
+pub(crate) struct Source {
+    pub(crate) source: String,
+    pub(crate) severity: u8,
+    pub(crate) packets: u64,
+    pub(crate) contacts: u32,
     targets: usize,
-    ports: Ports,
+    pub(crate) ports: Ports,
     protocols: Vec<u8>,
-    first: Time,
-    last: Time,
-    kinds: Vec<&'static str>,
+    pub(crate) first: Time,
+    pub(crate) last: Time,
+    pub(crate) kinds: Vec<&'static str>,
     signatures: Vec<Hit>,
     tool: Option<ToolLabel>,
 }
@@ -305,7 +305,7 @@ struct ToolLabel {
 }
 
 #[derive(Debug, Serialize)]
-struct Ports {
+pub(crate) struct Ports {
     tcp: String,
     udp: String,
 }
@@ -483,7 +483,7 @@ fn more(into: &mut Vec<u8>, count: usize) {
 }
 
 /// `tcp 22-25,80  udp 53`, as far as a line of a terminal goes.
-fn ports(ports: &Ports) -> String {
+pub(crate) fn ports(ports: &Ports) -> String {
     let mut text = String::new();
     for (name, list) in [("tcp", &ports.tcp), ("udp", &ports.udp)] {
         if !list.is_empty() {

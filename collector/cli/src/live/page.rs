@@ -1,7 +1,8 @@
 //! One incident as a web page that needs nothing else and does nothing: no script, no network, light or dark as the reader likes it.
 
 use super::show::{self, Facts};
-use firebell_shared::{alert::Alert, text};
+use crate::html::{self, escape};
+use firebell_shared::alert::Alert;
 
 /// How it looks. The policy of the page allows exactly this.
 const STYLE: &str = ":root{color-scheme:light dark;--ink:#1d2126;--dim:#5b6570;--line:#d9dee4;--page:#fff;--mark:#b3261e}\
@@ -18,27 +19,21 @@ const STYLE_HASH: &str = "KswgAE+TFmwegoaUCtKjl0Ac5FHOIwLcDuOB3ckRdF4=";
 /// The whole page, in UTF-8.
 pub(super) fn page(alert: &Alert) -> String {
     let Facts { fields, rules, paragraphs } = show::facts(alert);
-    let title = escape(&format!("{}: {}", alert.id, alert.summary));
+    let title = format!("{}: {}", alert.id, alert.summary);
+    let head = html::head(&format!("Incident {title}"), STYLE, STYLE_HASH, None);
+    let title = escape(&title);
     let rules = rules.into_iter().map(|rule| ("rule", rule));
     let rows: String =
         fields.into_iter().chain(rules).map(|(name, value)| format!("<tr><th scope=\"row\">{name}<td>{}\n", escape(&value))).collect();
     let paragraphs: String =
         paragraphs.into_iter().map(|(name, value)| format!("<h2>{}</h2>\n<p>{}</p>\n", capital(name), escape(&value))).collect();
     format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; base-uri 'none'; form-action 'none'\">\n\
-         <meta name=\"referrer\" content=\"no-referrer\">\n<meta name=\"viewport\" content=\"width=device-width\">\n\
-         <title>Incident {title}</title>\n<style>{STYLE}</style>\n\
+        "{head}\
          <h1>{title}</h1>\n<table>\n{rows}</table>\n{paragraphs}\
          <footer>As it was when this page was made. <code>firebell show {id}</code> tells how it is now, <code>firebell explain {id}</code> what \
          each detector counted.</footer>\n</html>\n",
         id = alert.id,
     )
-}
-
-/// Text that no browser reads as anything else, and in which nothing is hidden. What is hidden in it is written out.
-fn escape(value: &str) -> String {
-    text::escape_markup(&text::safe(value.as_bytes(), super::MAX_LINE))
 }
 
 fn capital(name: &str) -> String {
@@ -50,7 +45,6 @@ fn capital(name: &str) -> String {
 mod tests {
     use super::*;
     use firebell_shared::{alert::Details, severity::Severity};
-    use std::{io::Write as _, process::Command};
 
     const HOSTILE: &str = "</style></title><script>alert(1)</script><img src=x onerror=y>\"'&amp;\u{202e}\x1b[31m\n";
 
@@ -89,22 +83,7 @@ mod tests {
 
     #[test]
     fn the_policy_allows_the_style_and_nothing_else() {
-        let mut file = tempfile::NamedTempFile::new().unwrap();
-        file.write_all(STYLE.as_bytes()).unwrap();
-        let said = Command::new("sha256sum").arg(file.path()).output().unwrap().stdout;
-        let digest: Vec<u8> =
-            said[..64].chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect();
-        let digits = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-        let mut base64: String = digest
-            .chunks(3)
-            .flat_map(|three| {
-                let bits = three.iter().chain([&0, &0]).take(3).fold(0, |bits, &byte| bits << 8 | usize::from(byte));
-                [18, 12, 6, 0].map(|shift| char::from(digits[bits >> shift & 63]))
-            })
-            .collect();
-        // 32 bytes are ten threes and two more.
-        base64.replace_range(43.., "=");
-        assert_eq!(STYLE_HASH, base64);
+        assert_eq!(STYLE_HASH, html::hash(STYLE));
         assert!(!STYLE.contains("url(") && !STYLE.contains("@import") && !STYLE.contains('<'));
     }
 }
