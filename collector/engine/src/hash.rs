@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
-use std::hash::Hasher as _;
 
 /// `SipHash` 1-3 with a key of its own per start (a fixed one in replay, so that it is exact).
 ///
@@ -24,10 +23,8 @@ impl Hasher {
 
     /// Hashes two words that the wire chose.
     pub(crate) fn hash(&self, first: u64, second: u64) -> u64 {
-        let mut state = self.base;
-        state.write_u64(first);
-        state.write_u64(second);
-        state.finish()
+        // All at once is faster than one after the other.
+        self.base.hash(&(u128::from(second) << 64 | u128::from(first)).to_le_bytes())
     }
 
     /// Mixes two words of which at least one is a hash of ours or counts things of ours, in a tenth of the time.
@@ -61,6 +58,23 @@ impl Random {
         #[allow(clippy::cast_possible_truncation, reason = "less than the bound, which is a usize")]
         {
             ((u128::from(z) * bound as u128) >> 64) as usize
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::hash::Hasher as _;
+
+    #[test]
+    fn two_words_hash_as_if_they_came_one_after_the_other() {
+        let key = [7; 16];
+        for (first, second) in [(0, 0), (1, 2), (u64::MAX, 1), (0x0102_0304_0506_0708, u64::MAX)] {
+            let mut state = SipHasher13::new_with_key(&key);
+            state.write_u64(first);
+            state.write_u64(second);
+            assert_eq!(Hasher::new(key).hash(first, second), state.finish());
         }
     }
 }
