@@ -69,6 +69,8 @@ struct Reading {
     is_wall: bool,
     /// The year of a calendar stamp.
     year: i32,
+    /// What the stamp says alone.
+    stamp_micros: i64,
 }
 
 impl ReplayClock {
@@ -86,8 +88,8 @@ impl ReplayClock {
     pub fn tick(&mut self, moment: Option<Moment>, ahead: impl IntoIterator<Item = Moment>) -> Tick {
         let Some(moment) = moment else { return self.tick };
         let now = self.reading(moment);
-        if now.is_wall && self.same.is_none_or(|(stamp, year, _)| stamp != moment.stamp || year != now.year) {
-            self.same = Some((moment.stamp, now.year, moment.stamp.unix_micros(now.year, self.offset_secs)));
+        if now.is_wall {
+            self.same = Some((moment.stamp, now.year, now.stamp_micros));
         }
         let Some(last) = self.last.filter(|last| last.is_wall == now.is_wall) else {
             // The first stamp of its kind sets the clock, but not back.
@@ -137,14 +139,15 @@ impl ReplayClock {
     /// Where a moment lies, by the better of its clocks.
     fn reading(&self, moment: Moment) -> Reading {
         if let Stamp::Uptime { .. } = moment.stamp {
-            return Reading { micros: moment.stamp.unix_micros(0, 0), is_wall: false, year: self.year };
+            let micros = moment.stamp.unix_micros(0, 0);
+            return Reading { micros, is_wall: false, year: self.year, stamp_micros: micros };
         }
         let (year, wall) = self.wall(moment.stamp);
         let refined = match (self.boot, moment.uptime.and_then(|uptime| i64::try_from(uptime).ok())) {
             (Some(boot), Some(uptime)) => boot.checked_add(uptime).filter(|refined| refined.abs_diff(wall) <= DRIFT_MICROS.unsigned_abs()),
             _ => None,
         };
-        Reading { micros: refined.unwrap_or(wall), is_wall: true, year }
+        Reading { micros: refined.unwrap_or(wall), is_wall: true, year, stamp_micros: wall }
     }
 
     /// Where a calendar stamp lies, in its own year or in the one that puts it nearest behind the last one.
