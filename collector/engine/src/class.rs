@@ -9,6 +9,7 @@ use crate::{
     address::{self, Home},
     finding::Action,
     packet::{Header, Packet, TcpFlags},
+    texts::Edition,
 };
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -308,6 +309,8 @@ pub(crate) struct Verdicts {
     last: [u8; MAX_PREFIX],
     last_len: usize,
     last_action: Action,
+    /// Of the texts of the packet seen last.
+    edition: Edition,
     /// Tells prefixes apart (FNV-1a; an administrator writes them, not an attacker).
     last_number: u64,
 }
@@ -319,14 +322,25 @@ impl Verdicts {
     pub(crate) fn new(accepted_words: &[String]) -> Self {
         let accepted_words =
             accepted_words.iter().map(|word| word.to_ascii_uppercase().into_bytes()).filter(|word| !word.is_empty()).collect();
-        Self { accepted_words, last: [0; MAX_PREFIX], last_len: 0, last_action: Action::Unknown, last_number: 0 }
+        Self {
+            accepted_words,
+            last: [0; MAX_PREFIX],
+            last_len: 0,
+            last_action: Action::Unknown,
+            edition: Edition::default(),
+            last_number: 0,
+        }
     }
 
-    /// What the firewall did with a packet that was logged with `prefix`.
-    pub(crate) fn action(&mut self, prefix: &[u8]) -> Action {
+    /// What the firewall did with a packet that was logged with `prefix`, which is of this edition.
+    pub(crate) fn action(&mut self, prefix: &[u8], edition: Edition) -> Action {
+        if self.edition == edition {
+            return self.last_action;
+        }
         let Some(slot) = self.last.get_mut(..prefix.len()) else {
             return self.read(prefix);
         };
+        self.edition = edition;
         if self.last_len == prefix.len() && slot == prefix {
             return self.last_action;
         }

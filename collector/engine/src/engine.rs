@@ -29,6 +29,7 @@ use crate::{
     score::Weight,
     signature::{self, Found},
     table::{self, Place, Table},
+    texts::{Edition, Texts},
     tick::Tick,
 };
 use std::net::IpAddr;
@@ -55,6 +56,7 @@ pub use crate::{
 #[derive(Debug)]
 pub struct Engine {
     limits: Limits,
+    texts: Texts,
     verdicts: Verdicts,
     /// Ports of services that every client asks of many addresses.
     errands: Vec<u16>,
@@ -89,6 +91,7 @@ pub struct Engine {
 struct Facts {
     class: Class,
     action: Action,
+    texts: Edition,
     key: Key,
     is_near: bool,
     /// Number of the destination.
@@ -102,7 +105,8 @@ struct Facts {
 
 impl Facts {
     fn sighting<'p, 'a>(&'p self, packet: &'p Packet<'a>) -> Sighting<'p, 'a> {
-        Sighting { packet, probe: None, action: self.action, new_contacts: 0, tool: None, known: &self.known, tick: self.tick }
+        let Self { action, texts, ref known, tick, .. } = *self;
+        Sighting { packet, probe: None, action, texts, new_contacts: 0, tool: None, known, tick }
     }
 }
 
@@ -178,6 +182,7 @@ impl Engine {
         let detect = config.detect.clone();
         Self {
             limits,
+            texts: Texts::default(),
             verdicts: Verdicts::new(&config.accepted_words),
             errands: detect.sweep.errand_ports,
             home: Home::new(&config.home),
@@ -210,7 +215,8 @@ impl Engine {
     pub fn observe(&mut self, packet: &Packet<'_>, origin: Origin, tick: Tick) {
         self.advance(tick);
         let tick = self.now;
-        let action = self.verdicts.action(packet.prefix);
+        let texts = self.texts.edition(packet);
+        let action = self.verdicts.action(packet.prefix, texts);
         // A forged line must not make a stranger a neighbour; where nothing vouches, there is nothing better to learn from.
         if (origin == Origin::Kernel || self.nobody_vouches) && is_for_this_host(packet) {
             self.home.learn(packet.header.dst);
@@ -233,17 +239,18 @@ impl Engine {
         self.background.note(class, tick);
         let target = self.targets.id(packet.header.dst);
         let key = Key::new(packet.header.src, origin);
-        let mut facts = Facts {
+        let source = key.hash(&self.hasher);
+        let facts = Facts {
             class,
             action,
+            texts,
             key,
             is_near: self.home.is_near(packet.header.src),
             target: u64::from(target.number()),
-            source: key.hash(&self.hasher),
-            known: Found::NONE,
+            source,
+            known: self.look_up(packet, action, texts, source, tick),
             tick,
         };
-        facts.known = self.look_up(packet, &facts);
         self.watch_the_log(&facts);
         let is_counted = match (class, probe) {
             (Class::Outbound, _) => self.watch_ourselves(packet, &facts),
@@ -370,7 +377,7 @@ impl Engine {
 
     /// One source: what it asked before, and whether that is bad (D2 to D9, D13, D15). `is_whole`: the packet is the contact.
     fn watch_source(&mut self, packet: &Packet<'_>, facts: &Facts, probe: Probe, contact: Contact, is_whole: bool) {
-        let Facts { class, action, key, is_near, tick, .. } = *facts;
+        let Facts { class, action, texts, key, is_near, tick, .. } = *facts;
         // A guest that goes out asks many addresses on the Internet for the same few services, and is no worm for that.
         let is_worm_like = is_near && !self.is_errand(packet, contact.service());
         let table = if is_near { &mut self.near } else { &mut self.far };
@@ -433,7 +440,7 @@ impl Engine {
         let verdict = verdict.map(|verdict| (verdict, score, is_sweep));
         let known = if is_whole { &facts.known } else { &Found::NONE };
         let sighting =
-            Sighting { packet, probe: Some((probe, contact.service())), action, new_contacts: novelty.contacts, tool, known, tick };
+            Sighting { packet, probe: Some((probe, contact.service())), action, texts, new_contacts: novelty.contacts, tool, known, tick };
         let is_counted = has_incident && self.incidents.add(key, facts.source, &sighting, verdict, contacts);
         if !is_counted && let Some(verdict) = verdict {
             self.open(place, key, is_near, verdict, &sighting);

@@ -13,6 +13,7 @@ use crate::{
     score::Weight,
     signature::{Found, Matched},
     snapshot::Name,
+    texts::{Edition, interface, mac},
     tick::Tick,
 };
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,8 @@ pub(crate) struct Sighting<'p, 'a> {
     /// How it asks; nothing for what is no probe.
     pub(crate) probe: Option<(Probe, Service)>,
     pub(crate) action: Action,
+    /// Of the packet's texts.
+    pub(crate) texts: Edition,
     /// New contacts, times [`ONE`].
     pub(crate) new_contacts: u32,
     pub(crate) tool: Option<Tool>,
@@ -133,6 +136,9 @@ pub(crate) struct Incident {
     pub(crate) interface: Vec<u8>,
     pub(crate) prefix: Vec<u8>,
     pub(crate) mac: Vec<u8>,
+    /// The edition of the texts that these three are from.
+    #[serde(skip)]
+    texts: Edition,
     pub(crate) uid: Option<u32>,
     pub(crate) tool: Option<Tool>,
     /// Rules that fitted.
@@ -213,6 +219,7 @@ impl Incident {
             interface: Vec::with_capacity(16),
             prefix: Vec::with_capacity(128),
             mac: Vec::with_capacity(64),
+            texts: Edition::default(),
             uid: None,
             tool: None,
             known: Matched::default(),
@@ -315,7 +322,7 @@ impl Incident {
 
     /// Takes one packet.
     pub(crate) fn add(&mut self, sighting: &Sighting<'_, '_>) {
-        let Sighting { packet, probe, action, new_contacts, tool, known, tick } = *sighting;
+        let Sighting { packet, probe, action, texts, new_contacts, tool, known, tick } = *sighting;
         self.packets += 1;
         self.contacts += u64::from(new_contacts);
         let gap = u64::try_from(tick.since(self.last).as_micros()).unwrap_or(u64::MAX);
@@ -336,16 +343,23 @@ impl Incident {
         if let Some(number) = packet.header.proto.number {
             self.protocol = number;
         }
-        self.uid = packet.uid.or(self.uid);
-        self.tool = tool.or(self.tool);
+        if packet.uid.is_some() {
+            self.uid = packet.uid;
+        }
+        if tool.is_some() {
+            self.tool = tool;
+        }
         self.known.note(known);
         // What a raw scanner writes says nothing, so it is looked at only once a stack is seen at work.
         if self.system.is_none() && matches!(probe, Some((Probe::Connect, _))) {
             self.system = system::guess(packet);
         }
-        replace(&mut self.interface, packet.in_iface.filter(|name| !name.is_empty()).or(packet.out_iface).unwrap_or_default(), 16);
-        replace(&mut self.prefix, packet.prefix, 128);
-        replace(&mut self.mac, packet.link.mac.or(packet.link.mac_src).unwrap_or_default(), 64);
+        if self.texts != texts {
+            self.texts = texts;
+            replace(&mut self.interface, interface(packet), 16);
+            replace(&mut self.prefix, packet.prefix, 128);
+            replace(&mut self.mac, mac(packet), 64);
+        }
     }
 
     /// Takes over what a source did while it was not part of this incident; the packet at hand is its last.

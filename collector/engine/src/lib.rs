@@ -21,6 +21,7 @@ pub mod stamp;
 pub mod tick;
 
 mod address;
+mod bytes;
 mod cache;
 mod contacts;
 mod cursor;
@@ -33,4 +34,5 @@ mod ports;
 mod score;
 mod snapshot;
 mod table;
+mod texts;
 mod words;

@@ -5,10 +5,13 @@ use crate::{
     class::{Class, Probe},
     contacts::ONE,
     detect::{Detector, Verdict},
+    finding::Action,
     incident::{Dossier, Sighting, Subject, Who},
     packet::Packet,
     score::Weight,
     signature::{self, Found, Rule, RuleHits, RuleSet, Scene},
+    texts::Edition,
+    tick::Tick,
 };
 
 impl Engine {
@@ -24,15 +27,10 @@ impl Engine {
     }
 
     /// What the rules say of the packet.
-    pub(super) fn look_up(&mut self, packet: &Packet<'_>, facts: &Facts) -> Found {
-        let scene = Scene {
-            packet,
-            home: &self.home,
-            action: facts.action,
-            is_for_us: is_for_this_host(packet),
-            direction: signature::direction(packet),
-        };
-        self.incidents.signatures.look(&scene, facts.source, facts.tick)
+    pub(super) fn look_up(&mut self, packet: &Packet<'_>, action: Action, texts: Edition, source: u64, tick: Tick) -> Found {
+        let home = &self.home;
+        let scene = || Scene { packet, home, action, is_for_us: is_for_this_host(packet), direction: signature::direction(packet) };
+        self.incidents.signatures.look(packet, texts, scene, source, tick)
     }
 
     /// A packet that rules know goes to the incident of its source, or opens one. `is_counted`: the source has counted it.

@@ -7,6 +7,7 @@
 //! means the same whatever came before it.
 
 use crate::{
+    bytes::Bytes,
     cursor::Cursor,
     packet::{Header, Options, Packet, TcpFlags},
 };
@@ -46,7 +47,7 @@ impl Head {
         packet.in_iface = text.get(self.in_iface.clone());
         packet.out_iface = text.get(self.out_iface.clone());
         packet.link.mac = self.mac.clone().and_then(|mac| text.get(mac));
-        rest.0 = text.get(self.bytes.length.checked_sub(SRC.len())?..)?;
+        rest.0 = text.get(self.bytes.len().checked_sub(SRC.len())?..)?;
         Some(())
     }
 
@@ -154,38 +155,5 @@ impl Tail {
         self.res = header.res.map(|res| end - res.len()..end);
         let end = start.0.len() - END.len();
         self.tcp_opt = Some(header.tcp_opt.0.len()).filter(|length| *length > 0).map(|length| end - length);
-    }
-}
-
-/// Some bytes of a line; none before any were learned.
-#[derive(Clone, Debug)]
-struct Bytes<const N: usize> {
-    bytes: [u8; N],
-    length: usize,
-}
-
-impl<const N: usize> Default for Bytes<N> {
-    fn default() -> Self {
-        Self { bytes: [0; N], length: 0 }
-    }
-}
-
-impl<const N: usize> Bytes<N> {
-    #[inline(always)]
-    fn begin(&self, text: &[u8]) -> bool {
-        self.length > 0 && text.get(..self.length).is_some_and(|start| self.are(start))
-    }
-
-    #[inline(always)]
-    fn are(&self, text: &[u8]) -> bool {
-        self.length > 0 && self.bytes.get(..self.length) == Some(text)
-    }
-
-    /// False, and nothing learned: they are too many.
-    fn learn(&mut self, bytes: &[u8]) -> bool {
-        let Some(place) = self.bytes.get_mut(..bytes.len()) else { return false };
-        place.copy_from_slice(bytes);
-        self.length = bytes.len();
-        true
     }
 }

@@ -11,7 +11,10 @@ use super::{
     sids::Sids,
     under::{FirstBytes, Under, Values},
 };
-use crate::{finding::Action, packet::TcpFlags};
+use crate::{
+    finding::Action,
+    packet::{Packet, TcpFlags},
+};
 use hashbrown::HashTable;
 
 /// All rules that are in force, ready to be matched.
@@ -23,12 +26,10 @@ pub struct RuleSet {
     candidates: Vec<u32>,
     sources: FirstBytes,
     destinations: FirstBytes,
-    /// What to look up for protocols that rules are entered under, and first for all others.
+    /// What to look up for protocols that rules are about, and first for all others.
     plans: Vec<Plan>,
     /// By protocol number; [`ANY`] for packets of none.
     plan_of: Vec<u16>,
-    /// Rules that are tried on every packet, by protocol number.
-    rest: Vec<Vec<u32>>,
 }
 
 /// The rules under one value of one field.
@@ -41,12 +42,24 @@ struct Entry {
 
 /// What to look up for packets of one protocol.
 #[derive(Clone, Debug, Default)]
-struct Plan {
+pub(super) struct Plan {
     /// [`Under::bit`] of the fields in use.
     fields: u32,
+    /// By field, a bit for each 64th of all hashes: most values are found here not to be asked for.
+    coarse: [u64; Under::ALL.len()],
     /// By field.
     filters: [Filter; Under::ALL.len()],
     words: Vec<u64>,
+    /// Rules that are tried on every packet.
+    rest: Vec<u32>,
+}
+
+/// What rules may ask one packet for.
+#[derive(Debug)]
+pub(super) struct Asked<'r> {
+    protocol: u16,
+    values: Values<'r>,
+    rest: &'r [u32],
 }
 
 /// Says of most values that no rule asks for them: a bit for each that one does, eight times as many bits as values.
@@ -98,22 +111,17 @@ impl RuleSet {
             rule.matching.conditions.sort_by_key(cost);
         }
         let entered = choose(&rules);
-        let mut set = Self { rest: vec![Vec::new(); usize::from(ANY) + 1], rules, sids, ..Self::default() };
-        set.enter(&entered);
-        set.plan(&entered);
-        let mut is_entered = vec![false; set.rules.len()];
+        let mut is_entered = vec![false; rules.len()];
         for (_, rule) in &entered {
             if let Some(is_entered) = is_entered.get_mut(*rule as usize) {
                 *is_entered = true;
             }
         }
-        for ((number, rule), _) in (0_u32..).zip(&set.rules).zip(is_entered).filter(|(_, is_entered)| !is_entered) {
-            for protocol in protocols(rule) {
-                if let Some(rest) = set.rest.get_mut(usize::from(protocol)) {
-                    rest.push(number);
-                }
-            }
-        }
+        let left = (0_u32..).zip(&rules).zip(is_entered).filter(|(_, is_entered)| !is_entered).map(|(rule, _)| rule);
+        let rest: Vec<(u16, u32)> = left.flat_map(|(number, rule)| protocols(rule).map(move |protocol| (protocol, number))).collect();
+        let mut set = Self { rules, sids, ..Self::default() };
+        set.enter(&entered);
+        set.plan(&entered, &rest);
         set
     }
 
@@ -129,25 +137,22 @@ impl RuleSet {
         &self.sids
     }
 
+    /// What some rule may ask the packet for; nothing where no rule can fit it.
+    #[inline(always)]
+    pub(super) fn asked(&self, packet: &Packet<'_>) -> Option<Asked<'_>> {
+        let protocol = packet.header.proto.number.map_or(ANY, u16::from);
+        let plan = self.plan_of.get(usize::from(protocol)).and_then(|plan| self.plans.get(usize::from(*plan)))?;
+        let values = Values::new(packet, plan, &self.sources, &self.destinations);
+        (!values.is_empty() || !plan.rest.is_empty()).then_some(Asked { protocol, values, rest: &plan.rest })
+    }
+
     /// Hands each rule that fits the packet, and its number, to `found`.
-    pub(crate) fn each_match<'r>(&'r self, scene: &Scene<'_, '_, '_>, mut found: impl FnMut(u32, &'r Rule)) {
-        let protocol = scene.packet.header.proto.number.map_or(ANY, u16::from);
-        let plan = self.plan_of.get(usize::from(protocol)).and_then(|plan| self.plans.get(usize::from(*plan)));
-        let Some(plan) = plan else { return };
-        let values = Values::new(scene.packet, plan.fields, &self.sources, &self.destinations);
-        let mut fields = plan.fields & values.there;
-        while fields != 0 {
-            let number = fields.trailing_zeros();
-            fields &= fields - 1;
-            let value = values.get(number);
-            if plan.may_have(number, value) {
-                self.look_up(number, protocol, value, scene, &mut found);
-            }
+    pub(super) fn each_match<'r>(&'r self, scene: &Scene<'_, '_, '_>, asked: &Asked<'_>, mut found: impl FnMut(u32, &'r Rule)) {
+        for (number, value) in asked.values.iter() {
+            self.look_up(number, asked.protocol, value, scene, &mut found);
         }
-        for at in [protocol, ANY].into_iter().take(if protocol == ANY { 1 } else { 2 }) {
-            for number in self.rest.get(usize::from(at)).into_iter().flatten() {
-                self.attempt(*number, scene, &mut found);
-            }
+        for number in asked.rest {
+            self.attempt(*number, scene, &mut found);
         }
     }
 
@@ -182,8 +187,8 @@ impl RuleSet {
         }
     }
 
-    /// Makes the filters that stand before the table.
-    fn plan(&mut self, entered: &[(Key, u32)]) {
+    /// Makes the filters that stand before the table. `rest` are the rules that are entered nowhere, by their protocols.
+    fn plan(&mut self, entered: &[(Key, u32)], rest: &[(u16, u32)]) {
         for condition in self.rules.iter().flat_map(|rule| &rule.matching.conditions) {
             match condition {
                 Condition::Source(addresses) => self.sources.add(addresses),
@@ -192,23 +197,26 @@ impl RuleSet {
             }
         }
         let of = |protocol: u16| entered.iter().map(|(key, _)| *key).filter(move |key| key.protocol == protocol);
-        self.plans.push(Plan::new(&of(ANY).collect::<Vec<_>>()));
+        let rest_of = |wanted: u16| rest.iter().filter(move |(protocol, _)| *protocol == wanted).map(|(_, rule)| *rule);
+        self.plans.push(Plan::new(&of(ANY).collect::<Vec<_>>(), rest_of(ANY).collect()));
         self.plan_of = vec![0; usize::from(ANY) + 1];
-        let mut protocols: Vec<u16> = entered.iter().map(|(key, _)| key.protocol).filter(|protocol| *protocol != ANY).collect();
+        let protocols = entered.iter().map(|(key, _)| key.protocol).chain(rest.iter().map(|(protocol, _)| *protocol));
+        let mut protocols: Vec<u16> = protocols.filter(|protocol| *protocol != ANY).collect();
         protocols.sort_unstable();
         protocols.dedup();
         for protocol in protocols {
             if let (Some(plan), Ok(number)) = (self.plan_of.get_mut(usize::from(protocol)), u16::try_from(self.plans.len())) {
                 *plan = number;
-                self.plans.push(Plan::new(&of(protocol).chain(of(ANY)).collect::<Vec<_>>()));
+                let rest = rest_of(protocol).chain(rest_of(ANY)).collect();
+                self.plans.push(Plan::new(&of(protocol).chain(of(ANY)).collect::<Vec<_>>(), rest));
             }
         }
     }
 }
 
 impl Plan {
-    fn new(keys: &[Key]) -> Self {
-        let mut plan = Self::default();
+    fn new(keys: &[Key], rest: Vec<u32>) -> Self {
+        let mut plan = Self { rest, ..Self::default() };
         for (number, under) in (0_u8..).zip(Under::ALL) {
             let values = || keys.iter().filter(|key| key.number == number).map(|key| key.value);
             let count = values().count();
@@ -224,6 +232,9 @@ impl Plan {
                 if let Some(word) = plan.words.get_mut(word) {
                     *word |= bit;
                 }
+                if let Some(coarse) = plan.coarse.get_mut(usize::from(number)) {
+                    *coarse |= 1 << (scattered(value) >> 26);
+                }
             }
             plan.fields |= under.bit();
             if let Some(slot) = plan.filters.get_mut(usize::from(number)) {
@@ -233,9 +244,22 @@ impl Plan {
         plan
     }
 
+    /// Is a rule entered under the field?
+    #[inline(always)]
+    pub(super) const fn has(&self, under: Under) -> bool {
+        self.fields & under.bit() != 0
+    }
+
     /// May a rule ask for this value of the field?
-    fn may_have(&self, number: u32, value: u32) -> bool {
-        let Some(filter) = self.filters.get(number as usize) else { return false };
+    #[inline(always)]
+    pub(super) fn may_have(&self, under: Under, value: u32) -> bool {
+        let coarse = self.coarse.get(under as usize).copied().unwrap_or(0);
+        coarse >> (scattered(value) >> 26) & 1 != 0 && self.asks(under, value)
+    }
+
+    #[inline(never)]
+    fn asks(&self, under: Under, value: u32) -> bool {
+        let Some(filter) = self.filters.get(under as usize) else { return false };
         let (word, bit) = filter.place(value);
         self.words.get(word).is_some_and(|word| word & bit != 0)
     }
@@ -244,10 +268,14 @@ impl Plan {
 impl Filter {
     /// The word of a value, and the bit in it.
     const fn place(self, value: u32) -> (usize, u64) {
-        // Knuth's multiplicative hash: the golden ratio times 2^32. Rules fill the filter, never packets.
-        let hash = value.wrapping_mul(0x9e37_79b1) >> self.shift;
+        let hash = scattered(value) >> self.shift;
         (self.start as usize + hash as usize / 64, 1 << (hash % 64))
     }
+}
+
+/// Knuth's multiplicative hash: the golden ratio times 2^32. Rules fill the filters, never packets.
+const fn scattered(value: u32) -> u32 {
+    value.wrapping_mul(0x9e37_79b1)
 }
 
 /// Where each rule is entered: under its rarest value, so that no list grows long. Ascending.

@@ -24,6 +24,8 @@ use crate::{
     detect::{Detector, Verdict},
     finding::Signature,
     hash::Hasher,
+    packet::Packet,
+    texts::Edition,
     tick::Tick,
 };
 use serde::{Deserialize, Serialize};
@@ -112,15 +114,29 @@ impl Signatures {
         renumbered
     }
 
-    /// What the packet is known for, the best [`Found::MAX`] rules. `source` is the hash of the source.
-    pub(crate) fn look(&mut self, scene: &Scene<'_, '_, '_>, source: u64, now: Tick) -> Found {
-        let mut found = Found::NONE;
+    /// What the packet is known for, the best [`Found::MAX`] rules. `texts` is the edition of its texts, `source` the hash of the source.
+    pub(crate) fn look<'s, 'p, 'a: 'p>(
+        &mut self,
+        packet: &'p Packet<'a>,
+        texts: Edition,
+        scene: impl FnOnce() -> Scene<'s, 'p, 'a>,
+        source: u64,
+        now: Tick,
+    ) -> Found {
         let Self { rules, prefixes, counts, hasher, hits, by_prefix } = self;
-        if let Some(sid) = prefixes.sid(rules.sids(), scene.packet.prefix) {
+        let sid = prefixes.sid(rules.sids(), packet.prefix, texts);
+        let asked = rules.asked(packet);
+        // Most packets have nothing that any rule asks for.
+        if sid.is_none() && asked.is_none() {
+            return Found::NONE;
+        }
+        let (mut found, scene) = (Found::NONE, scene());
+        if let Some(sid) = sid {
             by_prefix.note(now);
             found.push(Hit { known: Known::Sid(sid), severity: rules.sids().severity, confidence: Confidence::Sure });
         }
-        rules.each_match(scene, |number, rule| {
+        let Some(asked) = asked else { return found };
+        rules.each_match(&scene, &asked, |number, rule| {
             if let (Some(count), Some(counts)) = (&rule.count, counts.as_mut())
                 && !counts.note(number, count, scene.packet, source, hasher, now)
             {

@@ -1,5 +1,7 @@
 //! Prefixes that name a rule of the firewall, as fwsnort's do.
 
+use crate::texts::Edition;
+
 /// Log prefixes that name a rule by its number, as fwsnort's `SID1234` do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sids {
@@ -17,6 +19,8 @@ pub(crate) struct Prefixes {
     last: [u8; MAX_PREFIX],
     last_len: usize,
     last_sid: Option<u32>,
+    /// Of the texts of the packet seen last.
+    edition: Edition,
 }
 
 /// The kernel's own bound on a prefix (`NF_LOG_PREFIXLEN` in `include/net/netfilter/nf_log.h`).
@@ -24,13 +28,16 @@ const MAX_PREFIX: usize = 128;
 
 impl Default for Prefixes {
     fn default() -> Self {
-        Self { last: [0; MAX_PREFIX], last_len: 0, last_sid: None }
+        Self { last: [0; MAX_PREFIX], last_len: 0, last_sid: None, edition: Edition::default() }
     }
 }
 
 impl Prefixes {
-    /// The number that `prefix` names.
-    pub(crate) fn sid(&mut self, sids: &Sids, prefix: &[u8]) -> Option<u32> {
+    /// The number that `prefix` names, which is of this edition.
+    pub(crate) fn sid(&mut self, sids: &Sids, prefix: &[u8], edition: Edition) -> Option<u32> {
+        if self.edition == edition {
+            return self.last_sid;
+        }
         if sids.before.is_empty() || prefix.is_empty() {
             return None;
         }
@@ -40,6 +47,7 @@ impl Prefixes {
             self.last_len = prefix.len();
             self.last_sid = sids.number(prefix);
         }
+        self.edition = edition;
         self.last_sid
     }
 }

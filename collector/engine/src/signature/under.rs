@@ -1,6 +1,7 @@
 //! What rules are entered under: the fields that tell packets apart.
 
 use super::{
+    compile::Plan,
     matching::{is_related, is_set, text},
     rule::{Addresses, Bit, Condition, Field, Place, Range, Relation, Rule},
 };
@@ -187,19 +188,20 @@ impl FirstBytes {
     }
 }
 
-/// What a packet has in each field.
+/// What a packet has in the fields that rules are entered under, as far as a rule may ask for it.
 #[derive(Debug)]
-pub(super) struct Values {
-    /// [`Under::bit`] of what it has.
-    pub(super) there: u32,
+pub(super) struct Values<'p> {
+    plan: &'p Plan,
+    /// [`Under::bit`] of them.
+    fields: u32,
     of: [u32; 32],
 }
 
-impl Values {
-    /// Those of `packet`; dear ones only where they are `wanted`.
-    pub(super) fn new(packet: &Packet<'_>, wanted: u32, sources: &FirstBytes, destinations: &FirstBytes) -> Self {
+impl<'p> Values<'p> {
+    /// Those of `packet`; the plan of its protocol says what rules ask for.
+    pub(super) fn new(packet: &Packet<'_>, plan: &'p Plan, sources: &FirstBytes, destinations: &FirstBytes) -> Self {
         let header = &packet.header;
-        let mut values = Self { there: 0, of: [0; 32] };
+        let mut values = Self { plan, fields: 0, of: [0; 32] };
         values.put(Under::Dport, header.dport.map(u32::from));
         values.put(Under::Sport, header.sport.map(u32::from));
         values.put(Under::Window, header.window);
@@ -216,37 +218,59 @@ impl Values {
         values.put(Under::Seq, header.tcp_seq);
         values.put(Under::Ack, header.tcp_ack);
         values.put(Under::Flags, header.flags.map(|flags| u32::from(flags.bits())));
-        values.put_if(Under::Fragment, is_set(Bit::Fragment, header));
-        values.put_if(Under::Reserved, header.ip_flags.ce);
-        values.put_if(Under::IpOptions, !header.ip_opt.0.is_empty());
-        values.put_if(Under::SameAddress, header.src == header.dst);
-        values.put_if(Under::SeqIsDst, is_related(Relation::SeqIsDst, header));
-        values.put_if(Under::IdIsCookie, is_related(Relation::IdIsCookie, header));
-        if wanted & Under::Prefix.bit() != 0 {
+        values.put_if(Under::Fragment, || is_set(Bit::Fragment, header));
+        values.put_if(Under::Reserved, || header.ip_flags.ce);
+        values.put_if(Under::IpOptions, || !header.ip_opt.0.is_empty());
+        values.put_if(Under::SameAddress, || header.src == header.dst);
+        values.put_if(Under::SeqIsDst, || is_related(Relation::SeqIsDst, header));
+        values.put_if(Under::IdIsCookie, || is_related(Relation::IdIsCookie, header));
+        if plan.has(Under::Prefix) {
             values.put(Under::Prefix, text(Place::Prefix, packet).map(prefix_value));
         }
-        for (first_bytes, address, fields) in [(sources, header.src, Under::SOURCE), (destinations, header.dst, Under::DESTINATION)] {
-            if first_bytes.has(address) {
-                fields.iter().for_each(|(under, depth)| values.put(*under, Some(upper(address, *depth))));
-            }
-        }
+        values.put_networks(&Under::SOURCE, sources, &header.src);
+        values.put_networks(&Under::DESTINATION, destinations, &header.dst);
         values
     }
 
-    pub(super) fn get(&self, number: u32) -> u32 {
-        self.of.get(number as usize).copied().unwrap_or(0)
+    pub(super) const fn is_empty(&self) -> bool {
+        self.fields == 0
+    }
+
+    /// Each with the number of its field, in the order of the fields.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, u32)> {
+        let mut fields = self.fields;
+        std::iter::from_fn(move || {
+            let number = fields.trailing_zeros();
+            let value = self.of.get(number as usize)?;
+            fields &= fields - 1;
+            Some((number, *value))
+        })
     }
 
     #[inline(always)]
     fn put(&mut self, under: Under, value: Option<u32>) {
-        if let Some(slot) = self.of.get_mut(under as usize) {
-            *slot = value.unwrap_or(0);
+        if let Some(value) = value
+            && self.plan.may_have(under, value)
+            && let Some(slot) = self.of.get_mut(under as usize)
+        {
+            *slot = value;
+            self.fields |= under.bit();
         }
-        self.there |= u32::from(value.is_some()) << under as u32;
     }
 
-    fn put_if(&mut self, under: Under, is_there: bool) {
-        self.put(under, is_there.then_some(1));
+    #[inline(always)]
+    fn put_networks(&mut self, fields: &[(Under, Depth)], asked: &FirstBytes, address: &IpAddr) {
+        if asked.has(*address) {
+            fields.iter().for_each(|(under, depth)| self.put(*under, Some(upper(*address, *depth))));
+        }
+    }
+
+    /// Nothing is made ready where no rule is entered.
+    #[inline(always)]
+    fn put_if(&mut self, under: Under, is_there: impl FnOnce() -> bool) {
+        if self.plan.has(under) && is_there() {
+            self.put(under, Some(1));
+        }
     }
 }
 
