@@ -244,6 +244,33 @@ impl Desktop {
         run_script(script("desktop-shot").args(["--id", &self.id]).arg(to)).map(drop)
     }
 
+    /// Clicks into the window that is right at the top of an X screen, which is where popups are: so many pixels from its right edge
+    /// and from its lower one, with this mouse button.
+    ///
+    /// # Errors
+    /// [`CannotRun`] without xdotool, else when there is no such window.
+    pub fn click(&self, from_right: i64, from_bottom: i64, button: u8) -> Result<()> {
+        let xdotool = |arguments: &[&str]| -> Result<String> {
+            match run(self.command(Path::new("xdotool"))?.args(arguments)) {
+                Err(_) if !Path::new("/usr/bin/xdotool").exists() => Err(CannotRun("no xdotool".to_owned()).into()),
+                said => said,
+            }
+        };
+        let mut corner = None;
+        for window in xdotool(&["search", "--onlyvisible", "--name", ".*"])?.lines() {
+            let said = xdotool(&["getwindowgeometry", "--shell", window])?;
+            let number = |name: &str| said.lines().find_map(|line| line.strip_prefix(name)?.parse::<i64>().ok()).context("no geometry");
+            let (x, y, width, height) = (number("X=")?, number("Y=")?, number("WIDTH=")?, number("HEIGHT=")?);
+            // Not the root window, nor one that is there to hold something else.
+            if x > 0 && width > 100 && corner.is_none_or(|(top, _, _)| y < top) {
+                corner = Some((y, x + width, y + height));
+            }
+        }
+        let (_, right, bottom) = corner.context("there is no popup on the screen")?;
+        let (x, y) = ((right - from_right).to_string(), (bottom - from_bottom).to_string());
+        xdotool(&["mousemove", &x, &y, "click", &button.to_string()]).map(drop)
+    }
+
     /// Listens to every call of `Notify` on the session bus.
     ///
     /// # Errors

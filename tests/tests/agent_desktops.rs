@@ -310,12 +310,61 @@ fn dunst_and_mako_open_the_page_when_somebody_asks_for_details() -> Result<()> {
             scene.call(1)?;
             thread::sleep(Duration::from_millis(500));
             run(scene.desktop.command(Path::new(invoke[0]))?.args(&invoke[1..]))?;
-            let folder = scene.desktop.runtime()?;
-            let opened = until(SOON, || std::fs::read_to_string(folder.join("opened")).ok().filter(|path| path.ends_with('\n')))
-                .with_context(|| format!("{daemon}: nothing was opened\n{:#?}", scene.agent.lines()))?;
-            let page = std::fs::read_to_string(opened.trim())?;
+            let page = page(&scene)?;
             ensure!(page.contains("<h1>") && page.contains("198.51.100.66"), "{daemon}: {page}");
         }
+        Ok(())
+    })
+}
+
+/// The page that the browser was opened with.
+fn page(scene: &Scene) -> Result<String> {
+    let folder = scene.desktop.runtime()?;
+    let opened = until(SOON, || std::fs::read_to_string(folder.join("opened")).ok().filter(|path| path.ends_with('\n')))
+        .with_context(|| format!("{}: nothing was opened\n{:#?}", scene.daemon, scene.agent.lines()))?;
+    Ok(std::fs::read_to_string(opened.trim())?)
+}
+
+#[test]
+fn a_hand_on_the_mouse_presses_the_buttons_of_xfce() -> Result<()> {
+    with_rigs("clicks on xfce4-notifyd", || {
+        let scene = Scene::up("xfce4-notifyd")?;
+        let closed = scene.desktop.signals("NotificationClosed")?;
+        let gone = |n: usize| until(SOON, || (closed.all().ok()?.len() >= n).then_some(())).context("the popup stays");
+        // The two buttons stand at the right, each 121 pixels wide, and 31 above the lower edge: see the picture.
+        let (left, right, up) = (202, 74, 31);
+        scene.collector.tell(&scan(66, 1))?;
+        scene.call(1)?;
+        scene.picture("buttons")?;
+        scene.desktop.click(left, up, 1)?;
+        ensure!(page(&scene)?.contains("198.51.100.66"));
+        gone(1)?;
+        thread::sleep(Duration::from_secs(1));
+        scene.collector.tell(&scan(67, 2))?;
+        scene.call(2)?;
+        thread::sleep(Duration::from_millis(500));
+        scene.desktop.click(right, up, 1)?;
+        let said = scene.call(3)?;
+        ensure!(said.body.contains("198.51.100.67 is muted"), "{said:?}");
+        gone(2)?;
+        thread::sleep(Duration::from_millis(500));
+        scene.picture("muted")?;
+        scene.desktop.click(right, up, 1)?;
+        let said = scene.call(4)?;
+        ensure!(said.body.contains("198.51.100.67 is no longer muted"), "{said:?}");
+        Ok(())
+    })
+}
+
+#[test]
+fn a_middle_click_on_dunst_opens_the_page() -> Result<()> {
+    with_rigs("a click on dunst", || {
+        let scene = Scene::up("dunst")?;
+        scene.collector.tell(&scan(66, 1))?;
+        scene.call(1)?;
+        scene.picture("click")?;
+        scene.desktop.click(100, 40, 2)?;
+        ensure!(page(&scene)?.contains("198.51.100.66"));
         Ok(())
     })
 }
