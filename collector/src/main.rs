@@ -4,7 +4,7 @@ use anyhow::{Context as _, anyhow};
 use clap::Parser;
 use firebell_collector::{
     accounts::{Accounts, User},
-    bus::{self, Board, BusError, Question, Questions, Rights, Value},
+    bus::{self, Board, BusError, Log, Question, Questions, Rights, Value},
     clock::Clock,
     config::{self, Config, Loaded},
     health::Health,
@@ -33,6 +33,7 @@ use std::{
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{debug, error, info, level_filters::LevelFilter, warn};
+use tracing_subscriber::{fmt, layer::SubscriberExt as _, reload, util::SubscriberInitExt as _};
 
 /// Not permitted (sysexits.h `EX_NOPERM`).
 const EXIT_NOT_PERMITTED: u8 = 77;
@@ -86,7 +87,9 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     // The journal notes the time itself; colours would go into files as well.
-    tracing_subscriber::fmt().with_max_level(arguments.log_level).with_writer(io::stderr).without_time().with_target(false).init();
+    let (filter, level) = reload::Layer::new(arguments.log_level);
+    tracing_subscriber::registry().with(filter).with(fmt::layer().with_writer(io::stderr).without_time().with_target(false)).init();
+    let log = Arc::new(Log::new(arguments.log_level, move |new| level.reload(new).is_ok()));
     let loaded = match config::load(arguments.config.as_deref()) {
         Ok(loaded) => loaded,
         Err(problems) => {
@@ -100,7 +103,7 @@ fn main() -> ExitCode {
             return ExitCode::from(EXIT_BAD_CONFIGURATION);
         }
     };
-    let result = if arguments.check { check(&loaded) } else { run(&arguments, &loaded) };
+    let result = if arguments.check { check(&loaded) } else { run(&arguments, &loaded, log) };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -161,7 +164,7 @@ fn bounds(config: &Config, is_stored: bool) -> (Bounds, usize) {
 }
 
 /// Opens, gives up what it may, and only then reads, starts threads and speaks.
-fn run(arguments: &Arguments, loaded: &Loaded) -> anyhow::Result<()> {
+fn run(arguments: &Arguments, loaded: &Loaded, log: Arc<Log>) -> anyhow::Result<()> {
     let accounts = Accounts::read()?;
     let is_replay = arguments.replay.is_some();
     let Opened { inputs, why } = match &arguments.replay {
@@ -195,6 +198,7 @@ fn run(arguments: &Arguments, loaded: &Loaded) -> anyhow::Result<()> {
     }
     let start = Start {
         loaded,
+        log,
         file: arguments.config.clone(),
         accounts,
         inputs,
@@ -236,6 +240,8 @@ fn drop_privileges(
 /// What the start has gathered.
 struct Start<'a> {
     loaded: &'a Loaded,
+    /// How much is said.
+    log: Arc<Log>,
     /// The only file of the configuration, where somebody named one.
     file: Option<PathBuf>,
     accounts: Accounts,
@@ -249,7 +255,7 @@ struct Start<'a> {
 }
 
 async fn watch(token: Unprivileged, start: Start<'_>) -> anyhow::Result<()> {
-    let Start { loaded, file, accounts, inputs, why, all_netns, recorded, random, state } = start;
+    let Start { loaded, log, file, accounts, inputs, why, all_netns, recorded, random, state } = start;
     let (config, is_replay, limits) = (&loaded.config, state.is_none(), token.limits().clone());
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let hangup = signal(SignalKind::hangup())?;
@@ -301,7 +307,7 @@ async fn watch(token: Unprivileged, start: Start<'_>) -> anyhow::Result<()> {
             info!("on the system bus again");
         }
     };
-    let serving = tokio::spawn(bus::serve(token, Arc::clone(&board), outbox, ready));
+    let serving = tokio::spawn(bus::serve(token, Arc::clone(&board), log, outbox, ready));
     let mut place = Place::begin(readers.positions.clone(), saved.starts);
     if place.is_slow()
         && let Some(folder) = &state

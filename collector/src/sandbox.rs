@@ -176,7 +176,7 @@ impl Limits {
             (RulesetStatus::NotEnforced, LandlockStatus::NotEnabled) => {
                 Err("this kernel has landlock, but it is not enabled (lsm=)".into())
             }
-            (RulesetStatus::NotEnforced, _) => Err("this kernel has no landlock (Linux 5.13)".into()),
+            (RulesetStatus::NotEnforced, _) => Err("there is no landlock (Linux 5.13), or it is forbidden here".into()),
             (_, LandlockStatus::Available { effective_abi, kernel_abi }) => {
                 Ok(format!("landlock {}", kernel_abi.unwrap_or(effective_abi as i32)))
             }

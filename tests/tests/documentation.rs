@@ -300,6 +300,7 @@ fn every_script_of_the_rigs_explains_itself() -> Result<()> {
         "bench-latency",
         "bench-idle",
         "coverage",
+        "exposure",
         "screenshots",
         "psad-levels",
         "psad-hits",

@@ -67,6 +67,28 @@ fn the_collector_is_exposed_to_less_than_a_point_of_ten_and_less_still_when_it_r
 }
 
 #[test]
+fn the_document_names_every_crate_of_the_collector_and_no_other() -> Result<()> {
+    let mut tree = Command::new(env!("CARGO"));
+    tree.args(["tree", "--locked", "--offline", "-p", "firebell-collector", "--edges", "normal", "--prefix", "none", "--format", "{p}"]);
+    let tree = run(tree.args(["--target", "x86_64-unknown-linux-gnu"]).current_dir(repository()))?;
+    let mut crates: Vec<_> = tree
+        .lines()
+        .filter(|line| !line.contains("(proc-macro)"))
+        .filter_map(|line| line.split(' ').next())
+        .filter(|name| !name.is_empty())
+        .collect();
+    crates.sort_unstable();
+    crates.dedup();
+    let document = fs::read_to_string(repository().join("docs/EXPOSURE.md"))?;
+    let list = document.split("| crate |").nth(1).context("no list of crates")?;
+    let mut named: Vec<_> = list.lines().skip(2).filter_map(|line| line.strip_prefix("| ")?.split(' ').next()).collect();
+    named.sort_unstable();
+    named.dedup();
+    ensure!(crates == named, "make exposure writes it anew\nthe collector: {crates:?}\nthe document: {named:?}");
+    Ok(())
+}
+
+#[test]
 fn systemd_has_nothing_to_say_against_our_units() -> Result<()> {
     with_rigs("units as systemd reads them", || {
         for drop_ins in [&[][..], &["journal.conf"], &["read-root-only-logs.conf"]] {
@@ -202,6 +224,38 @@ fn the_line_of_status_says_what_is_read_and_how_well() -> Result<()> {
         let _collector = collector_of(&manager, &bus, folder.path(), Duration::from_secs(60))?;
         let status = manager.wait_for("STATUS=")?;
         ensure!(status.starts_with("STATUS=ok; reading standard input: ") && status.ends_with(" alerts"), "{status}");
+        Ok(())
+    })
+}
+
+#[test]
+fn how_much_is_said_is_changed_while_it_runs_by_who_may_and_by_nobody_else() -> Result<()> {
+    with_rigs("the level of the log", || {
+        firebell_tests::bus::need_root()?;
+        let bus = Bus::up(true)?;
+        let collector = bus.collector("", &["--replay", "-", "--vouch"], Stdio::null())?;
+        let busctl = |user: &str, arguments: &[&str]| -> Result<std::process::Output> {
+            let mut command = firebell_tests::program::as_user(user, Path::new("busctl"))?;
+            command.arg(format!("--address={}", bus.address())).args(arguments.iter().take(1));
+            command.args(["org.firebell.Collector1", "/org/freedesktop/LogControl1", "org.freedesktop.LogControl1"]);
+            Ok(command.args(arguments.iter().skip(1)).output()?)
+        };
+        let level =
+            || Ok::<_, anyhow::Error>(String::from_utf8_lossy(&busctl("root", &["get-property", "LogLevel"])?.stdout).trim().to_owned());
+        ensure!(level()? == "s \"info\"", "{}", level()?);
+        let refused = busctl("games", &["set-property", "LogLevel", "s", "debug"])?;
+        ensure!(!refused.status.success() && level()? == "s \"info\"", "{refused:?}");
+        let wrong = busctl("root", &["set-property", "LogLevel", "s", "loud"])?;
+        ensure!(!wrong.status.success() && String::from_utf8_lossy(&wrong.stderr).contains("emerg"), "{wrong:?}");
+        let set = busctl("root", &["set-property", "LogLevel", "s", "err"])?;
+        ensure!(set.status.success() && level()? == "s \"err\"", "{set:?}");
+        let set = busctl("root", &["set-property", "LogLevel", "s", "debug"])?;
+        ensure!(set.status.success() && level()? == "s \"debug\"", "{set:?}");
+        let pid = rustix::process::Pid::from_raw(i32::try_from(collector.pid())?).context("no pid")?;
+        rustix::process::kill_process(pid, rustix::process::Signal::HUP)?;
+        collector.wait_for(SECONDS, |line| line.text.contains("reloaded"))?;
+        let other = busctl("root", &["set-property", "LogTarget", "s", "syslog"])?;
+        ensure!(!other.status.success(), "{other:?}");
         Ok(())
     })
 }

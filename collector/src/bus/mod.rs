@@ -6,6 +6,7 @@
 mod callers;
 mod changes;
 mod limits;
+mod log_control;
 mod past;
 mod rights;
 #[expect(clippy::too_many_arguments, reason = "the signal of the contract has seven")]
@@ -13,6 +14,7 @@ mod service;
 mod subscribers;
 mod writer;
 
+pub use log_control::Log;
 pub use rights::Rights;
 pub use service::introspection;
 
@@ -231,10 +233,16 @@ pub enum BusError {
 ///
 /// # Errors
 /// [`BusError`], only before the first success: then somebody is there to read it.
-pub async fn serve(_: Unprivileged, board: Arc<Board>, mut outbox: Outbox, mut ready: impl FnMut() + Send) -> Result<(), BusError> {
+pub async fn serve(
+    _: Unprivileged,
+    board: Arc<Board>,
+    log: Arc<Log>,
+    mut outbox: Outbox,
+    mut ready: impl FnMut() + Send,
+) -> Result<(), BusError> {
     let (mut wait, mut was_ready, mut complaint) = (BACK_OFF.0, false, String::new());
     loop {
-        match connect(&board).await {
+        match connect(&board, &log).await {
             Ok((connection, mut lost)) => {
                 (wait, was_ready) = (BACK_OFF.0, true);
                 complaint.clear();
@@ -265,9 +273,10 @@ pub async fn serve(_: Unprivileged, board: Arc<Board>, mut outbox: Outbox, mut r
 }
 
 /// Connects, puts the object up, takes the name. The stream tells when it is taken away.
-async fn connect(board: &Arc<Board>) -> zbus::Result<(Connection, MessageStream)> {
+async fn connect(board: &Arc<Board>, log: &Arc<Log>) -> zbus::Result<(Connection, MessageStream)> {
     let connection = connection::Builder::system()
         .serve_at(COLLECTOR_PATH, service::Collector::new(Arc::clone(board)))
+        .serve_at(log_control::PATH, log_control::LogControl::new(log, board))
         .method_timeout(CALL_TIMEOUT)
         .build()
         .await?;

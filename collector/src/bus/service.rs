@@ -446,6 +446,12 @@ impl Collector {
         }
     }
 
+    /// May the caller change how much is said? The reason, where it may not.
+    pub(super) async fn may_change(&self, header: &Header<'_>, connection: &Connection) -> Result<(), String> {
+        let call = self.begin(header, connection).await.map_err(|error| error.to_string())?;
+        self.may_manage(&call, header, connection).await.map_err(|error| error.to_string())
+    }
+
     async fn asks_polkit(
         &self,
         call: &Call,
