@@ -58,8 +58,12 @@ fn head_lines(state: &State) -> Vec<Line<'static>> {
             thousands(lost)
         )),
         line(&hour(&state.hour)),
-        line(&format!("{} incidents go on{}; it is {now} UTC", state.open(), if state.shows_all { ", all are shown" } else { "" }))
-            .style(Style::new().add_modifier(Modifier::UNDERLINED)),
+        line(&format!(
+            "{} on{}; it is {now} UTC",
+            if state.open() == 1 { "1 incident goes".to_owned() } else { format!("{} incidents go", state.open()) },
+            if state.shows_all { ", all are shown" } else { "" }
+        ))
+        .style(Style::new().add_modifier(Modifier::UNDERLINED)),
     ]
 }
 
@@ -82,7 +86,8 @@ fn hour(summary: &BTreeMap<String, Value>) -> String {
         .map(|port| port.split_once(' ').map_or_else(|| port.to_owned(), |(protocol, list)| format!("{protocol} {}", services::told(list))))
         .collect();
     let ports = if ports.is_empty() { String::new() } else { format!("; ports {}", ports.join(", ")) };
-    format!("last hour: {} incidents, {} sources{ports}", thousands(number("incidents")), thousands(number("sources")))
+    let many = |count: u64, word: &str| format!("{} {word}{}", thousands(count), if count == 1 { "" } else { "s" });
+    format!("last hour: {}, {}{ports}", many(number("incidents"), "incident"), many(number("sources"), "source"))
 }
 
 fn incidents(frame: &mut Frame<'_>, area: Rect, state: &State) {
