@@ -148,6 +148,45 @@ fn the_command_for_people_changes_lists_and_follows() -> Result<()> {
     })
 }
 
+#[test]
+fn the_history_is_read_the_same_from_the_collector_and_from_its_files_when_it_is_killed() -> Result<()> {
+    with_rigs("firebell history", || {
+        need_root()?;
+        let stage = Stage::new()?;
+        let collector = stage.follow()?;
+        for source in ["198.51.100.66", "198.51.100.67"] {
+            stage.scan(source, 8)?;
+            stage.wait_for(source)?;
+        }
+        let folder = stage.state();
+        let history = |arguments: &[&str]| -> Result<Output> {
+            let mut command = Command::new(built()?.join("firebell"));
+            command.arg("history").args(arguments).arg("--folder").arg(&folder).env("DBUS_SYSTEM_BUS_ADDRESS", stage.bus.address());
+            Ok(command.output()?)
+        };
+        let running = history(&["export"])?;
+        collector.kill()?;
+        let names = || -> Result<Vec<_>> {
+            Ok(fs::read_dir(&folder)?.map(|entry| entry.map(|entry| entry.file_name())).collect::<Result<Vec<_>, _>>()?)
+        };
+        let before = names()?;
+        let stopped = history(&["export"])?;
+        ensure!(stopped.status.success() && stopped.stdout == running.stdout && !running.stdout.is_empty(), "{running:?} {stopped:?}");
+        let sources: Vec<String> = String::from_utf8(stopped.stdout)?
+            .lines()
+            .map(|line| Ok(serde_json::from_str::<Alert>(line)?.source))
+            .collect::<Result<_>>()?;
+        ensure!(sources == ["198.51.100.66", "198.51.100.67"], "{sources:?}");
+        let stats = history(&["stats"])?;
+        ensure!(String::from_utf8_lossy(&stats.stdout).starts_with("2 incidents from /"), "{stats:?}");
+        ensure!(String::from_utf8_lossy(&history(&["stats", "--until", "2020-01-01"])?.stdout).starts_with("0 incidents from /"));
+        ensure!(names()? == before, "nothing is left beside the history: {:?}", names()?);
+        let _collector = stage.follow()?;
+        ensure!(stage.alerts(0)?.len() == 2);
+        Ok(())
+    })
+}
+
 fn of(stage: &Stage, source: &str) -> Result<Option<Alert>> {
     Ok(stage.alerts(0)?.into_iter().find(|alert| alert.source == source))
 }

@@ -64,6 +64,9 @@ enum Command {
     Show(live::ShowArguments),
     /// What goes on, while it goes on, on a whole screen.
     Watch(live::WatchArguments),
+    /// What is kept of all incidents, also while the collector is stopped.
+    #[command(subcommand)]
+    History(live::HistoryCommand),
     /// Says that incidents are dealt with, until they become worse or begin again.
     Ack(live::AckArguments),
     /// Writes a note to an incident.
@@ -142,6 +145,7 @@ fn main() -> ExitCode {
         Command::Alerts(arguments) => live::alerts(&arguments),
         Command::Show(arguments) => live::show(&arguments),
         Command::Watch(arguments) => live::watch(&arguments),
+        Command::History(command) => live::history(&command),
         Command::Ack(arguments) => live::ack(&arguments),
         Command::Note(arguments) => live::note(&arguments),
         Command::Mute(arguments) => live::mute(&arguments),

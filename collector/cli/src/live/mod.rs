@@ -2,6 +2,7 @@
 
 mod alerts;
 mod changes;
+mod history;
 mod page;
 mod show;
 mod status;
@@ -11,6 +12,7 @@ pub(crate) use alerts::Arguments as AlertsArguments;
 pub(crate) use changes::{
     Ack as AckArguments, Mute as MuteArguments, Note as NoteArguments, Of as SourceArguments, ack, mute, note, trust, unmute, untrust,
 };
+pub(crate) use history::{Command as HistoryCommand, run as history};
 pub(crate) use show::Arguments as ShowArguments;
 pub(crate) use status::{Arguments as StatusArguments, plain};
 pub(crate) use watch::{Arguments as WatchArguments, run as watch};
