@@ -7,6 +7,7 @@ mod stillness;
 use crate::{
     backoff::Backoff,
     buttons::Press,
+    clock::Clock,
     collector::{self, News, Position, Sight, Word},
     config::Config,
     control::Request,
@@ -87,7 +88,7 @@ pub(crate) async fn run(start: Start) -> anyhow::Result<()> {
         position: None,
         sight: None,
         ask: start.ask,
-        start: Instant::now(),
+        start: Clock::start(),
         has_said_no_server: false,
         failures: 0,
         complaint: String::new(),
@@ -114,7 +115,7 @@ struct Agent {
     sight: Option<Sight>,
     ask: mpsc::Sender<Request>,
     /// The zero of the ledger's time.
-    start: Instant,
+    start: Clock,
     has_said_no_server: bool,
     failures: u64,
     /// Why a popup was not shown the last time.
@@ -158,7 +159,7 @@ impl Agent {
             // Only now: what was not shown before a crash is told again.
             let position = self.position.as_ref().filter(|_| !self.ledger.is_holding());
             let write_at = position.and_then(|position| self.seen.write(position, self.start.elapsed()));
-            let deadline = self.ledger.deadline().into_iter().chain(write_at).min().map(|at| self.start + at);
+            let deadline = self.ledger.deadline().into_iter().chain(write_at).min().map(|at| self.start.deadline(at));
             // Only waiting happens in here: a call that is cancelled half-way would break the connection.
             let event = tokio::select! {
                 word = news.recv() => Event::Word(word),

@@ -11,6 +11,7 @@ mod agent;
 mod alarm;
 mod backoff;
 mod buttons;
+mod clock;
 mod collector;
 mod config;
 mod control;

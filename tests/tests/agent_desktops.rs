@@ -110,7 +110,8 @@ fn real_servers_show_a_popup_and_its_update_and_its_end_in_one_place() -> Result
 #[test]
 fn real_servers_show_markup_and_odd_text_as_what_it_is() -> Result<()> {
     with_rigs("odd text on real servers", || {
-        for daemon in ["dunst", "xfce4-notifyd"] {
+        let x11 = ["dunst", "xfce4-notifyd", "mate-notification-daemon", "lxqt-notificationd", "notification-daemon"];
+        for daemon in x11.into_iter().chain(["mako", "swaync"]) {
             let scene = Scene::up(daemon)?;
             scene.collector.tell(&changed(scan(1, 1), |alert| {
                 alert.kind = "udp-scan".to_owned();
@@ -131,6 +132,9 @@ fn real_servers_show_markup_and_odd_text_as_what_it_is() -> Result<()> {
             scene.call(2)?;
             thread::sleep(Duration::from_millis(500));
             scene.picture("odd")?;
+            // It is still there, and shows what comes next.
+            scene.collector.tell(&scan(3, 3))?;
+            scene.call(3)?;
         }
         Ok(())
     })

@@ -5,11 +5,12 @@ use firebell_shared::{alert::Phase, severity::Severity};
 use firebell_tests::{
     fake_collector::{later, scan},
     private_bus::{PrivateBus, until, wait},
-    rig::with_rigs,
+    rig::{CannotRun, with_rigs},
     session::{NOTHING, SOON, Session, says},
 };
 use std::{
     collections::HashMap,
+    fs,
     process::Command,
     sync::{
         Arc,
@@ -128,6 +129,54 @@ fn quiet_hours_hold_popups_and_end_with_them() -> Result<()> {
         session.configure("quiet-hours = []\n")?;
         ensure!(Command::new("kill").args(["-HUP", &agent.pid().to_string()]).status()?.success());
         ensure!(server.call(2)?.summary == "Port scan from 198.51.100.1");
+        Ok(())
+    })
+}
+
+/// A library that gives a program another clock on the wall.
+fn faketime() -> Result<String> {
+    let folders = fs::read_dir("/usr/lib")?.filter_map(|folder| Some(folder.ok()?.path().join("faketime/libfaketime.so.1")));
+    let library = folders.into_iter().find(|path| path.exists());
+    Ok(library.ok_or_else(|| CannotRun("no libfaketime (Debian: faketime)".to_owned()))?.display().to_string())
+}
+
+#[test]
+fn when_the_clock_has_jumped_the_quiet_hours_go_by_what_it_shows() -> Result<()> {
+    with_rigs("quiet: the clock jumps", || {
+        let (session, collector, server) = Session::attended()?;
+        session.configure("quiet-hours = [\"22:00-07:00\"]\n")?;
+        let screen = Screen::new(&session.bus, false)?;
+        let (library, clock) = (faketime()?, session.path("clock").display().to_string());
+        fs::write(&clock, "2026-11-26 21:59:00\n")?;
+        let agent = session.listening_with(
+            &[],
+            &[
+                ("LD_PRELOAD", &library),
+                ("FAKETIME_TIMESTAMP_FILE", &clock),
+                ("FAKETIME_NO_CACHE", "1"),
+                ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+            ],
+        )?;
+        collector.tell(&scan(1, 1))?;
+        server.call(1)?;
+        // Into the night, over it, and back into it: as a sleeping machine and somebody who sets the clock make it. That it is another
+        // time is said here by the screen saver; the kernel does it for a clock that is really set.
+        for (time, is_night, popups) in
+            [("26 22:30:00", true, 1), ("27 07:00:00", false, 2), ("26 23:00:00", true, 2), ("29 12:00:00", false, 3)]
+        {
+            fs::write(&clock, format!("2026-11-{time}\n"))?;
+            screen.lock(true)?;
+            screen.lock(false)?;
+            let reasons = if is_night { serde_json::json!(["hours"]) } else { serde_json::json!([]) };
+            until(SOON, || (session.status().ok()?["quiet"] == reasons).then_some(()))
+                .with_context(|| format!("{time}: {:?}", agent.lines()))?;
+            if is_night {
+                let n = popups as u64 + 1;
+                collector.tell(&scan(n, n))?;
+                thread::sleep(NOTHING);
+            }
+            until(SOON, || (server.calls().len() == popups).then_some(())).with_context(|| format!("{time}: {:#?}", server.calls()))?;
+        }
         Ok(())
     })
 }
