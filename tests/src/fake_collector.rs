@@ -258,10 +258,11 @@ impl Service {
         if limit == 0 || limit > names::MAX_LIST {
             return Err(Error::InvalidArgument(format!("limit is 1 to {}, not {limit}", names::MAX_LIST)));
         }
-        let mut least = 1_u8;
+        let (mut least, mut source) = (1_u8, None);
         for (key, value) in &filter {
             match (key.as_str(), &**value) {
                 ("min_severity", Variant::U8(severity)) => least = *severity,
+                ("source", Variant::Str(wanted)) => source = Some(wanted.to_string()),
                 _ => return Err(Error::InvalidArgument(format!("filter {key}"))),
             }
         }
@@ -269,6 +270,7 @@ impl Service {
         books.lists.push(after_seq);
         let mut after: Vec<&Alert> =
             books.alerts.iter().filter(|alert| alert.details.seq > after_seq && alert.severity.get() >= least).collect();
+        after.retain(|alert| source.as_ref().is_none_or(|source| alert.source == *source || alert.details.sources.contains(source)));
         after.sort_by_key(|alert| alert.details.seq);
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let page = after.iter().take(limit).map(|alert| alert.to_wire()).collect();
