@@ -35,19 +35,19 @@ pub trait Collector {
     /// What the incidents come to that were last told between two moments, in microseconds since 1970.
     fn summary(&self, since: u64, until: u64) -> zbus::Result<HashMap<String, OwnedVariant>>;
     /// Hides the popups of a source from everybody for so many seconds.
-    fn mute(&self, source: &str, seconds: u64) -> zbus::Result<String>;
+    fn mute(&self, source: &str, seconds: u64) -> zbus::Result<()>;
     /// Ends [`Self::mute`].
-    fn unmute(&self, source: &str) -> zbus::Result<String>;
+    fn unmute(&self, source: &str) -> zbus::Result<()>;
     /// Looks at nothing that a source sends.
-    fn trust(&self, source: &str) -> zbus::Result<String>;
+    fn trust(&self, source: &str) -> zbus::Result<()>;
     /// Ends [`Self::trust`].
-    fn untrust(&self, source: &str) -> zbus::Result<String>;
+    fn untrust(&self, source: &str) -> zbus::Result<()>;
     /// Writes a note to an incident; an empty one takes it away.
-    fn note(&self, id: u64, note: &str) -> zbus::Result<String>;
+    fn note(&self, id: u64, note: &str) -> zbus::Result<()>;
     /// Says that an incident is dealt with.
-    fn acknowledge(&self, id: u64) -> zbus::Result<String>;
+    fn acknowledge(&self, id: u64) -> zbus::Result<()>;
     /// Takes [`Self::acknowledge`] back.
-    fn unacknowledge(&self, id: u64) -> zbus::Result<String>;
+    fn unacknowledge(&self, id: u64) -> zbus::Result<()>;
     /// Reads the configuration, rule files and lists again; says what is in force now.
     fn reload(&self) -> zbus::Result<String>;
     /// Sends an alert of kind `test` to the caller alone; gives its id.

@@ -222,94 +222,86 @@ impl Collector {
     }
 
     /// For 1 to 2,592,000 seconds an address or a network is seen and kept and has no popup for anybody, unless it becomes worse.
-    /// Gives a sentence that says how to undo it, as the methods after it do.
-    #[zbus(out_args("sentence"))]
     async fn mute(
         &self,
         source: &str,
         seconds: u64,
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
-    ) -> Result<String, Error> {
+    ) -> Result<(), Error> {
         let call = self.begin(&header, connection).await?;
         self.may_manage(&call, &header, connection).await?;
         self.mute_source(source, seconds).await
     }
 
     /// Ends `Mute`, for exactly this source.
-    #[zbus(out_args("sentence"))]
     async fn unmute(
         &self,
         source: &str,
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
-    ) -> Result<String, Error> {
+    ) -> Result<(), Error> {
         let call = self.begin(&header, connection).await?;
         self.may_manage(&call, &header, connection).await?;
         self.end_hiding(Manner::Muted, source).await
     }
 
     /// Looks at nothing that comes from an address or a network, until `Untrust`.
-    #[zbus(out_args("sentence"))]
     async fn trust(
         &self,
         source: &str,
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
-    ) -> Result<String, Error> {
+    ) -> Result<(), Error> {
         let call = self.begin(&header, connection).await?;
         self.may_manage(&call, &header, connection).await?;
         self.trust_source(source).await
     }
 
     /// Ends `Trust`, for exactly this source.
-    #[zbus(out_args("sentence"))]
     async fn untrust(
         &self,
         source: &str,
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
-    ) -> Result<String, Error> {
+    ) -> Result<(), Error> {
         let call = self.begin(&header, connection).await?;
         self.may_manage(&call, &header, connection).await?;
         self.end_hiding(Manner::Trusted, source).await
     }
 
     /// Writes a note of at most 512 bytes to the incident `id`, in the place of the one before; an empty one takes it away.
-    #[zbus(out_args("sentence"))]
     async fn note(
         &self,
         id: u64,
         note: &str,
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
-    ) -> Result<String, Error> {
+    ) -> Result<(), Error> {
         let call = self.begin(&header, connection).await?;
         self.may_manage(&call, &header, connection).await?;
         self.note_incident(id, note).await
     }
 
     /// Says that the incident `id` is dealt with, until it becomes worse or begins again.
-    #[zbus(out_args("sentence"))]
     async fn acknowledge(
         &self,
         id: u64,
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
-    ) -> Result<String, Error> {
+    ) -> Result<(), Error> {
         let call = self.begin(&header, connection).await?;
         self.may_manage(&call, &header, connection).await?;
         self.acknowledge_incident(id).await
     }
 
     /// Takes `Acknowledge` back.
-    #[zbus(out_args("sentence"))]
     async fn unacknowledge(
         &self,
         id: u64,
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
-    ) -> Result<String, Error> {
+    ) -> Result<(), Error> {
         let call = self.begin(&header, connection).await?;
         self.may_manage(&call, &header, connection).await?;
         self.unacknowledge_incident(id).await

@@ -9,7 +9,7 @@ use super::{
 use crate::{template::Field, words::Words};
 use firebell_shared::alert::Alert;
 
-/// What stands for a field of a template. Not yet safe: whatever is made of it will be.
+/// What stands for a field of a template, as it is: what is made of it is made safe.
 pub(super) fn value(words: &Words, alert: &Alert, name: &str, field: Field) -> String {
     let d = &alert.details;
     let number = |n: u64| words.say("number", &[("n", n.into())]);

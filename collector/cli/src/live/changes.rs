@@ -1,12 +1,14 @@
-//! `firebell ack`, `note`, `mute`, `unmute`, `trust`, `untrust`: what people tell the collector. It answers with how to undo it.
+//! `firebell ack`, `note`, `mute`, `unmute`, `trust`, `untrust`: what people tell the collector. Each answer says how to undo it.
 
 use super::{Form, ask, json, lines, print};
 use crate::{
     Failure,
     notify::{seconds, source},
+    times,
 };
 use clap::Args;
-use firebell_shared::{client::CollectorProxy, names::MAX_ID};
+use firebell_engine::tick::Tick;
+use firebell_shared::{alert::Alert, client::CollectorProxy, names::MAX_ID};
 use serde_json::json as value;
 
 /// Says that incidents are dealt with, until they become worse or begin again.
@@ -67,10 +69,7 @@ pub(crate) struct Of {
 /// There is no collector on the bus, this user may not change anything, or there is no such incident; those before it are dealt with.
 pub(crate) fn ack(arguments: &Ack) -> Result<(), Failure> {
     for id in &arguments.ids {
-        tell(arguments.output, async |collector| match arguments.undo {
-            true => collector.unacknowledge(*id).await,
-            false => collector.acknowledge(*id).await,
-        })?;
+        tell(arguments.output, async |collector| acknowledge(&collector, *id, !arguments.undo).await)?;
     }
     Ok(())
 }
@@ -80,7 +79,7 @@ pub(crate) fn ack(arguments: &Ack) -> Result<(), Failure> {
 /// # Errors
 /// The same.
 pub(crate) fn note(arguments: &Note) -> Result<(), Failure> {
-    tell(arguments.output, async |collector| collector.note(arguments.id, &arguments.text.join(" ")).await)
+    tell(arguments.output, async |collector| write_note(&collector, arguments.id, &arguments.text.join(" ")).await)
 }
 
 /// `firebell mute`.
@@ -88,7 +87,7 @@ pub(crate) fn note(arguments: &Note) -> Result<(), Failure> {
 /// # Errors
 /// There is no collector on the bus, this user may not change anything, or there is no room.
 pub(crate) fn mute(arguments: &Mute) -> Result<(), Failure> {
-    tell(arguments.of.output, async |collector| collector.mute(&arguments.of.source, arguments.seconds).await)
+    tell(arguments.of.output, async |collector| hide(&collector, &arguments.of.source, arguments.seconds).await)
 }
 
 /// `firebell unmute`.
@@ -96,7 +95,11 @@ pub(crate) fn mute(arguments: &Mute) -> Result<(), Failure> {
 /// # Errors
 /// There is no collector on the bus, this user may not change anything, or there is nothing to end.
 pub(crate) fn unmute(arguments: &Of) -> Result<(), Failure> {
-    tell(arguments.output, async |collector| collector.unmute(&arguments.source).await)
+    let source = &arguments.source;
+    tell(arguments.output, async |collector| {
+        collector.unmute(source).await?;
+        Ok(format!("{source} is not muted any more; firebell mute {source} mutes it again"))
+    })
 }
 
 /// `firebell trust`.
@@ -104,7 +107,11 @@ pub(crate) fn unmute(arguments: &Of) -> Result<(), Failure> {
 /// # Errors
 /// As for [`mute`].
 pub(crate) fn trust(arguments: &Of) -> Result<(), Failure> {
-    tell(arguments.output, async |collector| collector.trust(&arguments.source).await)
+    let source = &arguments.source;
+    tell(arguments.output, async |collector| {
+        collector.trust(source).await?;
+        Ok(format!("{source} is trusted: what it sends is counted and not looked at; firebell untrust {source} ends that"))
+    })
 }
 
 /// `firebell untrust`.
@@ -112,10 +119,51 @@ pub(crate) fn trust(arguments: &Of) -> Result<(), Failure> {
 /// # Errors
 /// As for [`unmute`].
 pub(crate) fn untrust(arguments: &Of) -> Result<(), Failure> {
-    tell(arguments.output, async |collector| collector.untrust(&arguments.source).await)
+    let source = &arguments.source;
+    tell(arguments.output, async |collector| {
+        collector.untrust(source).await?;
+        Ok(format!("{source} is not trusted any more; firebell trust {source} trusts it again"))
+    })
 }
 
-/// Asks for a change, and prints the sentence that comes back.
+/// Says that an incident is dealt with, or that it is not; what to tell.
+pub(super) async fn acknowledge(collector: &CollectorProxy<'_>, id: u64, is_dealt_with: bool) -> zbus::Result<String> {
+    if is_dealt_with {
+        collector.acknowledge(id).await?;
+        Ok(format!("incident {id} is acknowledged until it becomes worse or begins again; firebell ack --undo {id} takes that back"))
+    } else {
+        collector.unacknowledge(id).await?;
+        Ok(format!("incident {id} is not acknowledged any more; firebell ack {id} acknowledges it again"))
+    }
+}
+
+/// Mutes a source; what to tell.
+pub(super) async fn hide(collector: &CollectorProxy<'_>, source: &str, seconds: u64) -> zbus::Result<String> {
+    collector.mute(source, seconds).await?;
+    let until = Tick::from_micros(times::now().as_micros().saturating_add(seconds.saturating_mul(1_000_000)));
+    Ok(format!(
+        "{source} is muted for everybody on this machine until {} UTC: it is seen and kept, and has a popup only when it becomes worse; \
+         firebell unmute {source} ends that",
+        times::plain(until)
+    ))
+}
+
+/// Writes a note or takes it away; what to tell.
+async fn write_note(collector: &CollectorProxy<'_>, id: u64, note: &str) -> zbus::Result<String> {
+    let before = Alert::from_wire(collector.get_alert(id).await?).map(|alert| alert.details.note).unwrap_or_default();
+    collector.note(id, note).await?;
+    let former = match before.as_str() {
+        "" => format!("firebell note {id} --remove takes it away"),
+        former => format!("the note before was: {former}"),
+    };
+    Ok(match (note.is_empty(), before.is_empty()) {
+        (true, true) => format!("incident {id} had no note"),
+        (true, false) => format!("incident {id} has no note any more; {former}"),
+        (false, _) => format!("incident {id} has the note; {former}"),
+    })
+}
+
+/// Asks for a change, and prints what came of it.
 fn tell(form: Form, change: impl AsyncFnOnce(CollectorProxy<'static>) -> zbus::Result<String>) -> Result<(), Failure> {
     print(|out| {
         let sentence = ask(change)?;

@@ -1,6 +1,6 @@
 //! The thread that asks the collector, so that a slow bus never holds a key.
 
-use super::super::{PATIENCE, pages, status::plain_all};
+use super::super::{PATIENCE, changes, pages, status::plain_all};
 use crate::Failure;
 use firebell_shared::{alert::Alert, client::CollectorProxy};
 use serde_json::Value;
@@ -159,9 +159,8 @@ async fn follow(news: &SyncSender<News>, orders: &mut mpsc::Receiver<Order>, pla
 /// Does what is wanted, and says what came of it. That somebody may not is no reason to end.
 async fn carry_out(collector: &CollectorProxy<'static>, order: Order) -> Vec<News> {
     let (answer, id) = match order {
-        Order::Mute(source) => (collector.mute(&source, MUTE_SECONDS).await, None),
-        Order::Acknowledge(id, true) => (collector.acknowledge(id).await, Some(id)),
-        Order::Acknowledge(id, false) => (collector.unacknowledge(id).await, Some(id)),
+        Order::Mute(source) => (changes::hide(collector, &source, MUTE_SECONDS).await, None),
+        Order::Acknowledge(id, is_dealt_with) => (changes::acknowledge(collector, id, is_dealt_with).await, Some(id)),
     };
     let sentence = answer.unwrap_or_else(|error| Failure::from_bus(&error).to_string());
     let mut news = vec![News::Answer(sentence)];
