@@ -65,8 +65,7 @@ impl Collector {
     /// Asks for the `Alert` signals; gives the sequence number of the newest alert.
     #[zbus(out_args("seq"))]
     async fn subscribe(&self, #[zbus(header)] header: Header<'_>, #[zbus(connection)] connection: &Connection) -> Result<u64, Error> {
-        let call = self.begin(&header, connection).await?;
-        self.may_view(&call, &header, connection).await?;
+        let call = self.viewer(&header, connection).await?;
         let mut state = self.board.lock();
         // Whoever left while polkit was asked would be a subscriber for ever: its end has been heard already.
         if !state.callers.are_watching(&call.name) {
@@ -118,8 +117,7 @@ impl Collector {
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
     ) -> Result<(Vec<Wire>, u64, bool), Error> {
-        let call = self.begin(&header, connection).await?;
-        self.may_view(&call, &header, connection).await?;
+        self.viewer(&header, connection).await?;
         if limit == 0 || limit > MAX_LIST {
             return Err(Error::InvalidArgument(format!("limit is {limit}; use 1 to {MAX_LIST}")));
         }
@@ -136,8 +134,7 @@ impl Collector {
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
     ) -> Result<(Wire,), Error> {
-        let call = self.begin(&header, connection).await?;
-        self.may_view(&call, &header, connection).await?;
+        self.viewer(&header, connection).await?;
         let alert = self.board.get(id).await?;
         alert.map(|alert| (alert.to_wire(),)).ok_or_else(|| Error::NotFound(format!("there is no incident {id}")))
     }
@@ -150,8 +147,7 @@ impl Collector {
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
     ) -> Result<String, Error> {
-        let call = self.begin(&header, connection).await?;
-        self.may_view(&call, &header, connection).await?;
+        self.viewer(&header, connection).await?;
         let alert = self.board.lock().history.get(id);
         let alert = alert.ok_or_else(|| Error::NotFound(format!("there is no incident {id}")))?;
         let found = self.ask(|answer| Question::Explain(id, answer)).await?;
@@ -165,8 +161,7 @@ impl Collector {
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
     ) -> Result<HashMap<String, OwnedVariant>, Error> {
-        let call = self.begin(&header, connection).await?;
-        self.may_view(&call, &header, connection).await?;
+        self.viewer(&header, connection).await?;
         let counters = self.ask(Question::Status).await?;
         Ok(self.read_status(&counters))
     }
@@ -178,8 +173,7 @@ impl Collector {
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
     ) -> Result<Vec<(String, u64, u64)>, Error> {
-        let call = self.begin(&header, connection).await?;
-        self.may_view(&call, &header, connection).await?;
+        self.viewer(&header, connection).await?;
         self.ask(Question::RuleHits).await
     }
 
@@ -192,8 +186,7 @@ impl Collector {
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
     ) -> Result<Vec<SourceRow>, Error> {
-        let call = self.begin(&header, connection).await?;
-        self.may_view(&call, &header, connection).await?;
+        self.viewer(&header, connection).await?;
         if limit == 0 || limit > MAX_LIST {
             return Err(Error::InvalidArgument(format!("limit is {limit}; use 1 to {MAX_LIST}")));
         }
@@ -211,8 +204,7 @@ impl Collector {
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
     ) -> Result<HashMap<String, OwnedVariant>, Error> {
-        let call = self.begin(&header, connection).await?;
-        self.may_view(&call, &header, connection).await?;
+        self.viewer(&header, connection).await?;
         if since > until {
             return Err(Error::InvalidArgument(format!("since is {since} and later than until, {until}")));
         }
@@ -229,8 +221,7 @@ impl Collector {
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
     ) -> Result<(), Error> {
-        let call = self.begin(&header, connection).await?;
-        self.may_manage(&call, &header, connection).await?;
+        self.manager(&header, connection).await?;
         self.mute_source(source, seconds).await
     }
 
@@ -241,8 +232,7 @@ impl Collector {
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
     ) -> Result<(), Error> {
-        let call = self.begin(&header, connection).await?;
-        self.may_manage(&call, &header, connection).await?;
+        self.manager(&header, connection).await?;
         self.end_hiding(Manner::Muted, source).await
     }
 
@@ -253,8 +243,7 @@ impl Collector {
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
     ) -> Result<(), Error> {
-        let call = self.begin(&header, connection).await?;
-        self.may_manage(&call, &header, connection).await?;
+        self.manager(&header, connection).await?;
         self.trust_source(source).await
     }
 
@@ -265,8 +254,7 @@ impl Collector {
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
     ) -> Result<(), Error> {
-        let call = self.begin(&header, connection).await?;
-        self.may_manage(&call, &header, connection).await?;
+        self.manager(&header, connection).await?;
         self.end_hiding(Manner::Trusted, source).await
     }
 
@@ -278,8 +266,7 @@ impl Collector {
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
     ) -> Result<(), Error> {
-        let call = self.begin(&header, connection).await?;
-        self.may_manage(&call, &header, connection).await?;
+        self.manager(&header, connection).await?;
         self.note_incident(id, note).await
     }
 
@@ -290,8 +277,7 @@ impl Collector {
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
     ) -> Result<(), Error> {
-        let call = self.begin(&header, connection).await?;
-        self.may_manage(&call, &header, connection).await?;
+        self.manager(&header, connection).await?;
         self.acknowledge_incident(id).await
     }
 
@@ -302,8 +288,7 @@ impl Collector {
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
     ) -> Result<(), Error> {
-        let call = self.begin(&header, connection).await?;
-        self.may_manage(&call, &header, connection).await?;
+        self.manager(&header, connection).await?;
         self.unacknowledge_incident(id).await
     }
 
@@ -311,16 +296,14 @@ impl Collector {
     /// any of them leaves everything as it was, and is the error.
     #[zbus(out_args("in_force"))]
     async fn reload(&self, #[zbus(header)] header: Header<'_>, #[zbus(connection)] connection: &Connection) -> Result<String, Error> {
-        let call = self.begin(&header, connection).await?;
-        self.may_manage(&call, &header, connection).await?;
+        self.manager(&header, connection).await?;
         self.ask(Question::Reload).await?.map_err(Error::InvalidArgument)
     }
 
     /// Sends an alert of kind `test` to the caller alone; gives its id.
     #[zbus(out_args("id"))]
     async fn send_test(&self, #[zbus(header)] header: Header<'_>, #[zbus(connection)] connection: &Connection) -> Result<u64, Error> {
-        let call = self.begin(&header, connection).await?;
-        self.may_view(&call, &header, connection).await?;
+        let call = self.viewer(&header, connection).await?;
         let alert = test_alert(self.board.next_test());
         let id = alert.id;
         let out = Out::Test(call.name.clone(), Arc::new(alert));
@@ -414,34 +397,35 @@ impl Collector {
         answered.await.map_err(|_| Error::NotReady("the collector ends".into()))
     }
 
-    /// Refuses those who may not hear alerts.
-    async fn may_view(&self, call: &Call, header: &Header<'_>, connection: &Connection) -> Result<(), Error> {
+    /// `begin`, and refuses those who may not hear alerts.
+    async fn viewer(&self, header: &Header<'_>, connection: &Connection) -> Result<Call, Error> {
+        let call = self.begin(header, connection).await?;
         if self.board.lock().rights.allow(&call.who) {
-            return Ok(());
+            return Ok(call);
         }
         let refusal = "this user may not see firewall alerts";
-        match self.asks_polkit(call, header, connection, ACTION_VIEW).await? {
-            Ok(true) => Ok(()),
+        match self.asks_polkit(&call, header, connection, ACTION_VIEW).await? {
+            Ok(true) => Ok(call),
             Ok(false) => Err(Error::NotAuthorized(format!("{refusal}; ask the administrator to add it to [bus] viewers"))),
             Err(error) => Err(Error::NotAuthorized(format!("{refusal} unless polkit says so, which does not answer: {error}"))),
         }
     }
 
-    /// Refuses those who may not change anything.
-    async fn may_manage(&self, call: &Call, header: &Header<'_>, connection: &Connection) -> Result<(), Error> {
+    /// `begin`, and refuses those who may not change anything.
+    async fn manager(&self, header: &Header<'_>, connection: &Connection) -> Result<Call, Error> {
+        let call = self.begin(header, connection).await?;
         if self.board.lock().rights.allow_managing(&call.who) {
-            return Ok(());
+            return Ok(call);
         }
-        match self.asks_polkit(call, header, connection, ACTION_MANAGE).await? {
-            Ok(true) => Ok(()),
+        match self.asks_polkit(&call, header, connection, ACTION_MANAGE).await? {
+            Ok(true) => Ok(call),
             _ => Err(Error::NotAuthorized("this user may not change what the collector does; do it as root".into())),
         }
     }
 
     /// May the caller change how much is said? The reason, where it may not.
     pub(super) async fn may_change(&self, header: &Header<'_>, connection: &Connection) -> Result<(), String> {
-        let call = self.begin(header, connection).await.map_err(|error| error.to_string())?;
-        self.may_manage(&call, header, connection).await.map_err(|error| error.to_string())
+        self.manager(header, connection).await.map(drop).map_err(|error| error.to_string())
     }
 
     async fn asks_polkit(
