@@ -7,6 +7,7 @@ mod completions;
 mod doctor;
 mod explain;
 mod firewall;
+mod form;
 mod html;
 mod import_psad;
 mod input;

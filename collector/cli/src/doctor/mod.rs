@@ -11,8 +11,8 @@ mod log_rules;
 mod readers;
 mod rules;
 
-use crate::{Failure, firewall::gather};
-use clap::{Args, ValueEnum};
+use crate::{Failure, firewall::gather, form::Form};
+use clap::Args;
 use firebell_collector::config::{self, Config};
 use firebell_shared::text::safe;
 use serde::Serialize;
@@ -37,12 +37,6 @@ pub(crate) struct Arguments {
     /// What is as it should be, too.
     #[arg(short, long)]
     all: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Form {
-    Text,
-    Json,
 }
 
 /// How bad it is.

@@ -4,10 +4,10 @@ mod case;
 mod live;
 mod show;
 
-use crate::{Failure, analyze, input::Lines, times};
+use crate::{Failure, analyze, form::Form, input::Lines, times};
 use anyhow::{Context as _, anyhow};
 use case::Case;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use firebell_collector::config::Config;
 use firebell_engine::{
     engine::Engine,
@@ -54,12 +54,6 @@ pub(crate) struct Arguments {
     /// text for people, json for one document.
     #[arg(short, long, value_name = "FORM", default_value = "text")]
     output: Form,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Form {
-    Text,
-    Json,
 }
 
 /// Explains, and prints.

@@ -7,9 +7,9 @@ use super::{
     settings::Fate,
     variables::Variables,
 };
-use crate::Failure;
+use crate::{Failure, form::Form};
 use anyhow::{Context as _, ensure};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use firebell_collector::{
     config::Config,
     rules::{Loaded, Source, shipped_sources},
@@ -50,12 +50,6 @@ pub(crate) struct Arguments {
     /// text for people: changed variables. json for one document with every variable and the files.
     #[arg(short, long, value_name = "FORM", default_value = "text")]
     output: Form,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Form {
-    Text,
-    Json,
 }
 
 /// A file of ours, and what it came from.

@@ -18,7 +18,7 @@ pub(crate) use status::{Arguments as StatusArguments, plain};
 pub(crate) use watch::{Arguments as WatchArguments, run as watch};
 
 use crate::Failure;
-use clap::ValueEnum;
+pub(crate) use crate::form::Form;
 use firebell_shared::{
     alert::Alert,
     client::CollectorProxy,
@@ -37,13 +37,6 @@ use zbus::wire::Variant;
 const MAX_LINE: usize = 4096;
 /// The longest wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// How to print.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Form {
-    Text,
-    Json,
-}
 
 /// `firebell status`.
 ///

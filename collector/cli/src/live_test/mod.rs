@@ -12,8 +12,8 @@ mod popups;
 mod sender;
 mod watch;
 
-use crate::Failure;
-use clap::{Args, ValueEnum};
+use crate::{Failure, form::Form};
+use clap::Args;
 use field::Field;
 use firebell_collector::privilege;
 use firebell_shared::{client::CollectorProxy, text::safe};
@@ -47,12 +47,6 @@ pub(crate) struct Arguments {
     /// The listener in a session, for this program itself.
     #[arg(long, hide = true)]
     popups: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Form {
-    Text,
-    Json,
 }
 
 /// The prefix of the rule; it says what became of the packets.

@@ -3,7 +3,7 @@
 mod show;
 mod stats;
 
-use crate::{Failure, import_psad, report};
+use crate::{Failure, form::Form, import_psad, report};
 use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
 use firebell_collector::{
@@ -60,12 +60,6 @@ enum ListForm {
     Text,
     Json,
     Markdown,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Form {
-    Text,
-    Json,
 }
 
 #[derive(Debug, Args)]
