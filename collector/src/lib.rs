@@ -8,6 +8,7 @@ pub mod convert;
 pub mod copies;
 pub mod digest;
 pub mod explain;
+pub mod exports;
 pub mod health;
 pub mod hiding;
 pub mod history;

@@ -7,6 +7,7 @@ use firebell_collector::{
     bus::{self, Board, BusError, Log, Question, Questions, Rights, Value},
     clock::Clock,
     config::{self, Config, Loaded},
+    exports::{Exports, METRICS_EVERY},
     health::Health,
     hiding::{self, Change, Refusal},
     history::History,
@@ -176,16 +177,20 @@ fn run(arguments: &Arguments, loaded: &Loaded, log: Arc<Log>) -> anyhow::Result<
     // What we write is nobody else's business.
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let state = loaded.config.history.folder(std::env::var_os("STATE_DIRECTORY").as_deref());
+    let logs = loaded.config.exports.folder(std::env::var_os("LOGS_DIRECTORY").as_deref());
     if !is_replay {
-        make_state(&state, accounts.user(&arguments.user));
+        make_folder(&state, accounts.user(&arguments.user));
+        if loaded.config.exports.has_files() {
+            make_folder(&logs, accounts.user(&arguments.user));
+        }
     }
     let keep = if loaded.config.intake.read_root_only && inputs.iter().any(Input::is_followed) { Keep::Reading } else { Keep::Nothing };
     let limits = if arguments.no_sandbox {
         Limits::off()
     } else {
         let file = arguments.config.as_deref().map(std::path::absolute).transpose()?;
-        let state = (!is_replay).then_some(state.as_path());
-        Limits::of(&loaded.config, file.as_deref(), state, keep, inputs.iter().any(Input::is_journal))
+        let written: &[&Path] = if is_replay { &[] } else { &[&state, &logs] };
+        Limits::of(&loaded.config, file.as_deref(), written, keep, inputs.iter().any(Input::is_journal))
     };
     let token = drop_privileges(arguments, &accounts, &inputs, keep, &limits)?;
     if !token.limits().is_whole {
@@ -207,12 +212,13 @@ fn run(arguments: &Arguments, loaded: &Loaded, log: Arc<Log>) -> anyhow::Result<
         recorded,
         random,
         state: (!is_replay).then_some(state),
+        logs,
     };
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(watch(token, start))
 }
 
-/// As root, makes the folder of the history. Without it detection goes on; that it is missing is said by whoever opens it.
-fn make_state(folder: &Path, user: Option<&User>) {
+/// As root, makes a folder to write to. Without it detection goes on; that it is missing is said by whoever opens it.
+fn make_folder(folder: &Path, user: Option<&User>) {
     if privilege::is_root()
         && let Some(user) = user
         && let Err(error) = store::folder::make(folder, user)
@@ -252,10 +258,12 @@ struct Start<'a> {
     random: [u8; 32],
     /// The folder of the history. A recorded log is not remembered, since it may be read again.
     state: Option<PathBuf>,
+    /// The folder for other tools.
+    logs: PathBuf,
 }
 
 async fn watch(token: Unprivileged, start: Start<'_>) -> anyhow::Result<()> {
-    let Start { loaded, log, file, accounts, inputs, why, all_netns, recorded, random, state } = start;
+    let Start { loaded, log, file, accounts, inputs, why, all_netns, recorded, random, state, logs } = start;
     let (config, is_replay, limits) = (&loaded.config, state.is_none(), token.limits().clone());
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let hangup = signal(SignalKind::hangup())?;
@@ -286,15 +294,21 @@ async fn watch(token: Unprivileged, start: Start<'_>) -> anyhow::Result<()> {
     let names: Vec<_> = readers.intakes.iter().map(|intake| intake.name.as_str()).collect();
     let intakes = names.join(" ");
     info!(%intakes, %why, "reading");
-    let store = match found {
+    let (store, exports) = match found {
         Some(found) => {
             watch.number_after(found.numbers.last_id, found.numbers.last_seq);
             let (publisher, handover) = (Arc::clone(&board), Arc::clone(&readers.handover));
-            let desk = Desk::new(move |alert| publisher.publish(alert));
+            let exports = Exports::start(config.exports.clone(), &logs, found.newest.clone())?;
+            let outlet = exports.outlet();
+            let desk = Desk::new(move |alert: Arc<Alert>| {
+                outlet.tell(Arc::clone(&alert));
+                publisher.publish(alert);
+            });
             board.remember_with(Arc::clone(&desk));
-            Some(Store::start(&desk, found, move || handover.wake())?)
+            (Some(Store::start(&desk, found, move || handover.wake())?), Some(exports))
         }
-        None => None,
+        // What was recorded is not told to other tools as if it happened now.
+        None => (None, None),
     };
 
     let manager = Arc::new(Manager::of_environment());
@@ -321,6 +335,8 @@ async fn watch(token: Unprivileged, start: Start<'_>) -> anyhow::Result<()> {
         watch,
         board,
         store,
+        exports,
+        counted: None,
         mutes,
         questions,
         hangup,
@@ -353,6 +369,10 @@ struct Loop {
     watch: Watch,
     board: Arc<Board>,
     store: Option<Store>,
+    /// After the store, which tells what is left when it ends.
+    exports: Option<Exports>,
+    /// When the counters were last given to Prometheus.
+    counted: Option<Instant>,
     /// Whom nobody wants to hear of.
     mutes: Mutes,
     questions: Questions,
@@ -431,6 +451,7 @@ impl Loop {
             Question::Status(answer) => {
                 let mut status = self.watch.status();
                 status.extend(self.store.iter().flat_map(Store::status));
+                status.extend(self.exports.iter().flat_map(Exports::status));
                 status.extend(hiding::status(&self.mutes, seconds(self.clock.now())));
                 status.push(("limited_files", Value::Text(self.limits.files.clone())));
                 status.push(("limited_calls", Value::Text(self.limits.calls.clone())));
@@ -467,6 +488,9 @@ impl Loop {
         self.board.adopt(rights(&config, &accounts), config.bus.broadcast, in_memory);
         if let Some(store) = &self.store {
             store.bound(bounds);
+        }
+        if let Some(exports) = &self.exports {
+            exports.adopt(config.exports.clone());
         }
         self.config = config;
         if !waiting.is_empty() {
@@ -569,7 +593,22 @@ impl Loop {
         let until = |tick: Tick| tick.since(now).max(Duration::from_millis(1));
         let deadline = self.watch.deadline().filter(|_| self.place.is_current);
         let check = self.place.left(false).filter(|_| self.store.is_some()).map(|left| left.max(BUSY));
-        (deadline.into_iter().chain(recheck).chain([losses]).map(until).chain(relieve).chain(check).min(), is_news)
+        let count = self.count();
+        (deadline.into_iter().chain(recheck).chain([losses]).map(until).chain(relieve).chain(check).chain(count).min(), is_news)
+    }
+
+    /// Gives the counters to whoever wants them of Prometheus. Gives the time until the next ones; nothing where nobody wants any.
+    fn count(&mut self) -> Option<Duration> {
+        let exports = self.exports.as_ref().filter(|_| self.config.exports.prometheus.is_some())?;
+        let left = self.counted.map_or(Duration::ZERO, |counted| METRICS_EVERY.saturating_sub(counted.elapsed()));
+        if !left.is_zero() {
+            return Some(left);
+        }
+        self.counted = Some(Instant::now());
+        let mut status = self.watch.status();
+        status.extend(self.store.iter().flat_map(Store::status));
+        exports.tell_metrics(status, self.health.unwrap_or_default().state);
+        Some(METRICS_EVERY)
     }
 
     /// The end in order: what was taken in so far is written, however late that is. Lines that wait for a twin go on waiting after the next

@@ -68,10 +68,11 @@ impl Limits {
         Self { is_off: true, ..Self::default() }
     }
 
-    /// For a collector with this configuration, which came from `file` where somebody named one, and with its history in `state`.
+    /// For a collector with this configuration, which came from `file` where somebody named one, and which keeps files in the folders
+    /// `written`.
     /// `reads_journal`, `reads_files`: it has such an intake. With every file open to it ([`Keep::Reading`]) it gets of `/etc` only what it needs.
     #[must_use]
-    pub fn of(config: &Config, file: Option<&Path>, state: Option<&Path>, keep: Keep, reads_journal: bool) -> Self {
+    pub fn of(config: &Config, file: Option<&Path>, written: &[&Path], keep: Keep, reads_journal: bool) -> Self {
         let mut limits = Self::default();
         match keep {
             // What everybody may read in there: users and groups, whose files are replaced when one is added.
@@ -98,7 +99,9 @@ impl Limits {
             PROGRAMS.iter().for_each(|path| limits.reads(Path::new(path)));
             limits.program = Some(config.intake.journalctl.path().to_owned());
         }
-        limits.write.extend(state.map(Path::to_owned));
+        limits.write.extend(written.iter().map(|folder| (*folder).to_owned()));
+        // Beside it the new one is made, which takes its place.
+        limits.write.extend(config.exports.prometheus.iter().filter_map(|file| file.path().parent()).map(Path::to_owned));
         limits
     }
 

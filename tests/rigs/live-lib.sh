@@ -95,7 +95,7 @@ find_session() {
 # shellcheck disable=SC2120  # demo has no arguments for it
 collector() {
     if [ "$(id -u)" != 0 ]; then mkdir -p "$W/state"; fi
-    setsid env DBUS_SYSTEM_BUS_ADDRESS="$sysaddr" STATE_DIRECTORY="$W/state" "$bin/firebelld" --config "$W/firebell.toml" "$@" <&0 >"$W/collector.log" 2>&1 7>&- 8>&- &
+    setsid env DBUS_SYSTEM_BUS_ADDRESS="$sysaddr" STATE_DIRECTORY="$W/state" LOGS_DIRECTORY="$W/log" "$bin/firebelld" --config "$W/firebell.toml" "$@" <&0 >"$W/collector.log" 2>&1 7>&- 8>&- &
     collector_pid=$!; note $!
     wait_log $collector_pid "$W/collector.log" ready "the collector did not start"
 }

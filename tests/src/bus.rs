@@ -141,17 +141,20 @@ pub fn folder_for_all() -> Result<tempfile::TempDir> {
     tempfile::Builder::new().prefix("firebell-test").permissions(permissions).tempdir().context("a folder for a test")
 }
 
-/// Lets a collector keep its history in `folder`, instead of where a real one has it. As root it makes it itself.
+/// Lets a collector keep its history and its files for other tools in `folder`, instead of where a real one has them. As root it makes
+/// them itself. Gives the place of the history.
 ///
 /// # Errors
 /// When the folder cannot be made.
 pub fn state_in(folder: &Path, command: &mut Command) -> Result<PathBuf> {
-    let state = folder.join("state");
-    if !is_root() && !state.exists() {
-        fs::create_dir(&state)?;
+    for (variable, name) in [("STATE_DIRECTORY", "state"), ("LOGS_DIRECTORY", "log")] {
+        let folder = folder.join(name);
+        if !is_root() && !folder.exists() {
+            fs::create_dir(&folder)?;
+        }
+        command.env(variable, folder);
     }
-    command.env("STATE_DIRECTORY", &state);
-    Ok(state)
+    Ok(folder.join("state"))
 }
 
 /// The collector with this configuration and these arguments, not yet started.

@@ -1,14 +1,22 @@
-//! What was told is remembered: over kill -9, a full disk, a folder that is not there or not ours.
+//! What was told is remembered: over kill -9, a full disk, a folder that is not there or not ours. Other tools are told as well.
 
 use anyhow::{Context, Result, ensure};
 use firebell_shared::alert::Alert;
 use firebell_tests::{
     bus::{need_root, wait_until},
-    program::run,
-    rig::with_rigs,
+    program::{Program, repository, run},
+    rig::{CannotRun, with_rigs},
     stage::{EACH, Stage},
 };
-use std::{collections::HashMap, fs, io::Write as _, path::Path, process::Command, time::Duration};
+use std::{
+    collections::HashMap,
+    fs,
+    io::Write as _,
+    os::unix::{fs::PermissionsExt as _, net::UnixDatagram},
+    path::Path,
+    process::Command,
+    time::Duration,
+};
 
 const SECONDS: Duration = Duration::from_secs(10);
 
@@ -116,7 +124,7 @@ fn on_a_full_disk_detection_goes_on_and_says_so_and_everything_is_written_when_t
         let state = stage.state();
         fs::create_dir(&state)?;
         let user = firebell_tests::bus::collector_user()?;
-        let plain = stage.command(&stage.following(EACH))?;
+        let plain = stage.command(&(stage.following(EACH) + &format!("[exports]\nfolder = {:?}\n", state.join("log"))))?;
         // In a mount namespace of its own: the small disk goes away with the collector.
         let mut command = Command::new("unshare");
         command.args([
@@ -133,6 +141,8 @@ fn on_a_full_disk_detection_goes_on_and_says_so_and_everything_is_written_when_t
         let collector = Stage::start(command)?;
         let disk = Path::new("/proc").join(collector.pid().to_string()).join("root").join(state.strip_prefix("/")?);
         ensure!(disk.join("history.db").exists(), "the history is not on the small disk");
+        // Its folder for other tools is on it as well; root makes none where it is not asked to.
+        run(Command::new("install").args(["-d", "-o", &user]).arg(disk.join("log")))?;
         stage.scan("198.51.100.1", 20)?;
         stage.wait_for("198.51.100.1")?;
         ensure!(!stage.health()?.1.contains("history"), "{:?}", stage.health()?);
@@ -149,11 +159,141 @@ fn on_a_full_disk_detection_goes_on_and_says_so_and_everything_is_written_when_t
         let (health, reason) = stage.health()?;
         ensure!(health == "degraded" && reason.contains("history cannot be written"), "{health}: {reason}");
 
+        wait_until("what other tools miss is counted", SECONDS, || Ok(stage.numbers(["exports_failed"])?[0] > 0))?;
+
         fs::remove_file(&filler)?;
         wait_until("it is written", Duration::from_secs(60), || Ok(!stage.health()?.1.contains("history cannot be written")))
             .with_context(|| format!("{:?} {:?}", collector.lines(), run(Command::new("ls").arg("-la").arg(&disk))))?;
         let waiting = stage.numbers(["history_waiting"])?[0];
         ensure!(waiting == 0, "{waiting} incidents still wait");
+        stage.scan("198.51.100.99", 20)?;
+        let exported = disk.join("log/alerts.json");
+        wait_until("other tools hear of it again", SECONDS, || Ok(fs::read_to_string(&exported)?.contains("198.51.100.99")))?;
+        for line in fs::read_to_string(&exported)?.lines() {
+            serde_json::from_str::<Alert>(line).with_context(|| format!("half a line: {line}"))?;
+        }
+        Ok(())
+    })
+}
+
+/// What a reader of alerts makes of a file.
+fn read_by(program: &str, package: &str, arguments: &[&str], file: &Path) -> Result<String> {
+    let mut command = Command::new(program);
+    match command.args(arguments).arg(file).output() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(CannotRun(format!("no {program} (Debian: {package})")).into()),
+        output => {
+            let output = output?;
+            ensure!(output.status.success(), "{command:?}: {output:?}\n{}", fs::read_to_string(file)?);
+            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        }
+    }
+}
+
+/// The collector with a `/dev/log` and a socket of the journal of its own, so that this machine's hear nothing.
+fn collector_beside(stage: &Stage, config: &str) -> Result<Program> {
+    let (folder, plain) = (stage.folder.path(), stage.command(config)?);
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-ec"]).arg(
+        "mount -t tmpfs none /run; mkdir -p /run/systemd/journal \"$1/dev\"; ln -s \"$1/journal\" /run/systemd/journal/socket\n\
+         for f in null urandom zero; do touch \"$1/dev/$f\"; mount --bind /dev/$f \"$1/dev/$f\"; done\n\
+         ln -s \"$1/syslog\" \"$1/dev/log\"; mount --rbind \"$1/dev\" /dev\n\
+         JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/2); export JOURNAL_STREAM; shift; exec \"$@\"",
+    );
+    command.arg("sh").arg(folder).arg(plain.get_program()).args(plain.get_args()).current_dir("/");
+    for (name, value) in plain.get_envs() {
+        command.env(name, value.context("a variable without a value")?);
+    }
+    Stage::start(command)
+}
+
+/// What journald would have written down of a datagram, as `journalctl` shows it.
+fn journalctl(folder: &Path, datagram: &[u8], arguments: &[&str]) -> Result<String> {
+    let (export, journal) = (folder.join("record.export"), folder.join("record.journal"));
+    let stamp = b"__REALTIME_TIMESTAMP=1763800000000000\n__MONOTONIC_TIMESTAMP=1000000\n_BOOT_ID=0123456789abcdef0123456789abcdef\n";
+    fs::write(&export, [&stamp[..], datagram, b"\n"].concat())?;
+    let remote = "/usr/lib/systemd/systemd-journal-remote";
+    let output = format!("--output={}", journal.display());
+    read_by(remote, "systemd-journal-remote", &[&output], &export)?;
+    run(Command::new("journalctl").arg(format!("--file={}", journal.display())).args(arguments))
+}
+
+#[test]
+fn other_tools_read_what_they_are_told() -> Result<()> {
+    with_rigs("exports and their readers", || {
+        need_root()?;
+        let stage = Stage::new()?;
+        let (folder, logs) = (stage.folder.path().to_owned(), stage.folder.path().join("log"));
+        let socket = |name: &str| -> Result<UnixDatagram> {
+            let socket = UnixDatagram::bind(folder.join(name))?;
+            fs::set_permissions(folder.join(name), fs::Permissions::from_mode(0o777))?;
+            socket.set_read_timeout(Some(SECONDS))?;
+            Ok(socket)
+        };
+        let (journal, syslog) = (socket("journal")?, socket("syslog")?);
+        let metrics = logs.join("firebell.prom");
+        let config = stage.following(EACH) + &format!("[exports]\neve = true\necs = true\npsad-syslog = true\nprometheus = {metrics:?}\n");
+        let collector = collector_beside(&stage, &config)?;
+        stage.scan("198.51.100.66", 20)?;
+        stage.wait_for("198.51.100.66")?;
+
+        let heard = |socket: &UnixDatagram| -> Result<Vec<u8>> {
+            let mut bytes = vec![0; 1 << 16];
+            let len = socket.recv(&mut bytes).with_context(|| format!("nothing is told: {:?}", collector.lines()))?;
+            bytes.truncate(len);
+            Ok(bytes)
+        };
+        let line = String::from_utf8(heard(&syslog)?)?;
+        ensure!(line.starts_with("<28>psad: scan detected: 198.51.100.66 -> 198.51.100.10 tcp: ["), "{line}");
+        let record = heard(&journal)?;
+        let id = "MESSAGE_ID=cf40cc91797e49b58564ed3b79a6cad4";
+        with_rigs("alerts as journalctl shows them", || {
+            let shown = journalctl(&folder, &record, &[id, "FIREBELL_KIND=syn-scan", "-o", "json"])?;
+            let shown: serde_json::Value = serde_json::from_str(&shown)?;
+            ensure!(shown["FIREBELL_SOURCE"] == "198.51.100.66" && shown["PRIORITY"] == "4", "{shown}");
+            ensure!(shown["MESSAGE"].as_str().is_some_and(|text| text.starts_with("198.51.100.66: ")), "{shown}");
+            Ok(())
+        })?;
+        for (name, filter) in [
+            ("alerts.json", ".source == \"198.51.100.66\" and .details.phase == \"opened\""),
+            ("eve.json", ".event_type == \"alert\" and .src_ip == \"198.51.100.66\" and .alert.signature_id > 0"),
+            ("ecs.json", ".event.kind == \"alert\" and .source.ip == \"198.51.100.66\""),
+        ] {
+            wait_until(name, SECONDS, || Ok(fs::read_to_string(logs.join(name)).is_ok_and(|text| text.ends_with('\n'))))?;
+            with_rigs("alerts as jq reads them", || {
+                read_by("jq", "jq", &["-es", &format!("any(.[]; {filter})")], &logs.join(name)).map(drop)
+            })?;
+        }
+        let check = "import json, sys, jsonschema\nwith open(sys.argv[1]) as f: schema = json.load(f)\nwith open(sys.argv[2]) as f:\n  \
+                     for line in f: jsonschema.validate(json.loads(line), schema, format_checker=jsonschema.FormatChecker())";
+        with_rigs("alerts by their schemas", || {
+            if run(Command::new("/usr/bin/python3").args(["-c", "import jsonschema"])).is_err() {
+                return Err(CannotRun("no jsonschema (Debian: python3-jsonschema)".into()).into());
+            }
+            for name in ["eve.json", "ecs.json"] {
+                let schema = repository().join("tests/corpus/schemas").join(name);
+                read_by("/usr/bin/python3", "python3", &["-c", check, &schema.to_string_lossy()], &logs.join(name))?;
+            }
+            Ok(())
+        })?;
+        let text = fs::read_to_string(&metrics)?;
+        ensure!(text.contains("# TYPE firebell_intake_lines_total counter\n"), "{text}");
+
+        // Rotated as the packages have it, it begins anew without being told.
+        let user = firebell_tests::bus::collector_user()?;
+        let group = run(Command::new("id").args(["-gn", &user]))?;
+        let rotation = fs::read_to_string(repository().join("systemd/firebell.logrotate"))?;
+        let rotation = rotation.replace("/var/log/firebell", &logs.to_string_lossy());
+        let file = folder.join("logrotate.conf");
+        fs::write(&file, rotation.replace("su firebell firebell", &format!("su {user} {}", group.trim())))?;
+        let state = folder.join("logrotate.state");
+        read_by("logrotate", "logrotate", &["--force", "--state", &state.to_string_lossy()], &file)?;
+        ensure!(logs.join("alerts.json.1").exists() && !logs.join("alerts.json").exists(), "nothing was rotated");
+        stage.scan("198.51.100.67", 20)?;
+        wait_until("a new file", SECONDS, || {
+            Ok(fs::read_to_string(logs.join("alerts.json")).is_ok_and(|text| text.contains("198.51.100.67")))
+        })?;
+        let [failed, lost] = stage.numbers(["exports_failed", "exports_lost"])?;
+        ensure!((failed, lost) == (0, 0), "{failed} failed, {lost} lost: {:?}", collector.lines());
         Ok(())
     })
 }

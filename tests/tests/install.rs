@@ -73,6 +73,7 @@ fn what_is_installed_is_where_a_system_looks_for_it() -> Result<()> {
             "lib/systemd/user-preset/90-firebell.preset",
             "lib/sysusers.d/firebell.conf",
             "lib/tmpfiles.d/firebell.conf",
+            "lib/systemd/catalog/firebell.catalog",
         ] {
             ensure!(at(destination.path(), &format!("{prefix}/{path}")).is_file(), "no {prefix}/{path}");
         }
@@ -81,6 +82,7 @@ fn what_is_installed_is_where_a_system_looks_for_it() -> Result<()> {
             "/usr/share/dbus-1/system.d/org.firebell.Collector1.conf",
             "/usr/share/polkit-1/actions/org.firebell.policy",
             "/etc/xdg/autostart/firebell-notifier.desktop",
+            "/etc/logrotate.d/firebell",
         ] {
             ensure!(at(destination.path(), path).is_file(), "no {path}");
         }

@@ -1,7 +1,7 @@
 //! The tables of `firebell.toml`: each key once, with the form it is read by.
 
 use super::{
-    Bus, Config, Engine, History, Intake, Lists, Signatures,
+    Bus, Config, Engine, Exports, History, Intake, Lists, Signatures,
     value::{
         Age, Count, FilePath, IgnoreEntry, Levels, List, Network, Part, Port, Ports, Prefix, Print as _, Score, SeverityEntry, SidPrefix,
         Time, Value as _, Viewer, Whole, Word, print_ignore, print_severity, quoted,
@@ -117,6 +117,18 @@ table! { HistoryLayer for History {
     folder: FilePath,
     max_alerts: Count<1_000_000>,
     max_age: Age,
+} }
+
+table! { ExportsLayer for Exports {
+    journal: bool,
+    json: bool,
+    eve: bool,
+    ecs: bool,
+    psad_syslog: bool,
+    prometheus: FilePath,
+    folder: FilePath,
+    min_severity: Severity,
+    records_per_minute: Count<100_000>,
 } }
 
 table! { SignaturesLayer for Signatures {
@@ -313,6 +325,7 @@ pub(super) struct Layer {
     detect: DetectLayer,
     lists: ListsLayer,
     history: HistoryLayer,
+    exports: ExportsLayer,
     signatures: SignaturesLayer,
     ignore: Option<List<IgnoreEntry, 256>>,
     severity: Option<List<SeverityEntry, 256>>,
@@ -333,13 +346,14 @@ impl Config {
     }
 
     fn apply(&mut self, layer: Layer) {
-        let Layer { preset: _, intake, bus, engine, detect, lists, history, signatures, ignore, severity } = layer;
+        let Layer { preset: _, intake, bus, engine, detect, lists, history, exports, signatures, ignore, severity } = layer;
         intake.apply(&mut self.intake);
         bus.apply(&mut self.bus);
         engine.apply(&mut self.engine.parameters);
         detect.apply(&mut self.engine.parameters.detect);
         lists.apply(&mut self.lists);
         history.apply(&mut self.history);
+        exports.apply(&mut self.exports);
         signatures.apply(&mut self.signatures);
         if let Some(ignore) = ignore {
             self.lists.ignored = ignore.value();
@@ -353,7 +367,7 @@ impl Config {
 /// What is in force, as a configuration file that says the same.
 impl fmt::Display for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { preset, intake, bus, engine: Engine { parameters }, lists, history, signatures } = self;
+        let Self { preset, intake, bus, engine: Engine { parameters }, lists, history, exports, signatures } = self;
         writeln!(f, "preset = {}\n\n[intake]", quoted(preset_name(*preset)))?;
         IntakeLayer::print(intake, f)?;
         writeln!(f, "\n[bus]")?;
@@ -365,6 +379,8 @@ impl fmt::Display for Config {
         ListsLayer::print(lists, f)?;
         writeln!(f, "\n[history]")?;
         HistoryLayer::print(history, f)?;
+        writeln!(f, "\n[exports]")?;
+        ExportsLayer::print(exports, f)?;
         writeln!(f, "\n[signatures]")?;
         SignaturesLayer::print(signatures, f)?;
         lists.ignored.iter().try_for_each(|ignore| print_ignore(ignore, f))?;
@@ -408,6 +424,7 @@ mod tests {
             ("engine", EngineLayer::KEYS),
             ("lists", ListsLayer::KEYS),
             ("history", HistoryLayer::KEYS),
+            ("exports", ExportsLayer::KEYS),
             ("signatures", SignaturesLayer::KEYS),
         ];
         tables.extend(DetectLayer::TABLES);
@@ -465,8 +482,8 @@ mod tests {
         entry(section(&page, ".Sh PRESETS\n"), "preset");
         assert_eq!(
             (keys, headings),
-            (defaults.matches(" = ").count() - 1 + 3, 21),
-            "unverified-max-severity, scanner-files and the folder of the history have no default"
+            (defaults.matches(" = ").count() - 1 + 5, 22),
+            "unverified-max-severity, scanner-files, prometheus and the folders of history and exports have no default"
         );
     }
 

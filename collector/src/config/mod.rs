@@ -57,6 +57,8 @@ pub struct Config {
     pub lists: Lists,
     /// `[history]`
     pub history: History,
+    /// `[exports]`
+    pub exports: Exports,
     /// `[signatures]`
     pub signatures: Signatures,
 }
@@ -181,14 +183,75 @@ impl History {
     /// Where the history is when nobody says otherwise.
     pub const FOLDER: &'static str = "/var/lib/firebell";
 
-    /// The folder; `state_directory` is what systemd has set, `$STATE_DIRECTORY`: paths with colons between them
-    /// (systemd.exec(5)).
+    /// The folder; `state_directory` is what systemd has set, `$STATE_DIRECTORY`.
     #[must_use]
     pub fn folder(&self, state_directory: Option<&OsStr>) -> PathBuf {
-        let first = |paths: &OsStr| std::env::split_paths(paths).find(|path| path.is_absolute());
-        let configured = self.folder.as_ref().map(|folder| folder.path().to_owned());
-        configured.or_else(|| state_directory.and_then(first)).unwrap_or_else(|| Self::FOLDER.into())
+        folder_of(self.folder.as_ref(), state_directory, Self::FOLDER)
     }
+}
+
+/// What other tools are told, see [`crate::exports`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exports {
+    /// `journal`: records of the journal, where firebelld's own messages go there.
+    pub journal: bool,
+    /// `json`: every revision, in `alerts.json`.
+    pub json: bool,
+    /// `eve`: events as Suricata has them, in `eve.json`.
+    pub eve: bool,
+    /// `ecs`: documents of the Elastic Common Schema, in `ecs.json`.
+    pub ecs: bool,
+    /// `psad-syslog`: psad's lines, to syslog.
+    pub psad_syslog: bool,
+    /// `prometheus`: the file for node_exporter.
+    pub prometheus: Option<FilePath>,
+    /// `folder`: where the files of `json`, `eve` and `ecs` are; without it, what systemd says or [`Exports::FOLDER`].
+    pub folder: Option<FilePath>,
+    /// `min-severity`: what is less severe is in `alerts.json` only.
+    pub min_severity: u8,
+    /// `records-per-minute`: no more alerts than so many.
+    pub records_per_minute: Count<100_000>,
+}
+
+impl Default for Exports {
+    fn default() -> Self {
+        // What the bus signals. A line of each of three files takes 2 KiB, so 120 are a gigabyte a day at worst.
+        let (min_severity, records_per_minute) = (Severity::NOTABLE.get(), Whole(120));
+        Self {
+            journal: true,
+            json: true,
+            eve: false,
+            ecs: false,
+            psad_syslog: false,
+            prometheus: None,
+            folder: None,
+            min_severity,
+            records_per_minute,
+        }
+    }
+}
+
+impl Exports {
+    /// The folder when nobody says otherwise.
+    pub const FOLDER: &'static str = "/var/log/firebell";
+
+    /// The folder; `logs_directory` is what systemd has set, `$LOGS_DIRECTORY`.
+    #[must_use]
+    pub fn folder(&self, logs_directory: Option<&OsStr>) -> PathBuf {
+        folder_of(self.folder.as_ref(), logs_directory, Self::FOLDER)
+    }
+
+    /// Is any of the files wanted?
+    #[must_use]
+    pub const fn has_files(&self) -> bool {
+        self.json || self.eve || self.ecs
+    }
+}
+
+/// The folder that is `configured`, else the first of systemd's `paths` with colons between them (systemd.exec(5)), else the `usual` one.
+fn folder_of(configured: Option<&FilePath>, paths: Option<&OsStr>, usual: &str) -> PathBuf {
+    let first = |paths: &OsStr| std::env::split_paths(paths).find(|path| path.is_absolute());
+    configured.map(|folder| folder.path().to_owned()).or_else(|| paths.and_then(first)).unwrap_or_else(|| usual.into())
 }
 
 /// Which kind of intake.
@@ -281,6 +344,11 @@ impl Config {
         (there.max_sources, there.max_near_sources) = (here.max_sources, here.max_near_sources);
         keep(self.history.folder == now.history.folder, "[history] folder");
         now.history.folder.clone_from(&self.history.folder);
+        let (here, there) = (&self.exports, &mut now.exports);
+        keep(here.folder == there.folder, "[exports] folder");
+        keep(here.prometheus == there.prometheus, "[exports] prometheus");
+        there.folder.clone_from(&here.folder);
+        there.prometheus.clone_from(&here.prometheus);
         (now, waiting)
     }
 
@@ -306,6 +374,9 @@ impl Config {
         if visibility.slack >= visibility.period {
             let (slack, period) = (time(visibility.slack), time(visibility.period));
             found.push(format!("[detect.visibility] slack is {slack}, no less than period, which is {period}"));
+        }
+        if let Some(file) = self.exports.prometheus.as_ref().filter(|file| file.path().extension() != Some(OsStr::new("prom"))) {
+            found.push(format!("[exports] prometheus is {}; node_exporter reads files whose names end with .prom", file.path().display()));
         }
         found
     }
@@ -465,6 +536,7 @@ mod tests {
         assert_eq!(history.folder(Some(OsStr::new("relative"))), Path::new("/var/lib/firebell"));
         history.folder = FilePath::try_from("/mine").ok();
         assert_eq!(history.folder(system), Path::new("/mine"));
+        assert_eq!(Exports::default().folder(None), Path::new("/var/log/firebell"));
     }
 
     #[test]

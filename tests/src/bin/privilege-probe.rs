@@ -90,7 +90,7 @@ fn main() -> Result<()> {
 
 fn limited(file: &Path, state: &Path, user: &str, other: &Path, more: &[String]) -> Result<()> {
     let config = config::load(Some(file)).map_err(|problems| anyhow::anyhow!("{problems:?}"))?.config;
-    let limits = Limits::of(&config, Some(file), Some(state), Keep::Nothing, !more.is_empty());
+    let limits = Limits::of(&config, Some(file), &[state], Keep::Nothing, !more.is_empty());
     let kmsg = intake::kmsg::open(false);
     let (listener, socket) = (UnixListener::bind(state.join("socket"))?, state.join("socket"));
     // Everybody's, as that of the bus.

@@ -265,7 +265,7 @@ pub(super) static ROWS: &[Row] = &[
             "SYSLOG_PRIORITY=LOG_INFO",
         ],
         fate: Fate::None,
-        answer: "Alerts go to the bus and the history. firebell writes nothing to the log that an outsider can trigger.",
+        answer: "Alerts go to the bus, the history and the journal, so many a minute at most. `psad-syslog = true` in `[exports]` writes lines as psad does.",
     },
     Row {
         variables: &[
