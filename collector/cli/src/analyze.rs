@@ -5,6 +5,7 @@ use crate::{
     choice::{Choice, Chosen},
     compare::{self, Comparison},
     input::{Lines, Next, Window},
+    live,
     overview::Tally,
     packets::{self, Table},
     report::{self, Counts, Document, Report},
@@ -14,6 +15,7 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use firebell_collector::{
     config::{self, Config, Prefix},
+    convert, exports,
     lists::Files,
     rules::Loaded,
 };
@@ -60,7 +62,7 @@ pub(crate) struct Arguments {
     /// Tells which alerts would come, go or change with this configuration instead.
     #[arg(long, value_name = "OTHER", conflicts_with = "packets")]
     compare: Option<PathBuf>,
-    /// text for people, json for one document, jsonl for one line an alert (or a packet, or a difference), csv likewise.
+    /// text for people, json for one document, jsonl for one line an alert (or a packet, or a difference), csv likewise; eve (Suricata), ecs (Elastic) and psad for other tools.
     #[arg(short, long, value_name = "FORM", default_value = "text", default_value_if("packets", "true", "jsonl"))]
     output: Form,
     /// Prints every packet that was read, one JSON object (or CSV row) a line, instead of judging them.
@@ -100,6 +102,9 @@ enum Form {
     Json,
     Jsonl,
     Csv,
+    Eve,
+    Ecs,
+    Psad,
 }
 
 /// Reads, judges, prints.
@@ -108,8 +113,12 @@ enum Form {
 /// A file cannot be read, a configuration is wrong, or nobody takes the output.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let conflict = match arguments.output {
-        Form::Text | Form::Json if arguments.packets => Some("--packets prints lines: use -o jsonl, -o csv, or no -o"),
-        Form::Csv if arguments.compare.is_some() => Some("--compare has no CSV: use -o jsonl"),
+        Form::Text | Form::Json | Form::Eve | Form::Ecs | Form::Psad if arguments.packets => {
+            Some("--packets prints lines: use -o jsonl, -o csv, or no -o")
+        }
+        Form::Csv | Form::Eve | Form::Ecs | Form::Psad if arguments.compare.is_some() => {
+            Some("--compare has neither CSV nor the forms of other tools: use -o jsonl")
+        }
         _ => None,
     };
     if let Some(conflict) = conflict {
@@ -141,12 +150,21 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     match (arguments.output, &document.comparison) {
         (Form::Csv, _) => report::csv(&mut out, &document.alerts).map_err(anyhow::Error::from)?,
         (Form::Json, _) => report::json(&mut out, &document),
+        (Form::Eve, _) => told(&mut out, exports::Form::Eve, &document),
+        (Form::Ecs, _) => told(&mut out, exports::Form::Ecs, &document),
+        (Form::Psad, _) => told(&mut out, exports::Form::Psad, &document),
         (Form::Text, None) => report::text(&mut out, &document),
         (Form::Text, Some(comparison)) => comparison.text(&mut out),
         (Form::Jsonl, None) => report::json_lines(&mut out, &document.alerts),
         (Form::Jsonl, Some(comparison)) => report::json_lines(&mut out, &comparison.changes),
     }
     Ok(put(&out)?)
+}
+
+/// The alerts as another tool reads them, each as it was at its end.
+fn told(out: &mut Vec<u8>, form: exports::Form, document: &Document) {
+    let alerts: Vec<_> = document.alerts.iter().map(|alert| convert::alert(&alert.latest)).collect();
+    live::other(out, form, alerts.iter());
 }
 
 /// The configuration in a file, or the defaults.

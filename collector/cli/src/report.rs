@@ -147,7 +147,7 @@ impl Report {
             },
             classes: Classes(engine.status().classes),
             sources,
-            alerts: self.incidents.values().map(Incident::alert).collect(),
+            alerts: self.incidents.into_values().map(Incident::alert).collect(),
             comparison: None,
             left_out: self.left_out,
         }
@@ -226,7 +226,7 @@ fn merge(known: Vec<SourceReport>, mut accused: HashMap<IpAddr, Accused>) -> Vec
 }
 
 impl Incident {
-    fn alert(&self) -> Alert {
+    fn alert(self) -> Alert {
         let told = convert::alert(&self.latest);
         Alert {
             id: self.latest.id,
@@ -241,6 +241,7 @@ impl Incident {
             contacts_at_open: self.latest.contacts_at_open,
             updates: self.updates,
             summary: told.summary,
+            latest: self.latest,
         }
     }
 }
@@ -325,6 +326,9 @@ pub(crate) struct Alert {
     pub(crate) contacts_at_open: u32,
     pub(crate) updates: u32,
     pub(crate) summary: String,
+    /// All of it.
+    #[serde(skip)]
+    pub(crate) latest: Finding,
 }
 
 /// Packets by class, in the order of [`Class::ALL`].

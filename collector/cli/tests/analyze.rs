@@ -312,6 +312,28 @@ fn csv_has_a_row_for_each_packet_and_for_each_alert() {
 }
 
 #[test]
+fn what_other_tools_read_has_the_alerts_of_the_document() {
+    let log = corpus("syn.kmsg.log");
+    let log = log.to_str().unwrap();
+    let alerts = document(&[log])["alerts"].as_array().unwrap().clone();
+    let lines = |form: &str| {
+        let output = analyze(&["-o", form, log]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let json = |form: &str| lines(form).iter().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<Value>>();
+    let (eve, ecs) = (json("eve"), json("ecs"));
+    assert_eq!((eve.len(), ecs.len()), (alerts.len(), alerts.len()));
+    for ((eve, ecs), alert) in eve.iter().zip(&ecs).zip(&alerts) {
+        assert_eq!((&eve["src_ip"], &ecs["source"]["ip"]), (&alert["source"], &alert["source"]));
+        assert_eq!((&eve["flow_id"], &ecs["event"]["action"]), (&alert["id"], &alert["kind"]));
+    }
+    let scan = format!("psad: scan detected: {} -> ", alerts[0]["source"].as_str().unwrap());
+    assert!(lines("psad").iter().any(|line| line.starts_with(&scan)), "{scan}");
+    assert_eq!(analyze(&["--packets", "-o", "eve", log]).status.code(), Some(2));
+}
+
+#[test]
 fn packed_logs_say_what_the_plain_one_says() {
     let dir = tempfile::tempdir().unwrap();
     let plain = fs::read(corpus("syn.kmsg.log")).unwrap();

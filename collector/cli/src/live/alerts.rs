@@ -4,6 +4,7 @@ use super::{ask, json, lines, pages};
 use crate::{Failure, times};
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
+use firebell_collector::exports;
 use firebell_engine::tick::Tick;
 use firebell_shared::{alert::Alert, client::CollectorProxy, kind::KINDS, text::safe};
 use serde_json::json as value;
@@ -61,7 +62,7 @@ pub(crate) struct Arguments {
     /// Goes on and prints what changes, until Ctrl-C, also over a restart of the collector.
     #[arg(short, long, conflicts_with_all = ["page", "until"])]
     follow: bool,
-    /// text for people, json for one document, jsonl for one line an alert, csv for tables.
+    /// text for people, json for one document, jsonl for one line an alert, csv for tables; eve (Suricata), ecs (Elastic) and psad for other tools.
     #[arg(short, long, value_name = "FORM", default_value = "text")]
     output: ListForm,
 }
@@ -86,6 +87,9 @@ enum ListForm {
     Json,
     Jsonl,
     Csv,
+    Eve,
+    Ecs,
+    Psad,
 }
 
 /// Asks, and prints.
@@ -226,9 +230,17 @@ fn write<'a>(out: &mut Vec<u8>, form: ListForm, alerts: impl Iterator<Item = &'a
             }
             alerts.for_each(|alert| out.extend(row(alert).bytes()));
         }
+        ListForm::Eve => other(out, exports::Form::Eve, alerts),
+        ListForm::Ecs => other(out, exports::Form::Ecs, alerts),
+        ListForm::Psad => other(out, exports::Form::Psad, alerts),
         ListForm::Text => alerts.for_each(|alert| lines(out, &line(alert))),
     }
     Ok(())
+}
+
+/// As other tools read them, a line for each (psad's are several, or none).
+pub(crate) fn other<'a>(out: &mut Vec<u8>, form: exports::Form, alerts: impl Iterator<Item = &'a Alert>) {
+    alerts.flat_map(|alert| form.lines(alert)).for_each(|line| out.extend(line.bytes().chain([b'\n'])));
 }
 
 /// The columns. Names are those of the bus.

@@ -8,7 +8,7 @@ mod show;
 mod status;
 mod watch;
 
-pub(crate) use alerts::Arguments as AlertsArguments;
+pub(crate) use alerts::{Arguments as AlertsArguments, other};
 pub(crate) use changes::{
     Ack as AckArguments, Mute as MuteArguments, Note as NoteArguments, Of as SourceArguments, ack, mute, note, trust, unmute, untrust,
 };
