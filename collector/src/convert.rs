@@ -56,6 +56,7 @@ pub fn alert(finding: &Finding) -> Alert {
             // Those are people's to say.
             acknowledged: None,
             note: String::new(),
+            imported: false,
         },
     }
 }

@@ -68,20 +68,25 @@ impl Digest {
         }
     }
 
-    /// The sources, the most severe first and of these the one that was seen last.
+    /// How many sources there are.
     #[must_use]
-    pub fn sources(&self, limit: usize) -> Vec<SourceRow> {
+    pub fn count_sources(&self) -> usize {
+        self.sources.len()
+    }
+
+    /// The sources without the first `skip`, the most severe first and of these the one that was seen last.
+    #[must_use]
+    pub fn sources(&self, skip: usize, limit: usize) -> Vec<SourceRow> {
         let mut rows: Vec<SourceRow> =
             self.sources.iter().map(|(name, of)| (name.clone(), of.severity, of.packets, of.contacts, of.last_seen)).collect();
         rows.sort_unstable_by(|a, b| (Reverse((a.1, a.4)), &a.0).cmp(&(Reverse((b.1, b.4)), &b.0)));
-        rows.truncate(limit);
-        rows
+        rows.into_iter().skip(skip).take(limit).collect()
     }
 
     /// What `Summary` says. `is_whole`: every incident of the time was added.
     #[must_use]
     pub fn summary(&self, since: u64, until: u64, is_whole: bool) -> Vec<(&'static str, Value)> {
-        let sources = self.sources(TOP);
+        let sources = self.sources(0, TOP);
         let (kinds, kinds_incidents) = top(&self.kinds, usize::MAX);
         let (ports, ports_incidents) = top(&self.ports, TOP);
         let (rules, rules_packets) = top(&self.rules, TOP);
@@ -149,10 +154,10 @@ mod tests {
             digest.add(&alert(source, severity, ports));
         }
         assert_eq!(
-            digest.sources(9).iter().map(|row| (row.0.as_str(), row.1, row.2, row.3)).collect::<Vec<_>>(),
+            digest.sources(0, 9).iter().map(|row| (row.0.as_str(), row.1, row.2, row.3)).collect::<Vec<_>>(),
             [("192.0.2.2", 4, 10, 4), ("192.0.2.1", 3, 20, 8)]
         );
-        assert_eq!(digest.sources(1).len(), 1);
+        assert_eq!((digest.sources(0, 1).len(), digest.sources(1, 9).len(), digest.sources(2, 9).len()), (1, 1, 0));
         let summary: HashMap<_, _> = digest.summary(1, 2, true).into_iter().collect();
         let list = |words: &[&str]| Value::List(words.iter().map(|word| (*word).to_owned()).collect());
         assert_eq!(summary["top_ports"], list(&["tcp 22", "tcp 80"]));

@@ -111,6 +111,21 @@ impl History {
         self.seq_of.get(&id).and_then(|seq| self.by_seq.get(seq)).cloned()
     }
 
+    /// These incidents are gone.
+    pub fn forget(&mut self, ids: &[u64]) {
+        for id in ids {
+            if let Some(seq) = self.seq_of.remove(id) {
+                self.by_seq.remove(&seq);
+            }
+        }
+    }
+
+    /// Alerts up to this sequence number were written elsewhere, and not told.
+    pub fn miss_to(&mut self, seq: u64) {
+        self.missing_to = self.missing_to.max(seq);
+        self.last_seq = self.last_seq.max(seq);
+    }
+
     /// Says something of the incident `id`. False: it is not here.
     pub fn remark(&mut self, id: u64, remark: &Remark) -> bool {
         let alert = self.seq_of.get(&id).and_then(|seq| self.by_seq.get_mut(seq));

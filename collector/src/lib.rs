@@ -7,6 +7,7 @@ pub mod config;
 pub mod convert;
 pub mod copies;
 pub mod digest;
+pub mod evidence;
 pub mod explain;
 pub mod exports;
 pub mod health;

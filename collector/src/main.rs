@@ -7,6 +7,7 @@ use firebell_collector::{
     bus::{self, Board, BusError, Log, Question, Questions, Rights, Value},
     clock::Clock,
     config::{self, Config, Loaded},
+    evidence,
     exports::{Exports, METRICS_EVERY},
     health::Health,
     hiding::{self, Change, Refusal},
@@ -344,6 +345,7 @@ async fn watch(token: Unprivileged, start: Start<'_>) -> anyhow::Result<()> {
         readers,
         place,
         alerts: Vec::new(),
+        lines: Vec::new(),
         is_replay,
         health: None,
         limits,
@@ -382,6 +384,8 @@ struct Loop {
     place: Place,
     /// Those that are not handed to the store yet.
     alerts: Vec<Arc<Alert>>,
+    /// The lines that have caused some of them, by sequence number.
+    lines: Vec<(u64, Box<[u8]>)>,
     is_replay: bool,
     health: Option<Health>,
     limits: Report,
@@ -459,6 +463,11 @@ impl Loop {
             }
             Question::RuleHits(answer) => drop(answer.send(self.watch.rule_hits())),
             Question::Explain(id, answer) => drop(answer.send(self.watch.explain(id))),
+            Question::Reserve(count, answer) => {
+                let _ = answer.send(self.watch.reserve(count));
+                // The numbers are left out after a crash, too.
+                (self.place.is_written, self.place.written) = (false, None);
+            }
             Question::Reload(answer) => drop(answer.send(self.reload())),
             Question::Hide(change, answer) => drop(answer.send(self.hide(change))),
         }
@@ -519,7 +528,7 @@ impl Loop {
             } else {
                 self.watch.line(line, lines.clone(), now);
             }
-            self.take_alerts();
+            self.take_alerts(line.2);
             count += 1;
             if is_slow || count.is_multiple_of(LINES_AT_ONCE) {
                 self.place.go_on(batch);
@@ -543,8 +552,13 @@ impl Loop {
         }
     }
 
-    fn take_alerts(&mut self) {
+    /// Takes what there is to be told, and keeps a copy of `line` for those that it has caused.
+    fn take_alerts(&mut self, line: &[u8]) {
         while let Some(mut alert) = self.watch.next_alert() {
+            if self.store.is_some() && evidence::is_of(&alert, line) {
+                let kept = line.get(..store::MAX_LINE).unwrap_or(line);
+                self.lines.push((alert.details.seq, kept.into()));
+            }
             hiding::quiet(&self.mutes, &mut alert, seconds(self.clock.now()));
             debug!(id = alert.id, severity = %alert.severity, kind = alert.kind, phase = alert.details.phase.as_str(), "alert");
             self.alerts.push(Arc::new(alert));
@@ -553,13 +567,14 @@ impl Loop {
 
     /// Hands over what is to be told, with how far that goes.
     fn publish(&mut self) {
-        self.take_alerts();
+        self.take_alerts(b"");
         match &self.store {
             Some(store) => {
                 let left = self.place.left(!self.alerts.is_empty());
                 let checkpoint =
                     (left == Some(Duration::ZERO) && store.may_check()).then(|| self.place.checkpoint(&self.readers, &self.watch));
                 if checkpoint.is_some() || !self.alerts.is_empty() {
+                    store.keep_lines(self.lines.drain(..));
                     store.tell(self.alerts.drain(..), checkpoint);
                 }
             }
@@ -614,8 +629,9 @@ impl Loop {
     /// The end in order: what was taken in so far is written, however late that is. Lines that wait for a twin go on waiting after the next
     /// start.
     fn end(&mut self) {
-        self.take_alerts();
+        self.take_alerts(b"");
         if let Some(store) = &self.store {
+            store.keep_lines(self.lines.drain(..));
             store.tell(self.alerts.drain(..), Some(self.place.checkpoint(&self.readers, &self.watch)));
         }
     }

@@ -74,6 +74,8 @@ pub struct Watch {
     is_taken_over: bool,
     /// What was told behind the checkpoint that we began with, by incident.
     told: HashMap<u64, Told>,
+    /// The highest number of an imported incident, which the engine of a checkpoint need not know of.
+    imported_to: u64,
 }
 
 /// The time of lines that were written earlier, by their own stamps.
@@ -197,6 +199,7 @@ impl Watch {
         Self {
             last: engine.now(),
             told,
+            imported_to: saved.imported_to,
             is_taken_over,
             settle,
             engine,
@@ -491,11 +494,20 @@ impl Watch {
     }
 
     /// Goes on with these numbers: the first incident is the one after `last_id`, the first alert the one after `last_seq`. An
-    /// engine that was taken over knows the incidents itself.
+    /// engine that was taken over knows the incidents itself, but for imported ones; while lines are read again that were told already, its
+    /// incidents come to the numbers that they had, which are below those.
     pub fn number_after(&mut self, last_id: u64, last_seq: u64) {
         let (own_id, own_seq) = self.engine.last_numbers();
-        let last_id = if self.is_taken_over { own_id } else { last_id };
+        let imported_to = if self.told.is_empty() { self.imported_to } else { 0 };
+        let last_id = if self.is_taken_over { own_id.max(imported_to) } else { last_id };
         self.engine.number_after(last_id, last_seq.max(own_seq));
+    }
+
+    /// Leaves out so many numbers of incidents and of alerts, for others. Gives the last ones before them.
+    pub fn reserve(&mut self, count: u64) -> (u64, u64) {
+        let (last_id, last_seq) = self.engine.last_numbers();
+        self.engine.number_after(last_id + count, last_seq + count);
+        (last_id, last_seq)
     }
 
     /// What goes into a checkpoint: the counters, with the lines that wait behind them; the state of the engine; and the last number of an
@@ -956,7 +968,7 @@ mod tests {
 
     fn saved(watch: &Watch, told: Vec<Told>) -> Saved {
         let (counters, engine, last_seq) = watch.save();
-        Saved { checkpoint: Checkpoint { counters, engine, last_seq, ..Checkpoint::default() }, starts: 1, told }
+        Saved { checkpoint: Checkpoint { counters, engine, last_seq, ..Checkpoint::default() }, starts: 1, told, imported_to: 0 }
     }
 
     fn told_as(id: u64, revision: u32, source: &str, packets: u64) -> Told {

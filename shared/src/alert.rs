@@ -208,6 +208,9 @@ pub struct Details {
     /// What somebody wrote down about it, or empty.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub note: String,
+    /// It comes from another history, or from an earlier state of this one.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub imported: bool,
 }
 
 /// A message that is no alert.
@@ -235,7 +238,7 @@ impl Alert {
     #[must_use]
     pub fn to_wire(&self) -> Wire {
         let d = &self.details;
-        let mut map = HashMap::with_capacity(31);
+        let mut map = HashMap::with_capacity(32);
         let mut put = |key: &str, value: Variant<'_>| {
             // A variant fails to be owned only when it holds a file descriptor; ours hold none.
             if let Ok(value) = value.try_to_owned() {
@@ -279,6 +282,9 @@ impl Alert {
         if !d.note.is_empty() {
             put("note", cut(&d.note).into());
         }
+        if d.imported {
+            put("imported", true.into());
+        }
         (self.id, self.time_usec, self.severity.get(), cut(&self.kind), cut(&self.source), cut(&self.summary), map)
     }
 
@@ -320,6 +326,7 @@ impl Alert {
             advice: r.text("advice")?,
             acknowledged: r.optional("acknowledged")?,
             note: r.text("note")?,
+            imported: r.get("imported")?,
         };
         Ok(Self {
             id: below_2_53("id", id)?,

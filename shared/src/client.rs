@@ -30,8 +30,12 @@ pub trait Collector {
     fn status(&self) -> zbus::Result<HashMap<String, OwnedVariant>>;
     /// The rules in force: id, packets that fitted, and when the last one did in microseconds since 1970 (0: never).
     fn rule_hits(&self) -> zbus::Result<Vec<(String, u64, u64)>>;
-    /// The sources of the newest incidents: source, severity, packets, contacts, last seen in microseconds since 1970.
+    /// How an incident went: when in microseconds since 1970, what happened, severity, packets and contacts so far, the line of the log.
+    fn timeline(&self, id: u64) -> zbus::Result<Vec<(u64, String, u8, u64, u32, String)>>;
+    /// The sources of all incidents, at most so many: source, severity, packets, contacts, last seen in microseconds since 1970.
     fn list_sources(&self, limit: u32) -> zbus::Result<Vec<(String, u8, u64, u32, u64)>>;
+    /// The same without the first `skip`; and how many there are.
+    fn page_sources(&self, skip: u32, limit: u32) -> zbus::Result<(Vec<(String, u8, u64, u32, u64)>, u32)>;
     /// What the incidents come to that were last told between two moments, in microseconds since 1970.
     fn summary(&self, since: u64, until: u64) -> zbus::Result<HashMap<String, OwnedVariant>>;
     /// Hides the popups of a source from everybody for so many seconds.
@@ -48,6 +52,10 @@ pub trait Collector {
     fn acknowledge(&self, id: u64) -> zbus::Result<()>;
     /// Takes [`Self::acknowledge`] back.
     fn unacknowledge(&self, id: u64) -> zbus::Result<()>;
+    /// Forgets incidents that are over, of before that moment or not among the newest `keep`: how many.
+    fn prune_history(&self, before: u64, keep: u64) -> zbus::Result<u64>;
+    /// Takes in at most [`crate::names::MAX_IMPORT`] incidents of the history with this name: how many are new, and how many are here already.
+    fn import_history(&self, history_id: &str, alerts: Vec<Wire>) -> zbus::Result<(u64, u64)>;
     /// Reads the configuration, rule files and lists again; says what is in force now.
     fn reload(&self) -> zbus::Result<String>;
     /// Sends an alert of kind `test` to the caller alone; gives its id.

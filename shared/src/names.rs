@@ -27,3 +27,5 @@ pub const MAX_LIST: u32 = 1000;
 ///
 /// [`Received`]: https://dbus.freedesktop.org/doc/dbus-specification.html
 pub const MAX_UNACKNOWLEDGED: u64 = 64;
+/// `ImportHistory` takes at most this many alerts.
+pub const MAX_IMPORT: usize = 500;

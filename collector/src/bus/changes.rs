@@ -7,9 +7,12 @@ use super::{
 use crate::{
     hiding::{Change, Refusal},
     remark::Remark,
+    store::Import,
 };
 use firebell_shared::{
+    alert::{Alert, Wire},
     mutes::{self, Entry, MAX_SECONDS, Manner, Source},
+    names::MAX_IMPORT,
     severity::Severity,
     text::{MAX_FIELD, safe},
 };
@@ -56,6 +59,18 @@ impl Collector {
             let _ = written.await;
         }
         Ok(())
+    }
+
+    /// Takes incidents in, under numbers that the loop gives for them.
+    pub(super) async fn import_incidents(&self, history_id: String, wires: Vec<Wire>) -> Result<(u64, u64), Error> {
+        if wires.len() > MAX_IMPORT {
+            return Err(Error::InvalidArgument(format!("there are {} incidents; send at most {MAX_IMPORT} at once", wires.len())));
+        }
+        let alerts = wires.into_iter().map(Alert::from_wire).collect::<Result<Vec<_>, _>>();
+        let alerts = alerts.map_err(|error| Error::InvalidArgument(error.to_string()))?;
+        let (after_id, after_seq) = self.ask(|answer| Question::Reserve(alerts.len() as u64, answer)).await?;
+        let done = self.board().import(Import { history_id, after_id, after_seq }, alerts).await?;
+        Ok((done.taken, done.known))
     }
 
     /// Writes a note to an incident, or takes it away.

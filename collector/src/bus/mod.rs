@@ -124,6 +124,8 @@ pub enum Question {
     Explain(u64, oneshot::Sender<Option<IncidentReadings>>),
     /// To read the configuration, rule files and lists again: what is in force now, or what is wrong.
     Reload(oneshot::Sender<Result<String, String>>),
+    /// To leave out so many numbers of incidents and of alerts: the last ones before them.
+    Reserve(u64, oneshot::Sender<(u64, u64)>),
     /// To mute or trust a source, or to end that. It is in force with the answer; whether it is on the disk comes later, or not at
     /// all where there is no history on a disk.
     Hide(Change, oneshot::Sender<Result<Option<Written>, Refusal>>),

@@ -5,11 +5,12 @@ use crate::{
     digest::Digest,
     history::{Filter, Page},
     remark::Remark,
-    store::{Desk, Question},
+    store::{Desk, Import, Imported, MAX_LINE, Moment, NotWritten, Question},
 };
 use firebell_shared::{
     alert::Alert,
     names::{MAX_ID, MAX_LIST},
+    text::safe,
 };
 use std::{
     sync::Arc,
@@ -17,6 +18,10 @@ use std::{
 };
 use tokio::sync::oneshot;
 
+/// A row of `Timeline`: when in microseconds since 1970, what happened, severity, packets and contacts so far, and the line of the log.
+pub(super) type MomentRow = (u64, String, u8, u64, u32, String);
+/// Bytes of a line as it is shown, where nothing in it is hidden.
+const MAX_SHOWN: usize = 4 * MAX_LINE;
 /// A summary looks at incidents for so long at most, other calls and alerts in between.
 const MAX_LOOK: Duration = Duration::from_secs(5);
 
@@ -58,19 +63,62 @@ impl Board {
     pub(super) async fn digest(&self, filter: &Filter) -> Result<(Digest, bool), Error> {
         let place = self.summaries.try_acquire();
         let _place = place.map_err(|_| Error::LimitExceeded("too many summaries are being made; try again".into()))?;
-        let (mut digest, mut after, begun) = (Digest::default(), 0, Instant::now());
+        let (mut digest, mut after, begun) = (Box::<Digest>::default(), 0, Instant::now());
         loop {
-            let page = self.list(after, MAX_LIST as usize, filter).await?;
-            page.alerts.iter().for_each(|alert| digest.add(alert));
-            if !page.more || page.last_seq <= after || page.last_seq >= MAX_ID {
-                return Ok((digest, true));
+            let missing_to = self.lock().history.missing_to();
+            if after < missing_to && self.past.get().is_some() {
+                let question = |answer| Question::Digest { after_seq: after, last_seq: missing_to, filter: filter.clone(), digest, answer };
+                let Some((more, reached)) = self.ask_past(question).await?.flatten() else {
+                    return Err(Error::NotReady("the history cannot be read; try again".into()));
+                };
+                (digest, after) = (more, reached.unwrap_or(missing_to));
+            } else {
+                let page = self.lock().history.list(after, MAX_LIST as usize, filter);
+                page.alerts.iter().for_each(|alert| digest.add(alert));
+                if !page.more || page.last_seq <= after || page.last_seq >= MAX_ID {
+                    return Ok((*digest, true));
+                }
+                after = page.last_seq;
             }
             if begun.elapsed() >= MAX_LOOK {
-                return Ok((digest, false));
+                return Ok((*digest, false));
             }
-            after = page.last_seq;
             tokio::task::yield_now().await;
         }
+    }
+
+    /// How the incident `id` went; nothing where no history is on a disk.
+    pub(super) async fn moments(&self, id: u64) -> Result<Vec<MomentRow>, Error> {
+        let moments = self.ask_past(|answer| Question::Moments { id, answer }).await?.flatten().unwrap_or_default();
+        let row = |Moment { time_usec, phase, severity, packets, contacts, line }: Moment| {
+            (time_usec, phase, severity, packets, contacts, safe(&line, MAX_SHOWN))
+        };
+        Ok(moments.into_iter().map(row).collect())
+    }
+
+    /// Forgets incidents that are over; see [`crate::store::Database::forget`]. Alerts are written in between. Gives how many.
+    pub(super) async fn forget(&self, before: u64, keep: u64) -> Result<u64, Error> {
+        let mut sum = 0;
+        loop {
+            let gone = self.ask_past(|answer| Question::Forget { before, keep, answer }).await?;
+            let gone = gone.unwrap_or(Err(NotWritten)).map_err(not_written)?;
+            if gone.is_empty() {
+                return Ok(sum);
+            }
+            self.lock().history.forget(&gone);
+            sum += gone.len() as u64;
+        }
+    }
+
+    /// Takes incidents in, under the numbers of `import`.
+    pub(super) async fn import(&self, import: Import, alerts: Vec<Alert>) -> Result<Imported, Error> {
+        let last_seq = import.after_seq + alerts.len() as u64;
+        let done = self.ask_past(|answer| Question::Import { import, alerts, answer }).await?;
+        let done = done.unwrap_or(Err(NotWritten)).map_err(not_written)?;
+        if done.taken > 0 {
+            self.lock().history.miss_to(last_seq);
+        }
+        Ok(done)
     }
 
     /// Says something of the incident `id`, on the disk and in memory. Gives the incident as it was before.
@@ -79,7 +127,7 @@ impl Board {
         let here = self.lock().history.get(id);
         if self.past.get().is_some() {
             let written = self.ask_past(|answer| Question::Remark { id, remark: remark.clone(), answer }).await?;
-            let before = written.unwrap_or(Ok(None)).map_err(|error| Error::NotReady(format!("{error}; nothing has changed")))?;
+            let before = written.unwrap_or(Ok(None)).map_err(not_written)?;
             return match before {
                 Some(before) => {
                     self.lock().history.remark(id, &remark);
@@ -103,4 +151,8 @@ impl Board {
             Err(Error::LimitExceeded("too many ask for old alerts at once; try again".into()))
         }
     }
+}
+
+fn not_written(error: NotWritten) -> Error {
+    Error::NotReady(format!("{error}; nothing has changed"))
 }

@@ -1,8 +1,8 @@
 //! The interface `org.firebell.Collector1`: what callers may ask.
 
-use super::{Board, Out, Question, Value, callers::identify, rights::Who};
+use super::{Board, Out, Question, Value, callers::identify, past::MomentRow, rights::Who};
 use crate::{
-    digest::{Digest, SourceRow},
+    digest::SourceRow,
     explain,
     history::{Filter, network_of},
 };
@@ -177,8 +177,21 @@ impl Collector {
         self.ask(Question::RuleHits).await
     }
 
-    /// The sources of the newest 1,000 incidents, the most severe first and of these the one that was seen last: source, highest
-    /// severity, packets, contacts, when it was last seen in microseconds since 1970.
+    /// How the incident `id` went, from its first moment on: when in microseconds since 1970, what happened, severity, packets and contacts
+    /// so far, and the line of the log that made firebelld tell it.
+    #[zbus(out_args("moments"))]
+    async fn timeline(
+        &self,
+        id: u64,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<Vec<MomentRow>, Error> {
+        self.viewer(&header, connection).await?;
+        self.board.moments(id).await
+    }
+
+    /// The sources of all incidents, the most severe first and of these the one that was seen last: source, highest severity, packets,
+    /// contacts, when it was last seen in microseconds since 1970.
     #[zbus(out_args("sources"))]
     async fn list_sources(
         &self,
@@ -187,12 +200,20 @@ impl Collector {
         #[zbus(connection)] connection: &Connection,
     ) -> Result<Vec<SourceRow>, Error> {
         self.viewer(&header, connection).await?;
-        if limit == 0 || limit > MAX_LIST {
-            return Err(Error::InvalidArgument(format!("limit is {limit}; use 1 to {MAX_LIST}")));
-        }
-        let mut digest = Digest::default();
-        self.board.lock().history.iter().for_each(|alert| digest.add(alert));
-        Ok(digest.sources(limit as usize))
+        Ok(self.sources_from(0, limit).await?.0)
+    }
+
+    /// The same without the first `skip`; and how many sources there are.
+    #[zbus(out_args("sources", "all"))]
+    async fn page_sources(
+        &self,
+        skip: u32,
+        limit: u32,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<(Vec<SourceRow>, u32), Error> {
+        self.viewer(&header, connection).await?;
+        self.sources_from(skip, limit).await
     }
 
     /// What the incidents come to that were last told between two moments, in microseconds since 1970.
@@ -292,6 +313,34 @@ impl Collector {
         self.unacknowledge_incident(id).await
     }
 
+    /// Forgets incidents that are over and were last told before `before`, in microseconds since 1970, or are not among the newest `keep`;
+    /// gives how many.
+    #[zbus(out_args("removed"))]
+    async fn prune_history(
+        &self,
+        before: u64,
+        keep: u64,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<u64, Error> {
+        self.manager(&header, connection).await?;
+        self.board.forget(before, keep).await
+    }
+
+    /// Takes in at most 500 incidents, as `ListAlerts` gives them, of the history with this name; gives how many are new, and how many are
+    /// here already.
+    #[zbus(out_args("taken", "known"))]
+    async fn import_history(
+        &self,
+        history_id: String,
+        alerts: Vec<Wire>,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<(u64, u64), Error> {
+        self.manager(&header, connection).await?;
+        self.import_incidents(history_id, alerts).await
+    }
+
     /// Reads the configuration, rule files and lists again; says what is in force now, and which keys need a restart. A mistake in
     /// any of them leaves everything as it was, and is the error.
     #[zbus(out_args("in_force"))]
@@ -388,6 +437,15 @@ impl Collector {
             return Err(Error::LimitExceeded("more than 20 calls in a second; try again later".into()));
         }
         Ok(Call { board: Arc::clone(&self.board), name, who })
+    }
+
+    async fn sources_from(&self, skip: u32, limit: u32) -> Result<(Vec<SourceRow>, u32), Error> {
+        if limit == 0 || limit > MAX_LIST {
+            return Err(Error::InvalidArgument(format!("limit is {limit}; use 1 to {MAX_LIST}")));
+        }
+        let (digest, _) = self.board.digest(&Filter::default()).await?;
+        let all = u32::try_from(digest.count_sources()).unwrap_or(u32::MAX);
+        Ok((digest.sources(skip as usize, limit as usize), all))
     }
 
     /// Asks the loop.

@@ -89,7 +89,7 @@ fn named(intakes: &[(&str, bool)], saved: &Saved, now: u64) -> Watch {
 
 fn saved(watch: &Watch) -> Saved {
     let (counters, engine, last_seq) = watch.save();
-    Saved { checkpoint: Checkpoint { counters, engine, last_seq, ..Checkpoint::default() }, starts: 1, told: Vec::new() }
+    Saved { checkpoint: Checkpoint { counters, engine, last_seq, ..Checkpoint::default() }, starts: 1, told: Vec::new(), imported_to: 0 }
 }
 
 /// One line of an intake; the clock shows `now`.

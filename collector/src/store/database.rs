@@ -1,14 +1,18 @@
 //! The file `history.db`: one row for each incident, and what numbers come next.
 
-use super::folder;
+use super::{
+    folder,
+    moments::{self, Lines, Moment},
+};
 use crate::{
+    digest::Digest,
     history::{Filter, PAGE_BYTES, Page, size},
     intake::{MAX_LOGS, MAX_POSITION, Positions},
     remark::Remark,
 };
 use firebell_engine::engine::MAX_SNAPSHOT;
 use firebell_shared::{
-    alert::{Alert, Phase},
+    alert::{Alert, Delivery, Phase},
     mutes::Mutes,
     severity::Severity,
 };
@@ -43,7 +47,7 @@ const LEAP: (u64, u64) = (1000, 1_000_000);
 /// as it is.
 ///
 /// Numbers are those of the bus; `details` is JSON with the names of the bus.
-const SCHEMA: [&str; 4] = [
+const SCHEMA: [&str; 6] = [
     "
     CREATE TABLE state (
         one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -87,6 +91,10 @@ const SCHEMA: [&str; 4] = [
         one INTEGER PRIMARY KEY CHECK (one = 1),
         list TEXT NOT NULL
     ) STRICT;
+",
+    moments::SCHEMA,
+    "
+    CREATE INDEX alerts_by_source ON alerts (source);
 ",
 ];
 
@@ -184,6 +192,28 @@ pub struct Saved {
     pub starts: u32,
     /// Incidents of which something was told since: the lines that say so are read again.
     pub told: Vec<Told>,
+    /// The highest number of an incident that was imported, which the state of the engine does not know of.
+    pub imported_to: u64,
+}
+
+/// What became of incidents that somebody wanted to import.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// These are new here.
+    pub taken: u64,
+    /// These were here already.
+    pub known: u64,
+}
+
+/// Whence incidents are imported, and the numbers that those get which cannot keep their own.
+#[derive(Clone, Debug)]
+pub struct Import {
+    /// The history that has written them, if they say so.
+    pub history_id: String,
+    /// Numbers of incidents behind this one are theirs, as many as there are incidents.
+    pub after_id: u64,
+    /// Sequence numbers, likewise.
+    pub after_seq: u64,
 }
 
 /// What was in the way of the file and is now beside it.
@@ -201,6 +231,10 @@ pub struct Database {
     connection: Connection,
     numbers: Numbers,
     rows: usize,
+    /// Bytes of log lines that are kept.
+    line_bytes: u64,
+    /// And so many at most.
+    max_line_bytes: u64,
     file: PathBuf,
     /// Device and inode.
     id: (u64, u64),
@@ -236,6 +270,20 @@ impl Database {
         match Self::try_open(&file, fresh)? {
             Opened::Fit(database) => Ok((database, aside)),
             Opened::Newer(_) => Err(io::Error::other("a newer firebelld writes to it at this moment").into()),
+        }
+    }
+
+    /// Opens the history that is in `folder` while no collector does, and changes nothing of a file that is not one.
+    ///
+    /// # Errors
+    /// [`StoreError`], also where there is none, or a collector writes to it.
+    pub fn open_existing(folder: &Path) -> Result<Self, StoreError> {
+        let file = folder.join(FILE);
+        folder::check(folder, &file)?;
+        std::fs::metadata(&file)?;
+        match Self::try_open(&file, &Numbers::new(String::new()))? {
+            Opened::Fit(database) => Ok(database),
+            Opened::Newer(version) => Err(io::Error::other(format!("a newer firebelld has written it (schema {version})")).into()),
         }
     }
 
@@ -280,7 +328,16 @@ impl Database {
         let numbers = begin(&mut connection, version, fresh)?;
         let rows = connection.query_row("SELECT count(*) FROM alerts", [], |row| unsigned(row, 0))?;
         let rows = usize::try_from(rows).unwrap_or(usize::MAX);
-        Ok(Opened::Fit(Self { connection, numbers, rows, id: id(file)?, file: file.to_owned() }))
+        let line_bytes = moments::bytes(&connection)?;
+        Ok(Opened::Fit(Self {
+            connection,
+            numbers,
+            rows,
+            line_bytes,
+            max_line_bytes: moments::MAX_BYTES,
+            id: id(file)?,
+            file: file.to_owned(),
+        }))
     }
 
     /// Is the file that is open still the one of its name? SQLite would write to one that was removed.
@@ -315,7 +372,7 @@ impl Database {
             Ok((checkpoint, row.get(3)?))
         });
         let (checkpoint, starts) = row.optional()?.unwrap_or_default();
-        let mut select = self.connection.prepare("SELECT id, revision, source, details ->> 'packets', details ->> 'phase' = 'closed' FROM alerts WHERE seq > ?1 ORDER BY seq DESC LIMIT ?2")?;
+        let mut select = self.connection.prepare("SELECT id, revision, source, details ->> 'packets', details ->> 'phase' = 'closed' FROM alerts WHERE seq > ?1 AND details ->> 'imported' IS NULL ORDER BY seq DESC LIMIT ?2")?;
         let told = select.query_map([signed(checkpoint.last_seq), signed(MAX_TOLD)], |row| {
             Ok(Told {
                 id: unsigned(row, 0)?,
@@ -326,7 +383,9 @@ impl Database {
             })
         })?;
         let told = if starts > 0 { told.collect::<Result<_, _>>()? } else { Vec::new() };
-        Ok(Saved { checkpoint: Checkpoint { positions, ..checkpoint }, starts, told })
+        let imported = "SELECT ifnull(max(id), 0) FROM alerts WHERE details ->> 'imported'";
+        let imported_to = self.connection.query_row(imported, [], |row| unsigned(row, 0))?;
+        Ok(Saved { checkpoint: Checkpoint { positions, ..checkpoint }, starts, told, imported_to })
     }
 
     fn positions(&self) -> Result<Positions, StoreError> {
@@ -338,20 +397,24 @@ impl Database {
     }
 
     /// Writes alerts and, with them, what they rest on in one transaction: when this is `Ok` they are on the disk. Of an incident
-    /// the highest revision stays, whatever the order. Gives what people have said of these incidents.
+    /// the highest revision stays, whatever the order. Of each revision a moment is kept, with its line among `lines`. Gives what
+    /// people have said of these incidents.
     ///
     /// # Errors
     /// [`StoreError`]; then nothing is written.
     pub fn commit<'a>(
         &mut self,
         alerts: impl Iterator<Item = &'a Arc<Alert>>,
+        lines: &Lines,
         checkpoint: Option<&Checkpoint>,
     ) -> Result<HashMap<u64, Vec<Remark>>, StoreError> {
         let mut said = HashMap::new();
         let transaction = self.connection.transaction()?;
         let (mut last_id, mut last_seq, mut rows) = (self.numbers.last_id, self.numbers.last_seq, self.rows);
+        let mut line_bytes = self.line_bytes;
         {
             let mut is_there = transaction.prepare("SELECT 1 FROM alerts WHERE id = ?1")?;
+            let mut keeper = moments::Keeper::new(&transaction)?;
             let mut put = transaction.prepare(
                 "INSERT INTO alerts (id, seq, revision, time, severity, kind, source, summary, details)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
@@ -371,8 +434,12 @@ impl Database {
                 } else {
                     rows += 1;
                 }
+                line_bytes += keeper.keep(alert, lines.get(&d.seq).map(AsRef::as_ref))?;
                 (last_id, last_seq) = (last_id.max(alert.id), last_seq.max(d.seq));
             }
+        }
+        if line_bytes > self.max_line_bytes {
+            line_bytes = moments::make_room(&transaction, self.max_line_bytes)?;
         }
         transaction.execute("UPDATE state SET last_id = ?1, last_seq = ?2", [signed(last_id), signed(last_seq)])?;
         if let Some(Checkpoint { positions, counters, engine, last_seq, is_slow }) = checkpoint {
@@ -388,7 +455,7 @@ impl Database {
             }
         }
         transaction.commit()?;
-        self.rows = rows;
+        (self.rows, self.line_bytes) = (rows, line_bytes);
         (self.numbers.last_id, self.numbers.last_seq) = (last_id, last_seq);
         Ok(said)
     }
@@ -443,14 +510,109 @@ impl Database {
         let too_many = too_many.saturating_sub(gone);
         gone += transaction.execute("DELETE FROM alerts WHERE id IN (SELECT id FROM alerts ORDER BY seq LIMIT ?1)", [signed(too_many)])?;
         transaction.commit()?;
+        self.have_gone(gone)?;
+        Ok(gone >= PRUNE_AT_ONCE || self.rows > max)
+    }
+
+    /// Forgets some of the incidents that do not go on any more, and were last told before `before` (microseconds since the Unix epoch)
+    /// or are not among the newest `keep`, those that go on included. Gives their numbers: none when there are no more of them.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then all of them are there still.
+    pub fn forget(&mut self, before: u64, keep: u64) -> Result<Vec<u64>, StoreError> {
+        let sql = "DELETE FROM alerts WHERE id IN (SELECT id FROM alerts
+                   WHERE details ->> 'phase' IN ('closed', 'merged')
+                   AND (time < ?1 OR seq < (SELECT ifnull(min(seq), 0) FROM (SELECT seq FROM alerts ORDER BY seq DESC LIMIT ?2)) OR ?2 = 0)
+                   ORDER BY seq LIMIT ?3) RETURNING id";
+        let transaction = self.connection.transaction()?;
+        let gone = {
+            let mut delete = transaction.prepare(sql)?;
+            let gone = delete.query_map([signed(before), signed(keep), signed(PRUNE_AT_ONCE)], |row| unsigned(row, 0))?;
+            gone.collect::<Result<Vec<_>, _>>()?
+        };
+        transaction.commit()?;
+        self.have_gone(gone.len())?;
+        Ok(gone)
+    }
+
+    /// So many incidents were deleted: what they took goes back to the file system, a page with each step.
+    fn have_gone(&mut self, gone: usize) -> Result<(), StoreError> {
         self.rows = self.rows.saturating_sub(gone);
         if gone > 0 {
-            // Each step gives one page back to the file system.
+            self.line_bytes = moments::bytes(&self.connection)?;
             let mut vacuum = self.connection.prepare("PRAGMA incremental_vacuum")?;
             let mut pages = vacuum.query([])?;
             while pages.next()?.is_some() {}
         }
-        Ok(gone >= PRUNE_AT_ONCE || self.rows > max)
+        Ok(())
+    }
+
+    /// Takes in incidents of this history, or of another one, that are not here. They are over, whatever they say, and told to nobody.
+    /// One of this history keeps its number; the same incident under another number is the same one by its source and its first packet.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then none of them is taken.
+    pub fn import(&mut self, import: &Import, alerts: &[Alert]) -> Result<Imported, StoreError> {
+        let mut done = Imported::default();
+        let (is_ours, transaction) = (import.history_id == self.numbers.history_id, self.connection.transaction()?);
+        let (mut id, mut seq) = (import.after_id, import.after_seq);
+        {
+            let mut has_number = transaction.prepare("SELECT 1 FROM alerts WHERE id = ?1")?;
+            let mut is_same = transaction
+                .prepare("SELECT 1 FROM alerts WHERE source = ?1 AND details ->> 'first_seen' = ?2 AND (source <> '' OR kind = ?3)")?;
+            let mut put = transaction.prepare(
+                "INSERT INTO alerts (id, seq, revision, time, severity, kind, source, summary, details, acknowledged, note)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, nullif(?11, ''))",
+            )?;
+            for alert in alerts {
+                let has_own = is_ours && alert.id <= self.numbers.last_id;
+                let is_known = (has_own && has_number.exists([signed(alert.id)])?)
+                    || is_same.exists(params![alert.source, signed(alert.details.first_seen), alert.kind])?;
+                if is_known {
+                    done.known += 1;
+                    continue;
+                }
+                seq += 1;
+                id += u64::from(!has_own);
+                let number = if has_own { alert.id } else { id };
+                let mut d = alert.details.clone();
+                (d.seq, d.imported, d.delivery) = (seq, true, Delivery::Log);
+                if alert.is_open() {
+                    d.phase = Phase::Closed;
+                }
+                let details = serde_json::to_string(&d)?;
+                let (number, seq, time) = (signed(number), signed(seq), signed(alert.time_usec));
+                let said = (d.acknowledged.map(signed), &d.note);
+                put.execute(params![
+                    number,
+                    seq,
+                    d.revision,
+                    time,
+                    alert.severity.get(),
+                    alert.kind,
+                    alert.source,
+                    alert.summary,
+                    details,
+                    said.0,
+                    said.1
+                ])?;
+                done.taken += 1;
+            }
+        }
+        let (last_id, last_seq) = (self.numbers.last_id.max(id), self.numbers.last_seq.max(seq));
+        transaction.execute("UPDATE state SET last_id = ?1, last_seq = ?2", [signed(last_id), signed(last_seq)])?;
+        transaction.commit()?;
+        (self.numbers.last_id, self.numbers.last_seq) = (last_id, last_seq);
+        self.rows += usize::try_from(done.taken).unwrap_or(0);
+        Ok(done)
+    }
+
+    /// How the incident `id` went, from its first moment on.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn moments(&self, id: u64) -> Result<Vec<Moment>, StoreError> {
+        Ok(moments::of(&self.connection, id)?)
     }
 
     /// The newest `max` incidents, oldest first.
@@ -483,29 +645,56 @@ impl Database {
     /// # Errors
     /// [`StoreError`]
     pub fn list(&self, after_seq: u64, last_seq: u64, limit: usize, filter: &Filter) -> Result<Page, StoreError> {
-        let begun = Instant::now();
         let mut page = Page { alerts: Vec::new(), last_seq: last_seq.max(after_seq), more: true };
+        let (mut whole, mut bytes) = (0, 0);
+        let reached = self.walk(after_seq, last_seq, filter, |alert| {
+            whole += 1;
+            if let Some(alert) = alert {
+                bytes += size(&alert);
+                page.alerts.push(Arc::new(alert));
+            }
+            page.alerts.len() < limit && whole < MAX_ROWS && bytes < PAGE_BYTES
+        })?;
+        page.last_seq = reached.unwrap_or(page.last_seq);
+        Ok(page)
+    }
+
+    /// Adds to `digest` the incidents after `after_seq` up to `last_seq` that fit `filter`, as far as one answer goes. Gives where the next
+    /// question goes on; nothing when all were added.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn digest(&self, after_seq: u64, last_seq: u64, filter: &Filter, digest: &mut Digest) -> Result<Option<u64>, StoreError> {
+        self.walk(after_seq, last_seq, filter, |alert| {
+            alert.iter().for_each(|alert| digest.add(alert));
+            true
+        })
+    }
+
+    /// Reads rows after `after_seq` up to `last_seq` in their order, for a time at most and at least one. Those that may fit go to `take`,
+    /// as nothing where they do not after all, until it wants no more. Gives the last one looked at, or nothing when there are no more.
+    fn walk(
+        &self,
+        after_seq: u64,
+        last_seq: u64,
+        filter: &Filter,
+        mut take: impl FnMut(Option<Alert>) -> bool,
+    ) -> Result<Option<u64>, StoreError> {
+        let begun = Instant::now();
         let mut select = self.connection.prepare(&format!("SELECT {COLUMNS} FROM alerts WHERE seq > ?1 AND seq <= ?2 ORDER BY seq"))?;
         let mut rows = select.query([signed(after_seq), signed(last_seq)])?;
-        let (mut looked_at, mut whole, mut bytes) = (after_seq, 0, 0);
+        let (mut looked_at, mut is_full) = (after_seq, false);
         while let Some(row) = rows.next()? {
             // At least one row each time, or the next question would be the same.
-            let is_full = page.alerts.len() >= limit || whole >= MAX_ROWS || bytes >= PAGE_BYTES;
             if is_full || (looked_at > after_seq && begun.elapsed() >= MAX_LOOK) {
-                page.last_seq = looked_at;
-                break;
+                return Ok(Some(looked_at));
             }
             looked_at = unsigned(row, 1)?;
             if filter.may_fit(row.get(4)?, row.get_ref(5)?.as_str().unwrap_or_default(), unsigned(row, 3)?) {
-                whole += 1;
-                let alert = read(row)?;
-                if filter.fits(&alert) {
-                    bytes += size(&alert);
-                    page.alerts.push(Arc::new(alert));
-                }
+                is_full = !take(Some(read(row)?).filter(|alert| filter.fits(alert)));
             }
         }
-        Ok(page)
+        Ok(None)
     }
 
     /// Ends in order: everything that was told is written, so that numbers go on without a leap.
@@ -515,6 +704,11 @@ impl Database {
     pub fn close(self) -> Result<(), StoreError> {
         self.connection.execute("UPDATE state SET is_orderly = 1", [])?;
         Ok(self.connection.close().map_err(|(_, error)| error)?)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn bound_lines(&mut self, max_line_bytes: u64) {
+        self.max_line_bytes = max_line_bytes;
     }
 
     #[cfg(test)]
@@ -591,10 +785,10 @@ fn damage(found: &str) -> StoreError {
 }
 
 /// SQLite's numbers have a sign. Ours are below 2^53, and times end there in the year 292277.
-fn signed(number: impl TryInto<i64>) -> i64 {
+pub(super) fn signed(number: impl TryInto<i64>) -> i64 {
     number.try_into().unwrap_or(i64::MAX)
 }
 
-fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+pub(super) fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     row.get::<_, i64>(column).map(|number| u64::try_from(number).unwrap_or(0))
 }

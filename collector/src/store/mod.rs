@@ -7,11 +7,14 @@
 pub mod attempts;
 mod database;
 pub mod folder;
+mod moments;
 
-pub use database::{Aside, Checkpoint, Database, FILE, Numbers, Saved, StoreError, Told};
+pub use database::{Aside, Checkpoint, Database, FILE, Import, Imported, Numbers, Saved, StoreError, Told};
+pub use moments::{Lines, MAX_LINE, Moment};
 
 use crate::{
     bus::Value,
+    digest::Digest,
     history::{Filter, Page},
     remark::Remark,
 };
@@ -33,6 +36,8 @@ pub const IN_MEMORY: usize = 1000;
 pub const PATIENCE: Duration = Duration::from_secs(2);
 /// Alerts that may wait for the disk.
 const MAX_WAITING: usize = 1024;
+/// Lines of the log that may wait for the disk with them.
+const MAX_LINES: usize = 2048;
 /// Incidents that are kept until they can be written.
 const MAX_LATE: usize = 1000;
 /// Questions that may wait.
@@ -132,6 +137,8 @@ impl fmt::Debug for Desk {
 struct Inbox {
     /// Alerts to be written and then told, in the order of their numbers.
     waiting: Vec<Arc<Alert>>,
+    /// The lines that have caused some of them, at most [`MAX_LINES`].
+    lines: Lines,
     /// Those among them that are being written.
     writing: Vec<Arc<Alert>>,
     /// When the oldest of both came.
@@ -182,6 +189,44 @@ pub enum Question {
         id: u64,
         /// The answer; nothing when there is none.
         answer: oneshot::Sender<Option<Arc<Alert>>>,
+    },
+    /// What incidents come to.
+    Digest {
+        /// After this sequence number.
+        after_seq: u64,
+        /// Up to this.
+        last_seq: u64,
+        /// Which of them.
+        filter: Filter,
+        /// So far.
+        digest: Box<Digest>,
+        /// As far as one answer goes, and where the next question goes on; nothing when the disk does not give one.
+        answer: oneshot::Sender<Option<(Box<Digest>, Option<u64>)>>,
+    },
+    /// How an incident went.
+    Moments {
+        /// Its number.
+        id: u64,
+        /// The answer; nothing when the disk does not give one.
+        answer: oneshot::Sender<Option<Vec<Moment>>>,
+    },
+    /// To forget some incidents; see [`Database::forget`].
+    Forget {
+        /// Last told before this moment, microseconds since the Unix epoch.
+        before: u64,
+        /// Or not among the newest so many.
+        keep: u64,
+        /// Their numbers.
+        answer: oneshot::Sender<Result<Vec<u64>, NotWritten>>,
+    },
+    /// To take incidents in; see [`Database::import`].
+    Import {
+        /// Whence, and under which numbers.
+        import: Import,
+        /// All of them.
+        alerts: Vec<Alert>,
+        /// How many were new.
+        answer: oneshot::Sender<Result<Imported, NotWritten>>,
     },
     /// Something is said of an incident.
     Remark {
@@ -287,6 +332,13 @@ impl Store {
         };
         let thread = thread::Builder::new().name("store".into()).stack_size(256 << 10).spawn(move || writer.run())?;
         Ok(Self { desk: Arc::clone(desk), thread: Some(thread) })
+    }
+
+    /// Lines that have caused alerts which are about to be told. What there is no room for is not kept.
+    pub fn keep_lines(&self, lines: impl IntoIterator<Item = (u64, Box<[u8]>)>) {
+        let mut inbox = self.desk.lock();
+        let room = MAX_LINES.saturating_sub(inbox.lines.len());
+        inbox.lines.extend(lines.into_iter().take(room));
     }
 
     /// Writes alerts and tells them then. The `checkpoint`, which goes as far as they do, is written with them, or with the next
@@ -440,19 +492,23 @@ impl Writer {
     /// Writes what is to be written, and tells what waited for it.
     fn write(&mut self, is_last: bool) {
         let is_due = is_last || self.retry.is_none_or(|retry| retry <= Instant::now());
-        let (writing, late, is_failing, checkpoint) = {
+        let (writing, late, is_failing, checkpoint, lines) = {
             let mut inbox = self.desk.lock();
             // Those that came since go with the checkpoint that came with them.
             let waiting = mem::take(&mut inbox.waiting);
             inbox.writing.extend(waiting);
             let checkpoint = if is_due { inbox.checkpoint.take() } else { None };
             inbox.is_checking = checkpoint.is_some();
-            (inbox.writing.clone(), inbox.late.values().cloned().collect::<Vec<_>>(), inbox.is_failing, checkpoint)
+            let late: Vec<_> = inbox.late.values().cloned().collect();
+            // They go with their alerts, or not at all.
+            let newest = inbox.writing.iter().map(|alert| alert.details.seq).max().unwrap_or(0);
+            let lines = inbox.lines.extract_if(|seq, _| *seq <= newest).collect();
+            (inbox.writing.clone(), late, inbox.is_failing, checkpoint, lines)
         };
         if !(is_due && (is_failing || checkpoint.is_some()) || !writing.is_empty()) {
             return;
         }
-        let written = if is_due { Some(self.try_write(&late, &writing, checkpoint.as_ref())) } else { None };
+        let written = if is_due { Some(self.try_write(&late, &writing, &lines, checkpoint.as_ref())) } else { None };
         let mut inbox = self.desk.lock();
         inbox.is_checking = false;
         if !matches!(written, Some(Ok(_))) {
@@ -503,6 +559,7 @@ impl Writer {
         &mut self,
         late: &[Arc<Alert>],
         writing: &[Arc<Alert>],
+        lines: &Lines,
         checkpoint: Option<&Checkpoint>,
     ) -> Result<HashMap<u64, Vec<Remark>>, StoreError> {
         for alert in late.iter().chain(writing) {
@@ -524,7 +581,7 @@ impl Writer {
                 self.database.insert(database)
             }
         };
-        let written = database.commit(late.iter().chain(writing), checkpoint);
+        let written = database.commit(late.iter().chain(writing), lines, checkpoint);
         self.is_damaged = written.as_ref().is_err_and(StoreError::is_damage);
         let said = written?;
         // More than the bound by a tenth: it is not waited for until tomorrow.
@@ -551,6 +608,22 @@ impl Writer {
             Question::Get { id, answer } => {
                 let alert = self.database.as_ref().map(|database| database.get(id));
                 let _ = answer.send(alert.transpose().map_err(failed).ok().flatten().flatten());
+            }
+            Question::Digest { after_seq, last_seq, filter, mut digest, answer } => {
+                let reached = self.database.as_ref().map(|database| database.digest(after_seq, last_seq, &filter, &mut digest));
+                let _ = answer.send(reached.transpose().map_err(failed).ok().flatten().map(|reached| (digest, reached)));
+            }
+            Question::Moments { id, answer } => {
+                let moments = self.database.as_ref().map(|database| database.moments(id));
+                let _ = answer.send(moments.transpose().map_err(failed).ok().flatten());
+            }
+            Question::Forget { before, keep, answer } => {
+                let gone = self.database.as_mut().ok_or(NotWritten).map(|database| database.forget(before, keep));
+                let _ = answer.send(gone.and_then(|gone| gone.map_err(failed).map_err(|()| NotWritten)));
+            }
+            Question::Import { import, alerts, answer } => {
+                let done = self.database.as_mut().ok_or(NotWritten).map(|database| database.import(&import, &alerts));
+                let _ = answer.send(done.and_then(|done| done.map_err(failed).map_err(|()| NotWritten)));
             }
             Question::Remark { id, remark, answer } => {
                 let before = self.database.as_mut().ok_or(NotWritten).map(|database| database.remark(id, &remark));

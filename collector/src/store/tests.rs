@@ -1,5 +1,6 @@
 use super::*;
 use crate::convert;
+use firebell_shared::alert::Phase;
 use std::{fs, io::Read as _, process, sync::mpsc};
 
 const DAY: u64 = 86_400_000_000;
@@ -49,7 +50,7 @@ fn alerts_and_numbers_are_there_again_after_an_orderly_end() {
     let dir = tempfile::tempdir().unwrap();
     let mut database = open(dir.path());
     let alerts = [alert(1, 1), alert(2, 2), alert(1, 3)];
-    database.commit(alerts.iter(), None).unwrap();
+    database.commit(alerts.iter(), &Lines::new(), None).unwrap();
     database.close().unwrap();
     assert_eq!(names(dir.path()), [FILE], "no log is left beside it");
 
@@ -64,7 +65,7 @@ fn alerts_and_numbers_are_there_again_after_an_orderly_end() {
 fn after_another_end_numbers_leap_so_that_none_is_given_twice() {
     let dir = tempfile::tempdir().unwrap();
     let mut database = open(dir.path());
-    database.commit([alert(5, 50)].iter(), None).unwrap();
+    database.commit([alert(5, 50)].iter(), &Lines::new(), None).unwrap();
     drop(database);
     let database = open(dir.path());
     assert_eq!(*database.numbers(), Numbers { history_id: "a".into(), last_id: 1005, last_seq: 1_000_050 });
@@ -75,8 +76,8 @@ fn after_another_end_numbers_leap_so_that_none_is_given_twice() {
 fn an_older_revision_does_not_take_the_place_of_a_newer_one() {
     let dir = tempfile::tempdir().unwrap();
     let mut database = open(dir.path());
-    database.commit([alert(1, 7)].iter(), None).unwrap();
-    database.commit([alert(1, 3)].iter(), None).unwrap();
+    database.commit([alert(1, 7)].iter(), &Lines::new(), None).unwrap();
+    database.commit([alert(1, 3)].iter(), &Lines::new(), None).unwrap();
     assert_eq!((seqs(&database.newest(9).unwrap()), database.rows(), database.numbers().last_seq), (vec![7], 1, 7));
 }
 
@@ -91,7 +92,7 @@ fn old_alerts_are_read_page_by_page_and_a_filter_leaves_out_what_does_not_fit() 
             alert
         })
         .collect();
-    database.commit(alerts.iter(), None).unwrap();
+    database.commit(alerts.iter(), &Lines::new(), None).unwrap();
     let all = |filter: &Filter, limit: usize| {
         let (mut after, mut found, mut pages) = (0, Vec::new(), 0);
         while after < 2400 {
@@ -115,7 +116,7 @@ fn what_is_too_old_or_too_much_is_forgotten_and_its_room_given_back() {
     let dir = tempfile::tempdir().unwrap();
     let mut database = open(dir.path());
     let alerts: Vec<_> = (1..=3000).map(|seq| alert(seq, seq)).collect();
-    database.commit(alerts.iter(), None).unwrap();
+    database.commit(alerts.iter(), &Lines::new(), None).unwrap();
     let pages = |database: &Database| -> i64 { database.connection().pragma_query_value(None, "page_count", |row| row.get(0)).unwrap() };
     let before = pages(&database);
     while database.prune(1_763_800_000_000_000 + 1001, 1000).unwrap() {}
@@ -134,7 +135,7 @@ fn a_damaged_file_is_moved_aside_and_a_new_history_begins() {
     let file = dir.path().join(FILE);
     let mut database = open(dir.path());
     let alerts: Vec<_> = (1..=200).map(|seq| alert(seq, seq)).collect();
-    database.commit(alerts.iter(), None).unwrap();
+    database.commit(alerts.iter(), &Lines::new(), None).unwrap();
     database.close().unwrap();
     let whole = fs::read(&file).unwrap();
 
@@ -162,7 +163,7 @@ fn a_damaged_file_is_moved_aside_and_a_new_history_begins() {
 fn a_row_that_is_not_ours_is_damage() {
     let dir = tempfile::tempdir().unwrap();
     let mut database = open(dir.path());
-    database.commit([alert(1, 1)].iter(), None).unwrap();
+    database.commit([alert(1, 1)].iter(), &Lines::new(), None).unwrap();
     database.connection().execute("UPDATE alerts SET severity = 77", []).unwrap();
     assert!(database.newest(9).unwrap_err().is_damage());
     database.close().unwrap();
@@ -175,7 +176,7 @@ fn a_row_that_is_not_ours_is_damage() {
 fn a_history_of_a_newer_version_is_moved_aside_as_it_is() {
     let dir = tempfile::tempdir().unwrap();
     let mut database = open(dir.path());
-    database.commit([alert(1, 1)].iter(), None).unwrap();
+    database.commit([alert(1, 1)].iter(), &Lines::new(), None).unwrap();
     database.close().unwrap();
     let newer = rusqlite::Connection::open(dir.path().join(FILE)).unwrap();
     newer.execute_batch("CREATE TABLE of_tomorrow (x); PRAGMA user_version = 99").unwrap();
@@ -262,7 +263,7 @@ fn when_the_folder_is_taken_away_alerts_go_to_the_new_one() {
 fn a_history_that_cannot_be_opened_at_the_start_is_kept_beside_the_new_one() {
     let dir = tempfile::tempdir().unwrap();
     let mut database = open(dir.path());
-    database.commit([alert(1, 1)].iter(), None).unwrap();
+    database.commit([alert(1, 1)].iter(), &Lines::new(), None).unwrap();
     let (store, told, numbers) = store(dir.path());
     assert_eq!(numbers, fresh("b"), "it is in use");
     store.tell([alert(1, 1)], None);
@@ -405,11 +406,11 @@ fn a_history_of_the_first_version_is_kept_and_takes_checkpoints() {
     assert_eq!((database.numbers().last_id, seqs(&database.newest(9).unwrap())), (7, vec![12]));
     assert_eq!(database.start().unwrap(), Saved::default());
     let both = checkpoint(&[("/dev/kmsg", b"x"), ("journal", b"y")]);
-    database.commit([alert(8, 13)].iter(), Some(&both)).unwrap();
+    database.commit([alert(8, 13)].iter(), &Lines::new(), Some(&both)).unwrap();
     database.close().unwrap();
     let found = Found::open(dir.path(), BOUNDS, "b".into());
     let told = vec![Told { id: 8, revision: 2, source: "198.51.100.66".into(), packets: 1996, is_closed: false }];
-    assert_eq!(found.saved, Saved { checkpoint: both, starts: 1, told });
+    assert_eq!(found.saved, Saved { checkpoint: both, starts: 1, told, imported_to: 0 });
     assert_eq!((found.numbers.last_seq, found.newest.len()), (13, 2));
 }
 
@@ -417,7 +418,7 @@ fn a_history_of_the_first_version_is_kept_and_takes_checkpoints() {
 fn starts_from_one_checkpoint_are_counted_and_the_next_one_forgets_them() {
     let dir = tempfile::tempdir().unwrap();
     let first = checkpoint(&[("a", b"1"), ("b", b"2")]);
-    open(dir.path()).commit([].iter(), Some(&first)).unwrap();
+    open(dir.path()).commit([].iter(), &Lines::new(), Some(&first)).unwrap();
     for starts in 1..=3 {
         // Opening it again while it runs is no start.
         drop(open(dir.path()));
@@ -425,11 +426,11 @@ fn starts_from_one_checkpoint_are_counted_and_the_next_one_forgets_them() {
         assert_eq!((saved.starts, &saved.checkpoint), (starts, &first));
     }
     let mut database = open(dir.path());
-    database.commit([alert(1, 13)].iter(), None).unwrap();
+    database.commit([alert(1, 13)].iter(), &Lines::new(), None).unwrap();
     drop(database);
     let saved = Found::open(dir.path(), BOUNDS, "b".into()).saved;
     assert_eq!((saved.starts, saved.told.len()), (4, 1), "alerts alone are no checkpoint");
-    open(dir.path()).commit([].iter(), Some(&Checkpoint { last_seq: 13, ..checkpoint(&[("b", b"3")]) })).unwrap();
+    open(dir.path()).commit([].iter(), &Lines::new(), Some(&Checkpoint { last_seq: 13, ..checkpoint(&[("b", b"3")]) })).unwrap();
     let saved = Found::open(dir.path(), BOUNDS, "b".into()).saved;
     assert_eq!((saved.starts, saved.told.len(), saved.checkpoint.positions.len()), (1, 0, 1));
 }
@@ -439,7 +440,7 @@ fn a_checkpoint_that_is_longer_than_ours_is_none() {
     let dir = tempfile::tempdir().unwrap();
     let huge = Checkpoint { engine: vec![7; firebell_engine::engine::MAX_SNAPSHOT + 1], ..checkpoint(&[("b", &[7; 5000])]) };
     let mut database = open(dir.path());
-    database.commit([].iter(), Some(&huge)).unwrap();
+    database.commit([].iter(), &Lines::new(), Some(&huge)).unwrap();
     let saved = database.start().unwrap().checkpoint;
     assert_eq!((saved.engine.len(), saved.positions["b"].len()), (0, crate::intake::MAX_POSITION + 1));
 }
@@ -465,12 +466,12 @@ fn a_checkpoint_that_cannot_be_written_waits_with_the_alerts_that_came_before_it
 fn what_people_said_is_kept_beside_the_revisions_that_come_later() {
     let dir = tempfile::tempdir().unwrap();
     let mut database = open(dir.path());
-    database.commit([alert(1, 1), alert(2, 2)].iter(), None).unwrap();
+    database.commit([alert(1, 1), alert(2, 2)].iter(), &Lines::new(), None).unwrap();
     assert_eq!(database.remark(9, &Remark::Unacknowledged).unwrap(), None);
     for remark in [Remark::Acknowledged(77), Remark::Note("the printer".into())] {
         assert_eq!(database.remark(1, &remark).unwrap().unwrap().id, 1);
     }
-    let said = database.commit([alert(1, 3), alert(2, 4)].iter(), None).unwrap();
+    let said = database.commit([alert(1, 3), alert(2, 4)].iter(), &Lines::new(), None).unwrap();
     assert_eq!(said, HashMap::from([(1, vec![Remark::Acknowledged(77), Remark::Note("the printer".into())])]));
     let details = |database: &Database| {
         let details = database.get(1).unwrap().unwrap().details.clone();
@@ -479,7 +480,7 @@ fn what_people_said_is_kept_beside_the_revisions_that_come_later() {
     assert_eq!(details(&database), (3, Some(77), "the printer".into()));
     let mut worse = Arc::unwrap_or_clone(alert(1, 5));
     worse.severity = firebell_shared::severity::Severity::CRITICAL;
-    database.commit([Arc::new(worse)].iter(), None).unwrap();
+    database.commit([Arc::new(worse)].iter(), &Lines::new(), None).unwrap();
     database.close().unwrap();
     let mut database = open(dir.path());
     assert_eq!(details(&database), (5, None, "the printer".into()), "what has become worse is to be looked at again");
@@ -506,4 +507,122 @@ fn what_cannot_be_written_is_said_to_whom_it_concerns() {
     let dir = tempfile::tempdir().unwrap();
     let (store, _told, _) = store(&dir.path().join("missing"));
     assert_eq!(store.keep_mutes(Mutes::default()).unwrap().blocking_recv(), Ok(Err(NotWritten)));
+}
+
+/// An incident that is over, of that source.
+fn over(id: u64, seq: u64, source: &str) -> Alert {
+    let mut alert = Alert { source: source.into(), ..(*alert(id, seq)).clone() };
+    (alert.details.phase, alert.details.first_seen) = (Phase::Closed, id * DAY);
+    alert
+}
+
+#[test]
+fn what_is_over_is_forgotten_with_its_moments_and_what_goes_on_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut database = open(dir.path());
+    let lines: Lines = (1..=5).map(|seq| (seq, b"IN=eth0 \xff".as_slice().into())).collect();
+    let alerts: Vec<_> = (1..=5).map(|n| if n == 2 { alert(2, 2) } else { Arc::new(over(n, n, "192.0.2.1")) }).collect();
+    database.commit(alerts.iter(), &lines, None).unwrap();
+    assert_eq!(database.moments(1).unwrap()[0].line, b"IN=eth0 \xff");
+    assert_eq!(database.forget(0, 3).unwrap(), [1]);
+    assert_eq!(database.forget(1_763_800_000_000_004, u64::MAX).unwrap(), [3]);
+    assert_eq!((database.forget(0, 3).unwrap(), database.forget(0, 0).unwrap()), (vec![], vec![4, 5]));
+    assert_eq!((seqs(&database.newest(9).unwrap()), database.rows()), (vec![2], 1));
+    assert!(database.moments(1).unwrap().is_empty() && !database.moments(2).unwrap().is_empty());
+    database.close().unwrap();
+    let mut database = open(dir.path());
+    assert_eq!((database.numbers().last_id, database.numbers().last_seq), (5, 5), "numbers go on");
+    assert_eq!(database.start().unwrap().imported_to, 0);
+}
+
+#[test]
+fn an_incident_has_its_first_and_its_last_moments_and_lines_have_a_bound_in_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut database = open(dir.path());
+    let (long, ids, bound) = (vec![b'x'; 2 * MAX_LINE], 400, 64 * 1024);
+    database.bound_lines(bound);
+    let mut seq = 0;
+    for id in 1..=ids {
+        let (mut alerts, mut lines) = (Vec::new(), Lines::new());
+        for _ in 0..if id == 1 { 100 } else { 1 } {
+            seq += 1;
+            alerts.push(alert(id, seq));
+            lines.insert(seq, long.as_slice().into());
+        }
+        database.commit(alerts.iter(), &lines, None).unwrap();
+        if id == 1 {
+            let kept: Vec<u64> = database.moments(1).unwrap().iter().map(|moment| moment.time_usec - 1_763_800_000_000_000).collect();
+            assert_eq!(kept, (1..=8).chain(77..=100).collect::<Vec<_>>());
+            assert!(database.moments(1).unwrap().iter().all(|moment| moment.line.len() == MAX_LINE));
+        }
+    }
+    let stored = moments::bytes(database.connection()).unwrap();
+    assert!(stored <= bound && stored > bound / 4, "{stored}");
+    let has_line = |id| database.moments(id).unwrap().iter().any(|moment| !moment.line.is_empty());
+    assert!(!has_line(1) && has_line(ids) && database.moments(1).unwrap().len() == 32);
+}
+
+#[test]
+fn an_import_doubles_nothing_and_takes_no_number_that_stands_for_something_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut database = open(dir.path());
+    let alerts = [alert(1, 1), Arc::new(over(2, 2, "192.0.2.2")), Arc::new(over(3, 3, "192.0.2.3"))];
+    database.commit(alerts.iter(), &Lines::new(), None).unwrap();
+    let own: Vec<Alert> = alerts.iter().map(|alert| (**alert).clone()).collect();
+    database.forget(0, 2).unwrap();
+    database.forget(1_763_800_000_000_003, u64::MAX).unwrap();
+    assert_eq!(seqs(&database.newest(9).unwrap()), [1, 3]);
+    let mut import = |history: &str, alerts: &[Alert]| {
+        let numbers = database.numbers().clone();
+        let import = Import { history_id: history.into(), after_id: numbers.last_id, after_seq: numbers.last_seq };
+        let done = database.import(&import, alerts).unwrap();
+        (done.taken, done.known)
+    };
+    // From this history: what was forgotten comes back under its own number.
+    assert_eq!((import("a", &own), import("a", &own)), ((1, 2), (0, 3)));
+    // From another one, whose numbers mean something else.
+    let mut others = [over(1, 1, "203.0.113.1"), over(7, 2, "203.0.113.2"), over(7, 2, "203.0.113.2"), over(3, 3, "192.0.2.3")];
+    others[1].details.phase = Phase::Updated;
+    others[0].details.note = "theirs".into();
+    assert_eq!((import("b", &others), import("", &others)), ((2, 2), (0, 4)));
+    let all = database.newest(9).unwrap();
+    assert_eq!(
+        all.iter().map(|alert| (alert.id, alert.source.as_str())).collect::<Vec<_>>()[2..],
+        [(2, "192.0.2.2"), (4, "203.0.113.1"), (5, "203.0.113.2")]
+    );
+    assert!(all[2..].iter().all(|alert| !alert.is_open() && alert.details.imported && alert.details.delivery.as_str() == "log"));
+    assert_eq!((all[3].details.note.as_str(), database.rows()), ("theirs", 5));
+    database.close().unwrap();
+    let mut database = open(dir.path());
+    let saved = database.start().unwrap();
+    assert_eq!((saved.told.len(), saved.imported_to, database.numbers().last_id), (0, 5, 5));
+}
+
+#[test]
+fn the_bounds_of_the_history_hold_by_number_and_by_age() {
+    let dir = tempfile::tempdir().unwrap();
+    let bounds = Bounds { max_alerts: 40, max_age: Duration::from_secs(10 * 86_400) };
+    let now = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros()).unwrap();
+    let at = |id: u64, days: u64| Arc::new(Alert { time_usec: now - days * DAY, ..(*alert(id, id)).clone() });
+    let mut database = open(dir.path());
+    let alerts: Vec<_> = (1..=300).map(|id| at(id, (300 - id) / 4)).collect();
+    database.commit(alerts.iter(), &Lines::new(), None).unwrap();
+    database.close().unwrap();
+    let found = Found::open(dir.path(), bounds, "b".into());
+    assert_eq!((found.newest.len(), found.newest[0].id, found.numbers.last_id), (40, 261, 300));
+    let (told, hear) = mpsc::channel();
+    let desk = Desk::new(move |alert: Arc<Alert>| told.send(alert.id).unwrap());
+    let store = Store::start(&desk, found, || ()).unwrap();
+    // While it runs a tenth more is let in before some are forgotten.
+    for id in 301..=400 {
+        store.tell([at(id, 0)], None);
+        hear.recv_timeout(Duration::from_secs(20)).unwrap();
+        assert!(store.status().contains(&("history_stored", Value::Number(40))) || desk.lock().counts.rows <= 45);
+    }
+    // Other bounds hold at once.
+    store.bound(Bounds { max_alerts: 7, ..bounds });
+    drop(store);
+    assert!(Found::open(dir.path(), Bounds { max_alerts: 7, ..bounds }, "b".into()).newest.iter().all(|alert| alert.id > 393));
+    let short = Bounds { max_alerts: 100, max_age: Duration::from_secs(1) };
+    assert!(Found::open(dir.path(), short, "b".into()).newest.len() <= 7);
 }

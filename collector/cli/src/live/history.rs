@@ -1,5 +1,7 @@
 //! `firebell history`: what is kept of all incidents, from the collector, or from its files while it is stopped.
 
+mod change;
+
 use super::{ask, json, lines, pages, print};
 use crate::{Failure, live::Form, times};
 use anyhow::Context as _;
@@ -10,6 +12,7 @@ use firebell_collector::{
 };
 use firebell_engine::tick::Tick;
 use firebell_shared::{alert::Alert, names::MAX_LIST, text::thousands};
+use serde::Serialize;
 use serde_json::json as value;
 use std::{
     collections::HashMap,
@@ -29,11 +32,15 @@ pub(crate) enum Command {
     Stats(Stats),
     /// Prints every incident as it stands, one JSON object a line, the one told longest ago first.
     Export(Export),
+    /// Forgets old incidents that are over; those that go on stay, and no number is used again.
+    Prune(change::Prune),
+    /// Takes in what `firebell history export` has printed, here or elsewhere. What is here already is not doubled.
+    Import(change::Import),
 }
 
-/// Where from.
+/// Where from, and which.
 #[derive(Debug, Args)]
-struct From {
+pub(crate) struct From {
     /// Where the files are that are read while no collector runs (root).
     #[arg(long, value_name = "DIR", default_value = FOLDER)]
     folder: PathBuf,
@@ -68,6 +75,8 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
     match command {
         Command::Stats(arguments) => print(|out| stats(out, arguments)),
         Command::Export(arguments) => export(&arguments.from),
+        Command::Prune(arguments) => print(|out| change::prune(out, arguments)),
+        Command::Import(arguments) => print(|out| change::import(out, arguments)),
     }
 }
 
@@ -101,7 +110,7 @@ impl Sums {
 
 fn stats(out: &mut Vec<u8>, arguments: &Stats) -> Result<(), Failure> {
     let mut sums = Sums::default();
-    let place = each(&arguments.from, |alert| {
+    let place = each(&arguments.from, |alert, _| {
         sums.add(alert);
         Ok(())
     })?;
@@ -144,29 +153,38 @@ fn stats(out: &mut Vec<u8>, arguments: &Stats) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A line of what is exported: which history has given the incident its number, and the incident.
+#[derive(Serialize)]
+struct Exported<'a> {
+    history: &'a str,
+    #[serde(flatten)]
+    alert: &'a Alert,
+}
+
 fn export(from: &From) -> Result<(), Failure> {
     let mut out = BufWriter::new(io::stdout().lock());
-    each(from, |alert| {
-        serde_json::to_writer(&mut out, alert).map_err(io::Error::from)?;
+    each(from, |alert, history| {
+        serde_json::to_writer(&mut out, &Exported { history, alert }).map_err(io::Error::from)?;
         out.write_all(b"\n")
     })?;
     out.flush().context("writing to the standard output")?;
     Ok(())
 }
 
-/// Looks at each incident. Gives where they came from, for people.
-fn each(from: &From, mut look: impl FnMut(&Alert) -> io::Result<()>) -> Result<String, Failure> {
+/// Looks at each incident, with the name of its history. Gives where they came from, for people.
+pub(crate) fn each(from: &From, mut look: impl FnMut(&Alert, &str) -> io::Result<()>) -> Result<String, Failure> {
     let mut written = Ok(());
-    let mut look = |alert: &Alert| {
+    let mut look = |alert: &Alert, history: &str| {
         if written.is_ok() {
-            written = look(alert);
+            written = look(alert, history);
         }
     };
     let asked = ask(async |collector| {
         let moments = [("since", from.since), ("until", from.until)];
         let filter: HashMap<&str, Variant<'_>> =
             moments.into_iter().filter_map(|(key, moment)| Some((key, moment?.as_micros().into()))).collect();
-        pages(&collector, 0, &filter, |alert| look(&alert)).await
+        let history = collector.history_id().await?;
+        pages(&collector, 0, &filter, |alert| look(&alert, &history)).await
     });
     let place = match asked {
         Ok(_) => "the collector".to_owned(),
@@ -181,8 +199,9 @@ fn each(from: &From, mut look: impl FnMut(&Alert) -> io::Result<()>) -> Result<S
 }
 
 /// Reads a copy: whoever opens the files themselves leaves others beside them that the collector would refuse, being of another user.
-fn read_files(from: &From, mut look: impl FnMut(&Alert)) -> Result<(), Failure> {
+fn read_files(from: &From, mut look: impl FnMut(&Alert, &str)) -> Result<(), Failure> {
     let copy = Copy::of(&from.folder)?;
+    // The copy is nobody else's, so that whatever is done to it is done to nothing.
     let opened = Database::open(&copy.0, &Numbers::new(String::new()), false);
     let (database, aside) = opened.with_context(|| format!("reading {}", from.folder.join(FILE).display()))?;
     if let Some(aside) = aside.first() {
@@ -193,7 +212,7 @@ fn read_files(from: &From, mut look: impl FnMut(&Alert)) -> Result<(), Failure> 
     let (mut after, last) = (0, database.numbers().last_seq);
     while after < last {
         let page = database.list(after, last, MAX_LIST as usize, &filter).context("reading the history")?;
-        page.alerts.iter().for_each(|alert| look(alert));
+        page.alerts.iter().for_each(|alert| look(alert, &database.numbers().history_id));
         after = page.last_seq;
     }
     Ok(())

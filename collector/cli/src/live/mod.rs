@@ -6,6 +6,7 @@ mod history;
 mod page;
 mod show;
 mod status;
+mod timeline;
 mod watch;
 
 pub(crate) use alerts::{Arguments as AlertsArguments, other};

@@ -1,6 +1,9 @@
 //! One incident as a web page that needs nothing else and does nothing: no script, no network, light or dark as the reader likes it.
 
-use super::show::{self, Facts};
+use super::{
+    show::{self, Facts},
+    timeline::Timeline,
+};
 use crate::html::{self, escape};
 use firebell_shared::alert::Alert;
 
@@ -17,7 +20,7 @@ code{font-family:ui-monospace,monospace}footer{margin-top:2rem;color:var(--dim);
 const STYLE_HASH: &str = "KswgAE+TFmwegoaUCtKjl0Ac5FHOIwLcDuOB3ckRdF4=";
 
 /// The whole page, in UTF-8.
-pub(super) fn page(alert: &Alert) -> String {
+pub(super) fn page(alert: &Alert, timeline: &Timeline) -> String {
     let Facts { fields, rules, paragraphs } = show::facts(alert);
     let title = format!("{}: {}", alert.id, alert.summary);
     let head = html::head(&format!("Incident {title}"), STYLE, STYLE_HASH, None);
@@ -27,13 +30,34 @@ pub(super) fn page(alert: &Alert) -> String {
         fields.into_iter().chain(rules).map(|(name, value)| format!("<tr><th scope=\"row\">{name}<td>{}\n", escape(&value))).collect();
     let paragraphs: String =
         paragraphs.into_iter().map(|(name, value)| format!("<h2>{}</h2>\n<p>{}</p>\n", capital(name), escape(&value))).collect();
+    let timeline = told(timeline);
     format!(
         "{head}\
-         <h1>{title}</h1>\n<table>\n{rows}</table>\n{paragraphs}\
+         <h1>{title}</h1>\n<table>\n{rows}</table>\n{paragraphs}{timeline}\
          <footer>As it was when this page was made. <code>firebell show {id}</code> tells how it is now, <code>firebell explain {id}</code> what \
          each detector counted.</footer>\n</html>\n",
         id = alert.id,
     )
+}
+
+/// How it went, and the lines of the log; empty where nothing is known.
+fn told(timeline: &Timeline) -> String {
+    if timeline.moments.is_empty() {
+        return String::new();
+    }
+    let bars = timeline.bars().map(|bars| format!("<p><code>{}</code></p>\n", escape(&bars))).unwrap_or_default();
+    let row = |[when, what, severity, packets, contacts]: [String; 5]| {
+        format!(
+            "<tr><th scope=\"row\">{}<td>{}, severity {severity}<td>{packets} packets<td>{contacts} contacts\n",
+            escape(&when),
+            escape(&what)
+        )
+    };
+    let rows: String = timeline.rows().into_iter().map(row).collect();
+    let lines = timeline.moments.iter().filter(|moment| !moment.line.is_empty());
+    let lines: String = lines.map(|moment| format!("<p><code>{}</code></p>\n", escape(&moment.line))).collect();
+    let heading = if lines.is_empty() { "" } else { "<h2>Log lines that made firebell tell it</h2>\n" };
+    format!("<h2>Timeline</h2>\n{bars}<table>\n{rows}</table>\n{heading}{lines}")
 }
 
 fn capital(name: &str) -> String {
@@ -69,7 +93,7 @@ mod tests {
         };
         let alert =
             Alert { id: 7, time_usec: 0, severity: Severity::AIMED, kind: hostile(), source: hostile(), summary: hostile(), details };
-        let page = page(&alert);
+        let page = page(&alert, &Timeline::hostile(HOSTILE));
         let ours = ["!DOCTYPE", "html", "meta", "title", "style", "h1", "h2", "p", "table", "tr", "th", "td", "footer", "code"];
         for tag in page.split('<').skip(1) {
             let name = tag.trim_start_matches('/').split([' ', '>']).next().unwrap_or_default();

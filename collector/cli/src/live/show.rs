@@ -1,6 +1,6 @@
 //! `firebell show`: everything about one incident.
 
-use super::{Form, ask, json, lines, page, pages};
+use super::{Form, ask, json, lines, page, pages, timeline::Timeline};
 use crate::{Failure, times};
 use clap::Args;
 use firebell_engine::tick::Tick;
@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
 /// # Errors
 /// There is no collector on the bus, no such incident, or the collector does not serve this user.
 pub(super) fn run(out: &mut Vec<u8>, arguments: &Arguments) -> Result<(), Failure> {
-    let (alert, mut others) = ask(async |collector| {
+    let (alert, mut others, timeline) = ask(async |collector| {
         let wire = collector.get_alert(arguments.id).await?;
         let alert = Alert::from_wire(wire).map_err(|error| zbus::Error::Failure(error.to_string()))?;
         let mut others = VecDeque::new();
@@ -48,18 +48,20 @@ pub(super) fn run(out: &mut Vec<u8>, arguments: &Arguments) -> Result<(), Failur
             })
             .await?;
         }
-        Ok((alert, others))
+        let timeline = Timeline::ask(&collector, alert.id, alert.details.first_seen).await?;
+        Ok((alert, others, timeline))
     })?;
     match arguments.output {
-        _ if arguments.html => out.extend(page::page(&alert).bytes()),
+        _ if arguments.html => out.extend(page::page(&alert, &timeline).bytes()),
         Form::Json => {
             let mut document = serde_json::to_value(&alert).map_err(anyhow::Error::from)?;
             if let Some(document) = document.as_object_mut() {
+                document.insert("timeline".to_owned(), timeline.json());
                 document.insert("related".to_owned(), serde_json::to_value(&others).map_err(anyhow::Error::from)?);
             }
             json(out, &document);
         }
-        Form::Text => lines(out, &text(&alert, others.make_contiguous())),
+        Form::Text => lines(out, &text(&alert, &timeline, others.make_contiguous())),
     }
     Ok(())
 }
@@ -108,7 +110,7 @@ pub(super) fn facts(alert: &Alert) -> Facts {
 }
 
 /// For people. `others` are of the same source.
-pub(super) fn text(alert: &Alert, others: &[Alert]) -> String {
+pub(super) fn text(alert: &Alert, timeline: &Timeline, others: &[Alert]) -> String {
     let Facts { fields, rules, paragraphs } = facts(alert);
     // Writing to a String does not fail, neither here nor below.
     let mut out = String::new();
@@ -122,6 +124,7 @@ pub(super) fn text(alert: &Alert, others: &[Alert]) -> String {
     for (name, value) in paragraphs {
         let _ = writeln!(out, "\n{name}\n  {value}");
     }
+    out.push_str(&timeline.text());
     if !others.is_empty() {
         let _ = writeln!(out, "\nother incidents of this source");
         for other in others {

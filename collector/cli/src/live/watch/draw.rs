@@ -1,6 +1,9 @@
 //! How the screen looks. Pure: a state in, characters out. Everything is told without colours, too.
 
-use super::{super::show, state::State};
+use super::{
+    super::{show, timeline::Timeline},
+    state::State,
+};
 use crate::times;
 use firebell_engine::tick::Tick;
 use firebell_shared::{
@@ -149,7 +152,7 @@ fn details(frame: &mut Frame<'_>, area: Rect, state: &State, from: u16) {
     let Some(alert) = rows.get(state.place(&rows)) else {
         return frame.render_widget(Paragraph::new(line("This one is over; o shows those, too")), area);
     };
-    let lines: Vec<Line<'_>> = show::text(alert, &[]).lines().map(line).collect();
+    let lines: Vec<Line<'_>> = show::text(alert, &Timeline::default(), &[]).lines().map(line).collect();
     let last = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_sub(1);
     frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }).scroll((from.min(last), 0)), area);
 }
