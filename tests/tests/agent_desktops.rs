@@ -107,34 +107,40 @@ fn real_servers_show_a_popup_and_its_update_and_its_end_in_one_place() -> Result
     })
 }
 
+/// What could be taken for markup, a direction or a control is shown as text, and the server lives.
+fn odd_text(scene: &Scene) -> Result<()> {
+    let daemon = scene.daemon;
+    scene.collector.tell(&changed(scan(1, 1), |alert| {
+        alert.kind = "udp-scan".to_owned();
+        alert.details.contacts = 60;
+        alert.details.ports = "53,67-125".to_owned();
+        alert.details.origin = OriginWord::Unverified;
+        alert.details.advice = "Tags <b>like</b> &amp; <img src=\"http://198.51.100.1/x\"> & \u{202e}bidi \x1b[31m".to_owned();
+    }))?;
+    let popup = scene.call(1)?;
+    ensure!(popup.body.contains("&lt;b&gt;like&lt;/b&gt; &amp;amp;"), "{daemon}: {popup:?}");
+    scene.collector.tell(&changed(scan(2, 2), |alert| {
+        alert.kind = "decoy-scan".to_owned();
+        alert.source = String::new();
+        alert.severity = Severity::CRITICAL;
+        alert.details.sources = (1..=5).map(|n| format!("203.0.113.{n}")).collect();
+        alert.details.attribution = Attribution::DecoySet;
+    }))?;
+    scene.call(2)?;
+    thread::sleep(Duration::from_millis(500));
+    scene.picture("odd")?;
+    // It is still there, and shows what comes next.
+    scene.collector.tell(&scan(3, 3))?;
+    scene.call(3)?;
+    Ok(())
+}
+
 #[test]
 fn real_servers_show_markup_and_odd_text_as_what_it_is() -> Result<()> {
     with_rigs("odd text on real servers", || {
         let x11 = ["dunst", "xfce4-notifyd", "mate-notification-daemon", "lxqt-notificationd", "notification-daemon"];
         for daemon in x11.into_iter().chain(["mako", "swaync"]) {
-            let scene = Scene::up(daemon)?;
-            scene.collector.tell(&changed(scan(1, 1), |alert| {
-                alert.kind = "udp-scan".to_owned();
-                alert.details.contacts = 60;
-                alert.details.ports = "53,67-125".to_owned();
-                alert.details.origin = OriginWord::Unverified;
-                alert.details.advice = "Tags <b>like</b> &amp; <img src=\"http://198.51.100.1/x\"> & \u{202e}bidi \x1b[31m".to_owned();
-            }))?;
-            let popup = scene.call(1)?;
-            ensure!(popup.body.contains("&lt;b&gt;like&lt;/b&gt; &amp;amp;"), "{daemon}: {popup:?}");
-            scene.collector.tell(&changed(scan(2, 2), |alert| {
-                alert.kind = "decoy-scan".to_owned();
-                alert.source = String::new();
-                alert.severity = Severity::CRITICAL;
-                alert.details.sources = (1..=5).map(|n| format!("203.0.113.{n}")).collect();
-                alert.details.attribution = Attribution::DecoySet;
-            }))?;
-            scene.call(2)?;
-            thread::sleep(Duration::from_millis(500));
-            scene.picture("odd")?;
-            // It is still there, and shows what comes next.
-            scene.collector.tell(&scan(3, 3))?;
-            scene.call(3)?;
+            odd_text(&Scene::up(daemon)?)?;
         }
         Ok(())
     })
@@ -257,14 +263,27 @@ fn swaync_shows_updates_and_closes_one_popup() -> Result<()> {
     with_rigs("one popup on SwayNC", || one_popup(&Scene::up("swaync")?))
 }
 
-#[test]
-fn gnome_shell_shows_updates_and_closes_one_popup() -> Result<()> {
-    // Too much to install for one test, so also where everything else is required it is left out, and says so.
-    if !Path::new("/usr/bin/gnome-shell").exists() {
-        writeln!(std::io::stderr(), "left out: one popup on GNOME Shell: no gnome-shell")?;
+/// A whole desktop is too much to install for one test, so it is left out where it is missing, also where everything else is required, and says so.
+fn whole_desktop(name: &str, program: &str, daemon: &'static str) -> Result<()> {
+    let what = format!("one popup, and odd text, on {name}");
+    if !Path::new(program).exists() {
+        writeln!(std::io::stderr(), "left out: {what}: no {program}")?;
         return Ok(());
     }
-    with_rigs("one popup on GNOME Shell", || one_popup(&Scene::up("gnome-shell")?))
+    with_rigs(&what, || {
+        one_popup(&Scene::up(daemon)?)?;
+        odd_text(&Scene::up(daemon)?)
+    })
+}
+
+#[test]
+fn gnome_shell_shows_updates_and_closes_one_popup_and_odd_text_as_what_it_is() -> Result<()> {
+    whole_desktop("GNOME Shell", "/usr/bin/gnome-shell", "gnome-shell")
+}
+
+#[test]
+fn plasma_shows_updates_and_closes_one_popup_and_odd_text_as_what_it_is() -> Result<()> {
+    whole_desktop("Plasma", "/usr/bin/plasmashell", "plasma")
 }
 
 #[test]
