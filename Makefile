@@ -59,6 +59,9 @@ bench-idle: ## memory and wake-ups of both programs when nothing happens (root)
 bench-analyze: ## firebell analyze and grep on the same large log
 	@tests/rigs/bench-analyze
 
+bench-psad: ## firebell analyze, psad -A and grep on logs of 10,000 to 10 million lines: time, memory, growth (root, an hour)
+	@tests/rigs/bench-psad
+
 bench-intake: ## lines a second through the file and the journal intake (root)
 	@tests/rigs/bench-intake
 
@@ -71,4 +74,4 @@ bench-observe: ## from lines to findings on one core, with everything on, beside
 bench-rules: ## what 10, 1,000 and 10,000 rules cost a packet
 	@cargo bench --quiet -p firebell-engine --bench signatures
 
-.PHONY: help run demo build install uninstall deb rpm package-check check nightly vm-check screenshots exposure coverage bench-latency bench-idle bench-analyze bench-intake bench-parse bench-observe bench-rules
+.PHONY: help run demo build install uninstall deb rpm package-check check nightly vm-check screenshots exposure coverage bench-latency bench-idle bench-analyze bench-psad bench-intake bench-parse bench-observe bench-rules
