@@ -10,5 +10,6 @@ pub mod private_bus;
 pub mod program;
 pub mod replay;
 pub mod rig;
+pub mod rsyslog;
 pub mod session;
 pub mod stage;

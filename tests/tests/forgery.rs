@@ -12,6 +12,7 @@ use firebell_tests::{
     bus::{Bus, collector_command, folder_for_all, need_root, state_in, wait_until},
     program::{Program, as_user, repository, run},
     rig::{CannotRun, Network, with_rigs},
+    rsyslog::Rsyslog,
     stage::EACH,
 };
 use std::{
@@ -318,48 +319,6 @@ impl Journald {
 
     fn has(&self, text: &str) -> Result<bool> {
         Ok(self.text()?.contains(text))
-    }
-}
-
-/// rsyslog with a socket and a log file of its own, and the machine's kernel log, as distributions set it up.
-struct Rsyslog {
-    folder: tempfile::TempDir,
-    _program: Program,
-}
-
-impl Rsyslog {
-    fn start() -> Result<Self> {
-        let folder = folder_for_all()?;
-        let place = folder.path().display();
-        let config = folder.path().join("rsyslog.conf");
-        // Not imklog, which would take the lines away from the machine's own daemon.
-        fs::write(
-            &config,
-            format!(
-                "global(workDirectory=\"{place}\")\nmodule(load=\"imkmsg\")\nmodule(load=\"imuxsock\" SysSock.Use=\"off\")\n\
-                 input(type=\"imuxsock\" Socket=\"{place}/socket\")\nmodule(load=\"builtin:omfile\" Template=\"RSYSLOG_TraditionalFileFormat\")\n\
-                 *.* action(type=\"omfile\" file=\"{place}/kern.log\" fileCreateMode=\"0644\")\n"
-            ),
-        )?;
-        fs::write(folder.path().join("kern.log"), "")?;
-        let mut command = Command::new("rsyslogd");
-        command.arg("-n").arg("-f").arg(&config).arg("-i").arg(folder.path().join("pid")).stdin(Stdio::null());
-        let program = Program::start("rsyslogd", &mut command)?;
-        wait_until("rsyslog has its socket", SECONDS, || Ok(folder.path().join("socket").exists()))
-            .with_context(|| format!("{:?}", program.lines()))?;
-        Ok(Self { folder, _program: program })
-    }
-
-    fn socket(&self) -> PathBuf {
-        self.folder.path().join("socket")
-    }
-
-    fn log(&self) -> PathBuf {
-        self.folder.path().join("kern.log")
-    }
-
-    fn has(&self, text: &str) -> Result<bool> {
-        Ok(String::from_utf8_lossy(&fs::read(self.log())?).contains(text))
     }
 }
 

@@ -6,6 +6,7 @@ use firebell_tests::{
     bus::{need_root, wait_until},
     program::{Program, repository, run},
     rig::{CannotRun, with_rigs},
+    rsyslog::Rsyslog,
     stage::{EACH, Stage},
 };
 use std::{
@@ -190,16 +191,16 @@ fn read_by(program: &str, package: &str, arguments: &[&str], file: &Path) -> Res
 }
 
 /// The collector with a `/dev/log` and a socket of the journal of its own, so that this machine's hear nothing.
-fn collector_beside(stage: &Stage, config: &str) -> Result<Program> {
+fn collector_beside(stage: &Stage, config: &str, syslog: &Path) -> Result<Program> {
     let (folder, plain) = (stage.folder.path(), stage.command(config)?);
     let mut command = Command::new("unshare");
     command.args(["--mount", "sh", "-ec"]).arg(
         "mount -t tmpfs none /run; mkdir -p /run/systemd/journal \"$1/dev\"; ln -s \"$1/journal\" /run/systemd/journal/socket\n\
          for f in null urandom zero; do touch \"$1/dev/$f\"; mount --bind /dev/$f \"$1/dev/$f\"; done\n\
-         ln -s \"$1/syslog\" \"$1/dev/log\"; mount --rbind \"$1/dev\" /dev\n\
-         JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/2); export JOURNAL_STREAM; shift; exec \"$@\"",
+         ln -s \"$2\" \"$1/dev/log\"; mount --rbind \"$1/dev\" /dev\n\
+         JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/2); export JOURNAL_STREAM; shift 2; exec \"$@\"",
     );
-    command.arg("sh").arg(folder).arg(plain.get_program()).args(plain.get_args()).current_dir("/");
+    command.arg("sh").args([folder, syslog]).arg(plain.get_program()).args(plain.get_args()).current_dir("/");
     for (name, value) in plain.get_envs() {
         command.env(name, value.context("a variable without a value")?);
     }
@@ -223,28 +224,21 @@ fn other_tools_read_what_they_are_told() -> Result<()> {
         need_root()?;
         let stage = Stage::new()?;
         let (folder, logs) = (stage.folder.path().to_owned(), stage.folder.path().join("log"));
-        let socket = |name: &str| -> Result<UnixDatagram> {
-            let socket = UnixDatagram::bind(folder.join(name))?;
-            fs::set_permissions(folder.join(name), fs::Permissions::from_mode(0o777))?;
-            socket.set_read_timeout(Some(SECONDS))?;
-            Ok(socket)
-        };
-        let (journal, syslog) = (socket("journal")?, socket("syslog")?);
+        let rsyslog = Rsyslog::start()?;
+        let journal = UnixDatagram::bind(folder.join("journal"))?;
+        fs::set_permissions(folder.join("journal"), fs::Permissions::from_mode(0o777))?;
+        journal.set_read_timeout(Some(SECONDS))?;
         let metrics = logs.join("firebell.prom");
         let config = stage.following(EACH) + &format!("[exports]\neve = true\necs = true\npsad-syslog = true\nprometheus = {metrics:?}\n");
-        let collector = collector_beside(&stage, &config)?;
+        let collector = collector_beside(&stage, &config, &rsyslog.socket())?;
         stage.scan("198.51.100.66", 20)?;
         stage.wait_for("198.51.100.66")?;
 
-        let heard = |socket: &UnixDatagram| -> Result<Vec<u8>> {
-            let mut bytes = vec![0; 1 << 16];
-            let len = socket.recv(&mut bytes).with_context(|| format!("nothing is told: {:?}", collector.lines()))?;
-            bytes.truncate(len);
-            Ok(bytes)
-        };
-        let line = String::from_utf8(heard(&syslog)?)?;
-        ensure!(line.starts_with("<28>psad: scan detected: 198.51.100.66 -> 198.51.100.10 tcp: ["), "{line}");
-        let record = heard(&journal)?;
+        let scan = " psad: scan detected: 198.51.100.66 -> 198.51.100.10 tcp: [";
+        wait_until("rsyslog has it in psad's words", SECONDS, || rsyslog.has(scan))?;
+        let mut record = vec![0; 1 << 16];
+        let len = journal.recv(&mut record).with_context(|| format!("the journal is told nothing: {:?}", collector.lines()))?;
+        record.truncate(len);
         let id = "MESSAGE_ID=cf40cc91797e49b58564ed3b79a6cad4";
         with_rigs("alerts as journalctl shows them", || {
             let shown = journalctl(&folder, &record, &[id, "FIREBELL_KIND=syn-scan", "-o", "json"])?;
