@@ -38,6 +38,8 @@ const INTAKES: usize = 3;
 const ROWS: usize = 5;
 /// Incidents that go on and have a line.
 const SHOWN: usize = 6;
+/// Lines of a terminal.
+const LINES: usize = 24;
 
 /// What was answered.
 #[derive(Debug, Default)]
@@ -171,10 +173,12 @@ fn text(answer: &Answer) -> String {
     if answer.open.is_empty() {
         rows.push("Nothing is going on".to_owned());
     } else {
-        let more = answer.open.len().saturating_sub(SHOWN);
+        // With the line that names them.
+        let shown = SHOWN.min(LINES.saturating_sub(rows.len() + 1));
+        let more = answer.open.len().saturating_sub(shown);
         let hint = if more > 0 { format!("; and {more} more: firebell alerts --open") } else { String::new() };
         rows.push(format!("Going on now, the worst first (UTC{hint}); one: firebell show ID"));
-        rows.extend(answer.open.iter().take(SHOWN).map(super::alerts::line));
+        rows.extend(answer.open.iter().take(shown).map(super::alerts::line));
     }
     rows.iter().map(|row| cut(row, COLUMNS) + "\n").collect()
 }
@@ -200,6 +204,15 @@ fn head(answer: &Answer) -> Vec<String> {
     }
     if intakes.len() > INTAKES {
         rows.push(format!("         and {} more, see -o json", intakes.len() - INTAKES));
+    }
+    let untold: Vec<String> = [("exports_failed", "failed"), ("exports_lost", "lost"), ("exports_suppressed", "beyond the bound")]
+        .into_iter()
+        .filter_map(|(key, what)| {
+            Some(number(counters, key)).filter(|count| *count > 0).map(|count| format!("{} {what}", thousands(count)))
+        })
+        .collect();
+    if !untold.is_empty() {
+        rows.push(format!("exports  other tools miss records: {}", untold.join(", ")));
     }
     rows.push(match agent {
         None => "agent    none in this session: no popups here".to_owned(),
@@ -280,11 +293,14 @@ mod tests {
             ("each_packets_copied", value!([0, 4])),
             ("each_lost", value!([2, 0])),
             ("each_readable", value!([1, 0])),
+            ("exports_failed", value!(1200)),
+            ("exports_suppressed", value!(3)),
             ("intakes", value!(["/dev/kmsg", "/var/log/ufw.log"])),
         ]);
         let answer = Answer { counters, ..Answer::default() };
         let rows = head(&answer);
         assert!(rows.contains(&"reads    /dev/kmsg: 9,000 lines, 5 firewall records, 2 lost".to_owned()), "{rows:?}");
+        assert!(rows.contains(&"exports  other tools miss records: 1,200 failed, 3 beyond the bound".to_owned()), "{rows:?}");
         let second = "         /var/log/ufw.log: 8 lines, 1 firewall records, 4 told by another log too, cannot be read now";
         assert!(rows.contains(&second.to_owned()), "{rows:?}");
     }
@@ -298,6 +314,7 @@ mod tests {
             ("health", value!("degraded")),
             ("health_reason", value!(long)),
             ("intakes", lists(&long)),
+            ("exports_lost", value!(1_000_000_000)),
             ("muted", lists("2001:db8:ffff:ffff:ffff:ffff:ffff:ffff")),
         ]);
         let mut summary = values(&[("by_severity", value!([9, 9, 9, 9, 9]))]);
@@ -314,7 +331,7 @@ mod tests {
         let text = text(&answer);
         assert!(text.lines().count() <= 24, "{} lines\n{text}", text.lines().count());
         assert!(text.lines().all(|line| line.chars().count() <= COLUMNS), "{text}");
-        assert!(text.contains("and 34 more: firebell alerts --open") && !text.contains('\u{1b}'), "{text}");
+        assert!(text.contains("and 35 more: firebell alerts --open") && !text.contains('\u{1b}'), "{text}");
     }
 
     #[test]
