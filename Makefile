@@ -44,6 +44,9 @@ vm-check: ## firebell on a booted Debian: journald, rsyslog, ufw, firewalld, ipt
 screenshots: ## pictures of every kind of popup on dunst and xfce4-notifyd, light and dark: docs/popups (root)
 	@tests/rigs/screenshots
 
+pictures: ## firebell on a terminal, its report and its charts: docs/pictures (root)
+	@tests/rigs/pictures
+
 exposure: ## how exposed the units are, beside others', and the crates of the collector: docs/EXPOSURE.md
 	@tests/rigs/exposure --write
 
@@ -74,4 +77,4 @@ bench-observe: ## from lines to findings on one core, with everything on, beside
 bench-rules: ## what 10, 1,000 and 10,000 rules cost a packet
 	@cargo bench --quiet -p firebell-engine --bench signatures
 
-.PHONY: help run demo build install uninstall deb rpm package-check check nightly vm-check screenshots exposure coverage bench-latency bench-idle bench-analyze bench-psad bench-intake bench-parse bench-observe bench-rules
+.PHONY: help run demo build install uninstall deb rpm package-check check nightly vm-check screenshots pictures exposure coverage bench-latency bench-idle bench-analyze bench-psad bench-intake bench-parse bench-observe bench-rules

@@ -126,12 +126,18 @@ fn top<'a>(sums: impl IntoIterator<Item = (&'a String, &'a u64)>, limit: usize) 
 
 /// The ports of `22-25,80`, where there are few.
 fn telling_ports(list: &str) -> Vec<u16> {
+    let ports = ports(list, TELLING_PORTS + 1);
+    if ports.len() > TELLING_PORTS { Vec::new() } else { ports }
+}
+
+/// The first so many ports of `22-25,80`.
+#[must_use]
+pub fn ports(list: &str, most: usize) -> Vec<u16> {
     let range = |text: &str| -> Option<RangeInclusive<u16>> {
         let (low, high) = text.split_once('-').unwrap_or((text, text));
         Some(low.parse().ok()?..=high.parse().ok()?)
     };
-    let ports: Vec<u16> = list.split(',').filter_map(range).flatten().take(TELLING_PORTS + 1).collect();
-    if ports.len() > TELLING_PORTS { Vec::new() } else { ports }
+    list.split(',').filter_map(range).flatten().take(most).collect()
 }
 
 #[cfg(test)]

@@ -13,3 +13,4 @@ pub mod rig;
 pub mod rsyslog;
 pub mod session;
 pub mod stage;
+pub mod terminal;

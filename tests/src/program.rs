@@ -232,9 +232,10 @@ pub fn built() -> Result<PathBuf> {
     if let Some(folder) = done.as_ref() {
         return Ok(folder.clone());
     }
-    // target/PROFILE/deps/this-test or target/PROFILE/examples/this
+    // target/PROFILE/deps/this-test, target/PROFILE/examples/this, or target/PROFILE/this
     let this = std::env::current_exe()?;
-    let folder = this.ancestors().nth(2).context("this program is not in target/PROFILE")?;
+    let is_below = this.parent().is_some_and(|folder| folder.ends_with("deps") || folder.ends_with("examples"));
+    let folder = this.ancestors().nth(if is_below { 2 } else { 1 }).context("this program is not in target/PROFILE")?;
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(repository()).args(["build", "-q", "--workspace", "--bins"]);
     if !cfg!(debug_assertions) {

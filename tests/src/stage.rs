@@ -87,7 +87,15 @@ impl Stage {
     /// # Errors
     /// When the log cannot be written.
     pub fn scan(&self, source: &str, ports: u16) -> Result<()> {
-        let lines: String = scan_lines("DROP", source, ports)
+        self.write(&scan_lines("DROP", source, ports))
+    }
+
+    /// Writes lines of `/dev/kmsg` as a logging daemon does, all of them now.
+    ///
+    /// # Errors
+    /// When the log cannot be written.
+    pub fn write(&self, kmsg: &str) -> Result<()> {
+        let lines: String = kmsg
             .lines()
             .filter_map(|line| line.split_once(';'))
             .map(|(_, text)| format!("{} host kernel: {text}\n", now_as_stamp()))

@@ -2,8 +2,10 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use firebell_tests::{
+    bus::need_root,
     program::{Program, built, repository, run},
     rig::{Desktop, VIEWER, bus_policy, script, with_rigs},
+    stage::Stage,
 };
 use std::{
     fs,
@@ -162,6 +164,79 @@ fn every_command_of_the_page_on_debugging_works() -> Result<()> {
 }
 
 #[test]
+fn a_person_who_has_never_seen_it_is_answered_by_the_commands_of_the_page() -> Result<()> {
+    with_rigs("the commands of docs/ANSWERS.md", || {
+        need_root()?;
+        let stage = Stage::new()?;
+        let mut collector = Some(stage.follow()?);
+        for source in ["203.0.113.9", "192.168.1.20"] {
+            stage.scan(source, 20)?;
+            stage.wait_for(source)?;
+        }
+        // One of yesterday, which is over.
+        let firebell = |words: &[&str]| -> Result<std::process::Output> {
+            let mut command = Command::new(built()?.join("firebell"));
+            command.args(words).env("DBUS_SYSTEM_BUS_ADDRESS", stage.bus.address()).env("COLUMNS", "80");
+            // The collector answers twenty calls a second.
+            thread::sleep(Duration::from_millis(100));
+            Ok(command.output()?)
+        };
+        let export = firebell(&["history", "export"])?;
+        let line = String::from_utf8(export.stdout)?.lines().next().context("no incident")?.to_owned();
+        let mut old: serde_json::Value = serde_json::from_str(&line)?;
+        let yesterday = old["time_usec"].as_u64().context("no time")? - 86_400_000_000;
+        (old["history"], old["source"], old["time_usec"]) = ("elsewhere".into(), "198.51.100.7".into(), yesterday.into());
+        let file = stage.folder.path().join("yesterday.jsonl");
+        fs::write(&file, format!("{old}\n"))?;
+        let taken = firebell(&["history", "import", &file.display().to_string()])?;
+        ensure!(taken.status.success(), "{taken:?}");
+        let answers = [
+            ("alerts --open", "203.0.113.9"),
+            ("status", "incidents"),
+            ("show 1", "SRC=203.0.113.9"),
+            ("alerts --source 203.0.113.9", "SYN scan"),
+            ("explain 1", "spoke"),
+            ("alerts --severity 2", "dropped"),
+            ("mute 192.168.1.20 --for 30d", "firebell unmute 192.168.1.20"),
+            ("unmute 192.168.1.20", "not muted any more"),
+            ("trust 192.168.1.20", "firebell untrust 192.168.1.20"),
+            ("untrust 192.168.1.20", "not trusted any more"),
+            ("alerts --since 2d --until 1h", "198.51.100.7"),
+            ("history stats --since 2d", "3 incidents"),
+            ("show 3", "told as log"),
+        ];
+        let mut tried = 0;
+        for words in commands_of(&repository().join("docs/ANSWERS.md"))? {
+            let words = words.join(" ");
+            let words = words.strip_prefix("firebell ").with_context(|| format!("{words} is no command of ours"))?;
+            // A whole screen has tests of its own, and the firewall of this machine is nobody's to know.
+            if ["watch", "doctor"].contains(&words) {
+                continue;
+            }
+            let output = firebell(&words.split(' ').collect::<Vec<_>>())?;
+            let (_, answer) = answers.iter().find(|(asked, _)| *asked == words).with_context(|| format!("no answer to {words}"))?;
+            let said = String::from_utf8_lossy(&output.stdout);
+            ensure!(output.status.success() && said.contains(answer), "{words}: {output:?}");
+            tried += 1;
+        }
+        ensure!(tried >= 12, "only {tried} commands");
+
+        // The report has the same history, from the collector and, while it is stopped, from its files.
+        let state = stage.state().display().to_string();
+        let report = || firebell(&["report", "--history", "--folder", &state, "-o", "json"]);
+        let running: serde_json::Value = serde_json::from_slice(&report()?.stdout)?;
+        collector.take().map(Program::stop).transpose()?;
+        let stopped: serde_json::Value = serde_json::from_slice(&report()?.stdout)?;
+        ensure!(running["analysis"]["alerts"] == stopped["analysis"]["alerts"], "{running:#} {stopped:#}");
+        ensure!(running["analysis"]["sources"].as_array().is_some_and(|all| all.len() == 3), "{running:#}");
+        ensure!(
+            running["packets_over_time"] == stopped["packets_over_time"] && running["pairs"].as_array().is_some_and(|all| all.len() >= 21)
+        );
+        Ok(())
+    })
+}
+
+#[test]
 fn every_link_of_the_documents_leads_somewhere() -> Result<()> {
     for document in documents()?.into_iter().chain(["CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"].map(|name| repository().join(name))) {
         let text = fs::read_to_string(&document)?;
@@ -302,6 +377,7 @@ fn every_script_of_the_rigs_explains_itself() -> Result<()> {
         "coverage",
         "exposure",
         "screenshots",
+        "pictures",
         "psad-levels",
         "psad-hits",
         "record-timings",

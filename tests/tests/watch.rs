@@ -1,66 +1,19 @@
 //! `firebell watch` on a real terminal of 80 columns and 24 lines, without colours, driven by keys.
 
 use anyhow::{Context as _, Result, ensure};
-use firebell_tests::{
-    bus::wait_until,
-    program::{built, run},
-    rig::{CannotRun, with_rigs},
-    stage::Stage,
-};
-use std::{path::PathBuf, process::Command, time::Duration};
+use firebell_tests::{bus::wait_until, program::built, rig::with_rigs, stage::Stage, terminal::Terminal};
+use std::{process::Command, time::Duration};
 
 const SECONDS: Duration = Duration::from_secs(20);
 
-/// A terminal with the program on it. It ends when dropped.
-struct Terminal {
-    socket: PathBuf,
-}
-
-impl Terminal {
-    fn start(stage: &Stage, arguments: &str) -> Result<Self> {
-        if run(Command::new("tmux").arg("-V")).is_err() {
-            return Err(CannotRun("no tmux (Debian: tmux)".to_owned()).into());
-        }
-        let terminal = Self { socket: stage.folder.path().join("tmux") };
-        let program = built()?.join("firebell");
-        let line = format!(
-            "env NO_COLOR=1 DBUS_SYSTEM_BUS_ADDRESS={} {} watch {arguments}; echo ended with $?; exec cat",
-            stage.bus.address(),
-            program.display()
-        );
-        terminal.tmux(&["-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", "sh", "-c", &line])?;
-        Ok(terminal)
-    }
-
-    fn tmux(&self, arguments: &[&str]) -> Result<String> {
-        run(Command::new("tmux").arg("-S").arg(&self.socket).args(arguments).env_remove("TMUX").env("LC_ALL", "C.UTF-8"))
-    }
-
-    fn press(&self, keys: &[&str]) -> Result<()> {
-        self.tmux(&[&["send-keys", "-t", "0"], keys].concat()).map(drop)
-    }
-
-    /// What stands there, with the codes of its looks.
-    fn shown(&self) -> Result<String> {
-        self.tmux(&["capture-pane", "-p", "-e", "-t", "0"])
-    }
-
-    fn wait_for(&self, pieces: &[&str]) -> Result<String> {
-        let mut shown = String::new();
-        let outcome = wait_until("the screen", SECONDS, || {
-            shown = self.shown()?;
-            Ok(pieces.iter().all(|piece| shown.contains(piece)))
-        });
-        outcome.with_context(|| format!("{pieces:?} is not on\n{shown}"))?;
-        Ok(shown)
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        // The server may be gone already.
-        let _ = self.tmux(&["kill-server"]);
-    }
+/// A terminal without colours, with the program on it.
+fn start(stage: &Stage) -> Result<Terminal> {
+    let line = format!(
+        "env NO_COLOR=1 DBUS_SYSTEM_BUS_ADDRESS={} {} watch; echo ended with $?; exec cat",
+        stage.bus.address(),
+        built()?.join("firebell").display()
+    );
+    Terminal::start(stage.folder.path(), &line)
 }
 
 #[test]
@@ -70,7 +23,7 @@ fn the_whole_screen_follows_incidents_and_keys_mute_acknowledge_and_filter() -> 
         let collector = stage.follow()?;
         stage.scan("198.51.100.66", 8)?;
         stage.wait_for("198.51.100.66")?;
-        let terminal = Terminal::start(&stage, "")?;
+        let terminal = start(&stage)?;
         terminal.wait_for(&["1 incident goes on", "198.51.100.66: SYN scan of 7 TCP ports", "q quit"])?;
         stage.scan("198.51.100.67", 8)?;
         let shown = terminal.wait_for(&["2 incidents go on", "198.51.100.67: SYN scan"])?;

@@ -6,6 +6,7 @@ use crate::{
     compare::{self, Comparison},
     input::{Lines, Next, Window},
     live,
+    live::HistoryPart,
     overview::Tally,
     packets::{self, Table},
     report::{self, Counts, Document, Report},
@@ -96,6 +97,14 @@ pub(crate) struct Reading {
     jobs: Option<u8>,
 }
 
+impl Reading {
+    /// The part of the history that was asked for.
+    pub(crate) fn part_of(&self, folder: &Path) -> HistoryPart {
+        let (since, until) = self.choice.moments();
+        HistoryPart { folder: folder.to_owned(), since, until }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Form {
     Text,
@@ -163,7 +172,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 /// The alerts as another tool reads them, each as it was at its end.
 fn told(out: &mut Vec<u8>, form: exports::Form, document: &Document) {
-    let alerts: Vec<_> = document.alerts.iter().map(|alert| convert::alert(&alert.latest)).collect();
+    let alerts: Vec<_> = document.alerts.iter().filter_map(|alert| alert.latest.as_ref()).map(convert::alert).collect();
     live::other(out, form, alerts.iter());
 }
 

@@ -27,6 +27,13 @@ pub(crate) struct Chosen {
     conditions: Vec<Condition>,
 }
 
+impl Chosen {
+    /// From when, and until when.
+    pub(crate) fn moments(&self) -> (Option<Tick>, Option<Tick>) {
+        (self.since, self.until)
+    }
+}
+
 fn network(text: &str) -> Result<IpNet, String> {
     network_of(text).map(|network| network.trunc()).ok_or_else(|| format!("'{text}' is no address and no network"))
 }

@@ -1,6 +1,6 @@
 //! What an analysis found, as JSON and as text.
 
-use crate::{compare::Comparison, packets::cell, times};
+use crate::{compare::Comparison, overview::Kept, packets::cell, times};
 use firebell_collector::convert;
 use firebell_engine::{
     class::Class,
@@ -145,12 +145,68 @@ impl Report {
                 first: counts.first.map(Time),
                 last: counts.last.map(Time),
             },
-            classes: Classes(engine.status().classes),
+            classes: Some(Classes(engine.status().classes)),
             sources,
             alerts: self.incidents.into_values().map(Incident::alert).collect(),
             comparison: None,
             left_out: self.left_out,
         }
+    }
+}
+
+/// What the history in `place` says, in the order in which the incidents began; so many older ones are left out.
+pub(crate) fn of_history(place: String, incidents: Vec<Kept>, left_out: u64) -> Document {
+    let mut sources: BTreeMap<IpAddr, Source> = BTreeMap::new();
+    for kept in &incidents {
+        let Ok(address) = kept.alert.source.parse() else { continue };
+        let (severity, last) = (kept.alert.severity, Time(kept.last));
+        let source = sources.entry(address).or_insert_with(|| Source {
+            source: kept.alert.source.clone(),
+            severity,
+            packets: 0,
+            contacts: 0,
+            targets: 0,
+            ports: Ports { tcp: String::new(), udp: String::new() },
+            protocols: Vec::new(),
+            first: kept.alert.opened,
+            last,
+            kinds: Vec::new(),
+            signatures: Vec::new(),
+            tool: None,
+        });
+        source.severity = source.severity.max(severity);
+        source.packets = source.packets.saturating_add(kept.packets);
+        source.contacts = source.contacts.saturating_add(kept.contacts);
+        source.targets = source.targets.max(kept.targets);
+        source.last = source.last.max(last);
+        if !source.kinds.contains(&kept.alert.kind) {
+            source.kinds.push(kept.alert.kind);
+        }
+        match kept.protocol {
+            6 => source.ports.tcp.clone_from(&kept.ports),
+            17 => source.ports.udp.clone_from(&kept.ports),
+            _ => {}
+        }
+    }
+    let mut sources: Vec<Source> = sources.into_values().collect();
+    sources.sort_by_key(|source| (std::cmp::Reverse((source.severity, source.packets)), source.first));
+    Document {
+        schema: 1,
+        input: Input {
+            files: vec![place],
+            lines: 0,
+            packets: incidents.iter().fold(0, |sum, kept| sum.saturating_add(kept.packets)),
+            not_netfilter: 0,
+            malformed: 0,
+            left_out: None,
+            first: incidents.first().map(|kept| kept.alert.opened),
+            last: incidents.iter().map(|kept| Time(kept.last)).max(),
+        },
+        classes: None,
+        sources,
+        alerts: incidents.into_iter().map(|kept| kept.alert).collect(),
+        comparison: None,
+        left_out,
     }
 }
 
@@ -241,7 +297,7 @@ impl Incident {
             contacts_at_open: self.latest.contacts_at_open,
             updates: self.updates,
             summary: told.summary,
-            latest: self.latest,
+            latest: Some(self.latest),
         }
     }
 }
@@ -251,7 +307,9 @@ impl Incident {
 pub(crate) struct Document {
     schema: u32,
     pub(crate) input: Input,
-    classes: Classes,
+    /// Of packets; the history has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    classes: Option<Classes>,
     pub(crate) sources: Vec<Source>,
     pub(crate) alerts: Vec<Alert>,
     /// What another configuration would say.
@@ -322,13 +380,15 @@ pub(crate) struct Alert {
     pub(crate) delivery: &'static str,
     pub(crate) opened: Time,
     pub(crate) closed: Option<Time>,
+    /// 0 where nobody knows it any more, as of an incident of the history.
     pub(crate) packet_at_open: u64,
+    /// Likewise.
     pub(crate) contacts_at_open: u32,
     pub(crate) updates: u32,
     pub(crate) summary: String,
-    /// All of it.
+    /// All of it; nothing of an incident of the history.
     #[serde(skip)]
-    pub(crate) latest: Finding,
+    pub(crate) latest: Option<Finding>,
 }
 
 /// Packets by class, in the order of [`Class::ALL`].
@@ -467,7 +527,7 @@ pub(crate) fn text(into: &mut Vec<u8>, document: &Document) {
         );
     }
     let _ = writeln!(into, "\nRecords by class");
-    for (class, count) in classes.iter().filter(|(_, count)| *count > 0) {
+    for (class, count) in classes.iter().flat_map(Classes::iter).filter(|(_, count)| *count > 0) {
         let _ = writeln!(into, "  {:<15} {:>12}", class.replace('_', " "), thousands(count));
     }
 }

@@ -5,6 +5,7 @@
 use serde_json::Value;
 use std::{
     fs,
+    io::Read as _,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
@@ -81,6 +82,45 @@ fn the_page_says_what_the_document_says_and_nothing_in_it_is_markup_of_others() 
     let into = dir.path().join("page.html");
     report(&["--year", "2026", "--title", "<i>Mine</i>", "--into", into.to_str().unwrap(), log]);
     assert_eq!(fs::read_to_string(into).unwrap(), page);
+}
+
+/// The points of a PNG with a palette, a byte each, and its width.
+fn points(png: &[u8]) -> (Vec<u8>, usize) {
+    assert!(png.starts_with(b"\x89PNG\r\n\x1a\n") && png.ends_with(b"IEND\xaeB`\x82"));
+    let number = |at: usize| u32::from_be_bytes(png[at..at + 4].try_into().unwrap()) as usize;
+    let (width, height) = (number(16), number(20));
+    let at = png.windows(4).position(|name| name == b"IDAT").unwrap();
+    let mut rows = Vec::new();
+    let packed = &png[at + 4..at + 4 + number(at - 4)];
+    flate2::read::ZlibDecoder::new(packed).read_to_end(&mut rows).unwrap();
+    assert_eq!(rows.len(), (width + 1) * height);
+    (rows.chunks(width + 1).flat_map(|row| &row[1..]).copied().collect(), width)
+}
+
+#[test]
+fn charts_are_drawn_as_png_and_countries_are_told_where_a_file_names_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = hostile_log(dir.path());
+    let (log, charts) = (log.to_str().unwrap(), dir.path().join("charts"));
+    let places = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/test.mmdb");
+    let places = places.to_str().unwrap();
+    let title = format!("{}\u{e9}<b>", "A long title ".repeat(20));
+    let options = ["--year", "2026", "--geoip", places, "--png", charts.to_str().unwrap(), "--title", &title];
+    let page = String::from_utf8(report(&[&options[..], &[log]].concat()).stdout).unwrap();
+    assert!(page.contains("<td>&lt;b&gt;Nowhere\\x1b<td>AS64500 Example Net") && page.contains("<td>unknown<td"), "{page}");
+    let json: Value = serde_json::from_slice(&report(&[&options[..], &["-o", "json", log]].concat()).stdout).unwrap();
+    assert_eq!(json["places"]["203.0.113.9"]["network"], "AS64500 Example Net");
+    for (name, colour) in [("packets.png", 9), ("ports.png", 3)] {
+        let (points, width) = points(&fs::read(charts.join(name)).unwrap());
+        // In the chart, and not in its legend.
+        let is_drawn = points.chunks(width).skip(80).take(530).any(|row| row[115..1_160].contains(&colour));
+        assert!(is_drawn, "{name} has nothing of colour {colour}");
+    }
+    let refused = Command::new(env!("CARGO_BIN_EXE_firebell")).args(["report", "--geoip", log, log]).output().unwrap();
+    assert!(
+        refused.status.code() == Some(1) && String::from_utf8_lossy(&refused.stderr).contains("no file of MaxMind's form"),
+        "{refused:?}"
+    );
 }
 
 #[test]

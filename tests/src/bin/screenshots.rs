@@ -1,5 +1,6 @@
 //! Takes a picture of each popup on dunst and xfce4-notifyd, light and dark, into a folder, with the name of each. The way to
-//! call it is `tests/rigs/screenshots`, which makes one sheet of them for each server and theme.
+//! call it is `tests/rigs/screenshots`, which makes one sheet of them for each server and theme. With `terminal` it takes pictures of
+//! the commands for people on a terminal, for `tests/rigs/pictures`.
 
 use anyhow::{Context as _, Result, bail};
 use firebell_shared::{
@@ -8,16 +9,29 @@ use firebell_shared::{
     severity::Severity,
 };
 use firebell_tests::{
+    bus::wait_until,
     fake_collector::{FakeCollector, later, scan},
     private_bus::PrivateBus,
-    program::{Program, run},
+    program::{Program, repository, run},
     rig::{Desktop, VIEWER},
+    stage::Stage,
+    terminal::{Terminal, svg},
 };
-use std::{env, fs, path::PathBuf, thread, time::Duration};
+use firebell_traffic::{diary::History, exposed, line};
+use std::{
+    env,
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
 use zbus::wire::Variant;
 
 /// What servers need to draw, and to take away what was there.
 const MOMENT: Duration = Duration::from_millis(700);
+/// Incidents have told everything by then.
+const LONGEST: Duration = Duration::from_secs(120);
 /// Longer than either server leaves a popup on the screen that does not ask to stay.
 const EXPIRY: Duration = Duration::from_secs(12);
 /// For everything, whatever the collector would advise.
@@ -36,10 +50,71 @@ struct Studio {
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let [daemon, theme, folder] = arguments.as_slice() else { bail!("usage: screenshots DAEMON light|dark|hostile FOLDER") };
+    if let [what, folder] = arguments.as_slice()
+        && what == "terminal"
+    {
+        return terminal_pictures(Path::new(folder));
+    }
+    let [daemon, theme, folder] = arguments.as_slice() else {
+        bail!("usage: screenshots DAEMON light|dark|hostile FOLDER, or screenshots terminal FOLDER")
+    };
     let options: &[&str] = if theme == "dark" { &["--dark"] } else { &[] };
     let mut studio = Studio::new(daemon, options, folder.into())?;
     if theme == "hostile" { studio.hostile() } else { studio.kinds() }
+}
+
+/// What the pictures of the terminal show: a name, a command, and what stands there when it has said everything.
+const COMMANDS: [(&str, &str, &str); 6] = [
+    ("status", "status", "incidents"),
+    ("alerts", "alerts | fold -sw 80", "203.0.113.77"),
+    ("show", "show 1 | fold -sw 80 | head -22", "severity"),
+    ("timeline", "show 1 | tail -14", "firebell explain 1"),
+    ("watch", "watch", "FIN scan"),
+    ("analyze", "analyze kern.log | fold -sw 80 | head -22", "records in"),
+];
+
+/// Commands for people, each on a terminal of its own, with a collector that has seen a little of everything.
+fn terminal_pictures(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder)?;
+    let mut week = String::new();
+    // Writing to a String does not fail.
+    History { days: 7, ..exposed::MONTH }.tell(1, |event| {
+        let stamp = jiff::Timestamp::from_microsecond(i64::try_from(event.at()).unwrap_or(0)).unwrap_or_default();
+        let _ = writeln!(week, "{stamp:.6} gate kernel: {}", line::line(&event.packet()));
+    });
+    fs::write(folder.join("kern.log"), week)?;
+    let stage = Stage::new()?;
+    let _collector = stage.follow()?;
+    for (name, source) in [("version", "203.0.113.9"), ("fin", "203.0.113.40"), ("udp", "198.51.100.23"), ("connect", "203.0.113.77")] {
+        let log = fs::read_to_string(repository().join(format!("tests/corpus/dev/{name}.kmsg.log")))?;
+        // In three parts, so that there is something to tell of the time.
+        let lines: Vec<&str> = log.lines().collect();
+        for part in lines.chunks(lines.len().div_ceil(3).max(1)) {
+            stage.write(&part.join("\n").replace("SRC=198.51.100.66 ", &format!("SRC={source} ")))?;
+            thread::sleep(Duration::from_secs(2));
+        }
+        stage.wait_for(source)?;
+    }
+    // What came after the first alert is told when it has been quiet for a while.
+    wait_until("every incident has a second revision", LONGEST, || Ok(stage.alerts(0)?.iter().all(|alert| alert.details.revision > 1)))?;
+    let firebell = env::current_exe()?.with_file_name("firebell");
+    for (name, command, last) in COMMANDS {
+        let place = tempfile::tempdir()?;
+        let line = format!(
+            "cd {}; export DBUS_SYSTEM_BUS_ADDRESS={}; echo '$ firebell {}'; {} {command}; exec cat",
+            folder.display(),
+            stage.bus.address(),
+            command.split(" |").next().unwrap_or_default(),
+            firebell.display()
+        );
+        let terminal = Terminal::start(place.path(), &line)?;
+        terminal.wait_for(&[last])?;
+        thread::sleep(MOMENT);
+        // Where the log of this collector happens to be is nothing to tell.
+        let shown = terminal.shown()?.replace(&stage.log().display().to_string(), "/var/log/kern.log");
+        fs::write(folder.join(format!("{name}.svg")), svg(&shown))?;
+    }
+    Ok(())
 }
 
 impl Studio {

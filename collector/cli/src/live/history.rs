@@ -24,7 +24,7 @@ use std::{
 use zbus::wire::Variant;
 
 /// Where the collector keeps it unless `[history] folder` says otherwise.
-const FOLDER: &str = "/var/lib/firebell";
+pub(crate) const FOLDER: &str = "/var/lib/firebell";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -43,13 +43,13 @@ pub(crate) enum Command {
 pub(crate) struct From {
     /// Where the files are that are read while no collector runs (root).
     #[arg(long, value_name = "DIR", default_value = FOLDER)]
-    folder: PathBuf,
+    pub(crate) folder: PathBuf,
     /// Told at this time or later: 2026-11-22, 2026-11-22T08:15Z, or so long ago: 30m, 6h, 7d. Times without a zone are UTC.
     #[arg(long, value_name = "TIME", value_parser = times::moment)]
-    since: Option<Tick>,
+    pub(crate) since: Option<Tick>,
     /// Told at this time or earlier.
     #[arg(long, value_name = "TIME", value_parser = times::moment)]
-    until: Option<Tick>,
+    pub(crate) until: Option<Tick>,
 }
 
 #[derive(Debug, Args)]

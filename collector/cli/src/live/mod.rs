@@ -13,7 +13,7 @@ pub(crate) use alerts::{Arguments as AlertsArguments, other};
 pub(crate) use changes::{
     Ack as AckArguments, Mute as MuteArguments, Note as NoteArguments, Of as SourceArguments, ack, mute, note, trust, unmute, untrust,
 };
-pub(crate) use history::{Command as HistoryCommand, run as history};
+pub(crate) use history::{Command as HistoryCommand, FOLDER, From as HistoryPart, each as each_of_history, run as history};
 pub(crate) use show::Arguments as ShowArguments;
 pub(crate) use status::{Arguments as StatusArguments, plain};
 pub(crate) use watch::{Arguments as WatchArguments, run as watch};

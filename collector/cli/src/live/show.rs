@@ -48,7 +48,7 @@ pub(super) fn run(out: &mut Vec<u8>, arguments: &Arguments) -> Result<(), Failur
             })
             .await?;
         }
-        let timeline = Timeline::ask(&collector, alert.id, alert.details.first_seen).await?;
+        let timeline = Timeline::ask(&collector, alert.id, (alert.details.first_seen, alert.details.last_seen)).await?;
         Ok((alert, others, timeline))
     })?;
     match arguments.output {

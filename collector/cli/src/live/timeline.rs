@@ -27,29 +27,31 @@ pub(super) struct Moment {
 #[derive(Debug, Default)]
 pub(super) struct Timeline {
     pub(super) moments: Vec<Moment>,
-    first_seen: u64,
+    /// The first packet and the last one, microseconds since the Unix epoch.
+    seen: (u64, u64),
 }
 
 impl Timeline {
-    /// Asks for it. `first_seen`: the first packet, microseconds since the Unix epoch.
+    /// Asks for it. `seen`: the first packet and the last one, microseconds since the Unix epoch.
     ///
     /// # Errors
     /// What the collector answers.
-    pub(super) async fn ask(collector: &CollectorProxy<'_>, id: u64, first_seen: u64) -> zbus::Result<Self> {
+    pub(super) async fn ask(collector: &CollectorProxy<'_>, id: u64, seen: (u64, u64)) -> zbus::Result<Self> {
         let moment = |(time_usec, phase, severity, packets, contacts, line)| Moment { time_usec, phase, severity, packets, contacts, line };
-        Ok(Self { moments: collector.timeline(id).await?.into_iter().map(moment).collect(), first_seen })
+        Ok(Self { moments: collector.timeline(id).await?.into_iter().map(moment).collect(), seen })
     }
 
     /// Packets from the first to the last one, a bar for each step; nothing where they all came at once.
     pub(super) fn bars(&self) -> Option<String> {
-        let last = self.moments.last()?.time_usec;
-        let width = last.checked_sub(self.first_seen).filter(|width| *width > 0)?;
+        let (first, last) = self.seen;
+        let width = last.checked_sub(first).filter(|width| *width > 0)?;
         let mut steps = [0.0_f64; BARS];
-        let mut before = (self.first_seen, 0);
+        let mut before = (first, 0);
         for moment in &self.moments {
-            // What came between two moments is spread over the steps from the one to the other.
+            // What came between two moments is spread over the steps from the one to the other. The last one is told some time after the
+            // last packet.
             let step = |time: u64| {
-                let part = u128::from(time.saturating_sub(self.first_seen).min(width)) * (BARS as u128 - 1) / u128::from(width);
+                let part = u128::from(time.saturating_sub(first).min(width)) * (BARS as u128 - 1) / u128::from(width);
                 usize::try_from(part).unwrap_or(0)
             };
             let (from, to) = (step(before.0), step(moment.time_usec));
@@ -83,7 +85,7 @@ impl Timeline {
         let Some(last) = self.moments.last() else { return String::new() };
         let mut out = "\ntimeline\n".to_owned();
         if let Some(bars) = self.bars() {
-            let span = times::span(Duration::from_micros(last.time_usec.saturating_sub(self.first_seen)));
+            let span = times::span(Duration::from_micros(self.seen.1.saturating_sub(self.seen.0)));
             out += &format!("  {bars}  {} packets in {span}\n", thousands(last.packets));
         }
         for [when, what, severity, packets, contacts] in some(&self.rows()) {
@@ -103,7 +105,7 @@ impl Timeline {
     #[cfg(test)]
     pub(super) fn hostile(text: &str) -> Self {
         let moment = Moment { time_usec: 1, phase: text.into(), severity: 3, packets: 1, contacts: 1, line: text.into() };
-        Self { moments: vec![moment], first_seen: 0 }
+        Self { moments: vec![moment], seen: (0, 1) }
     }
 
     /// As JSON.
@@ -137,7 +139,7 @@ mod tests {
             contacts: 1,
             line: format!("line {packets}"),
         };
-        Timeline { moments: steps.iter().map(moment).collect(), first_seen: 1_000 }
+        Timeline { moments: steps.iter().map(moment).collect(), seen: (1_000, steps.last().map_or(1_000, |(time, _)| *time)) }
     }
 
     #[test]

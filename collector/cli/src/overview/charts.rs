@@ -7,6 +7,8 @@ use std::{collections::HashMap, fmt::Write as _, net::IpAddr};
 
 const WIDTH: usize = 760;
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+/// Ports that are named below a chart.
+pub(super) const PORTS: [u16; 8] = [22, 443, 1024, 3389, 8080, 16_384, 32_768, 65_535];
 /// Bars of a chart over time.
 pub(super) const BARS: usize = 120;
 
@@ -126,7 +128,7 @@ pub(super) fn sources_by_ports(points: &[Point], severities: &HashMap<IpAddr, u8
         );
     }
     let _ = writeln!(out, "<line class=\"axis\" x1=\"10\" x2=\"{}\" y1=\"{HEIGHT}\" y2=\"{HEIGHT}\"/>", WIDTH - 10);
-    for port in [22, 443, 1024, 3389, 8080, 16_384, 32_768, 65_535] {
+    for port in PORTS {
         let anchor = if port == 65_535 { "end" } else { "middle" };
         let _ = writeln!(out, "<text class=\"dim\" x=\"{:.1}\" y=\"{}\" text-anchor=\"{anchor}\">{port}</text>", x(port), HEIGHT + 14);
     }

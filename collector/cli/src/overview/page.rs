@@ -1,6 +1,6 @@
 //! The report as one web page: charts, and tables that a script of its own sorts and filters. Without the script it says the same.
 
-use super::{Picture, charts};
+use super::{Picture, charts, named};
 use crate::{
     html::{self, escape},
     report, times,
@@ -51,7 +51,7 @@ pub(super) fn page(picture: &Picture) -> String {
     let _ = writeln!(out, "<h1>{}</h1>\n<p class=\"dim\">{}</p>", escape(&picture.title), escape(&picture.period()));
     let input = &picture.document.input;
     let mut totals = vec![
-        ("firewall records", thousands(input.packets)),
+        (picture.packets_are(), thousands(input.packets)),
         ("sources", picture.sources()),
         ("incidents", thousands(picture.document.alerts.len() as u64)),
         ("popups", thousands(picture.popups())),
@@ -91,14 +91,22 @@ pub(super) fn page(picture: &Picture) -> String {
     }
     alerts(&mut out, picture);
     sources(&mut out, picture);
+    countries(&mut out, picture);
     ports(&mut out, picture);
     let files: Vec<_> = input.files.iter().map(|file| format!("<code>{}</code>", escape(file))).collect();
     let _ = writeln!(
         out,
-        "<footer><p>Made by <code>firebell report</code> from {} of {}{}. Nothing vouches for a file: any program may have written a line.</footer>\n<script>{SCRIPT}</script>\n</html>",
+        "<footer><p>Made by <code>firebell report</code> from {}. {}</footer>\n<script>{SCRIPT}</script>\n</html>",
         if files.is_empty() { "a log".to_owned() } else { files.join(", ") },
-        format_args!("{} lines", thousands(input.lines)),
-        input.left_out.map(|count| format!("; {} records were not asked for", thousands(count))).unwrap_or_default(),
+        if picture.is_history {
+            "The packets of each incident are spread evenly over its time and its ports.".to_owned()
+        } else {
+            let left_out = input.left_out.map(|count| format!("; {} records were not asked for", thousands(count))).unwrap_or_default();
+            format!(
+                "{} lines were read{left_out}. Nothing vouches for a file: any program may have written a line.",
+                thousands(input.lines)
+            )
+        },
     );
     out
 }
@@ -172,7 +180,8 @@ fn sources(out: &mut String, picture: &Picture) {
         .iter()
         .take(ROWS)
         .map(|source| {
-            vec![
+            let place = picture.places.as_ref().map(|places| places.get(&source.source).cloned().unwrap_or_default());
+            let mut row: Vec<Cell> = vec![
                 u64::from(source.severity).into(),
                 source.source.clone().into(),
                 source.packets.into(),
@@ -181,12 +190,27 @@ fn sources(out: &mut String, picture: &Picture) {
                 time(source.last),
                 source.kinds.join(" ").into(),
                 report::ports(&source.ports).into(),
-            ]
+            ];
+            row.extend(place.into_iter().flat_map(|place| [place.country.into(), place.network.into()]));
+            row
         })
         .collect();
     if !rows.is_empty() {
-        let head = ["severity", "source", "packets", "contacts", "first", "last", "what", "ports"];
-        table(out, "Sources", &head, &[0, 2, 3], &rows, all.len().saturating_sub(ROWS));
+        let head = ["severity", "source", "packets", "contacts", "first", "last", "what", "ports", "country", "network"];
+        let shown = if picture.places.is_some() { head.len() } else { head.len() - 2 };
+        table(out, "Sources", head.get(..shown).unwrap_or(&head), &[0, 2, 3], &rows, all.len().saturating_sub(ROWS));
+    }
+}
+
+fn countries(out: &mut String, picture: &Picture) {
+    let rows: Vec<Vec<Cell>> = picture
+        .countries()
+        .into_iter()
+        .take(ROWS)
+        .map(|(country, sources, packets)| vec![named(country).to_owned().into(), sources.into(), packets.into()])
+        .collect();
+    if !rows.is_empty() {
+        table(out, "Countries", &["country", "sources", "packets"], &[1, 2], &rows, 0);
     }
 }
 

@@ -60,26 +60,41 @@ impl Tally {
     pub(crate) fn note(&mut self, packet: &Packet<'_>, tick: Option<Tick>) {
         let header = &packet.header;
         if let Some(tick) = tick {
-            self.series.note(tick);
-            if !times::is_uptime(tick) {
-                self.note_hour(tick);
-            }
+            self.note_time(tick, 1);
         }
-        let is_full = self.sources.len() >= SOURCES;
-        match self.sources.get_mut(&header.src) {
-            Some(count) => *count += 1,
-            None if is_full => self.others += 1,
-            None => {
-                self.sources.insert(header.src, 1);
-            }
-        }
+        self.note_source(header.src, 1);
         if let (Some(number @ (6 | 17)), Some(port)) = (header.proto.number, header.dport) {
-            *self.ports.entry((number, port)).or_default() += 1;
-            self.note_point(header.src, port);
+            self.note_port(number, header.src, port, 1);
         }
     }
 
-    fn note_hour(&mut self, tick: Tick) {
+    /// So many packets came then.
+    pub(super) fn note_time(&mut self, tick: Tick, packets: u64) {
+        self.series.note(tick, packets);
+        if !times::is_uptime(tick) {
+            self.note_hour(tick, packets);
+        }
+    }
+
+    /// So many packets came from there.
+    pub(super) fn note_source(&mut self, source: IpAddr, packets: u64) {
+        let is_full = self.sources.len() >= SOURCES;
+        match self.sources.get_mut(&source) {
+            Some(count) => *count += packets,
+            None if is_full => self.others += packets,
+            None => {
+                self.sources.insert(source, packets);
+            }
+        }
+    }
+
+    /// So many packets asked for that port.
+    pub(super) fn note_port(&mut self, protocol: u8, source: IpAddr, port: u16, packets: u64) {
+        *self.ports.entry((protocol, port)).or_default() += packets;
+        self.note_point(source, port, packets);
+    }
+
+    fn note_hour(&mut self, tick: Tick, packets: u64) {
         let number = tick.as_micros() / 3_600_000_000;
         if self.hour.0 != number {
             let moment = i64::try_from(tick.as_micros()).ok().and_then(|micros| Timestamp::from_microsecond(micros).ok());
@@ -88,16 +103,16 @@ impl Tally {
             self.hour = (number, day, usize::try_from(local.hour()).unwrap_or(0));
         }
         if let Some(count) = self.week.get_mut(self.hour.1).and_then(|day| day.get_mut(self.hour.2)) {
-            *count += 1;
+            *count += packets;
         }
     }
 
-    fn note_point(&mut self, source: IpAddr, port: u16) {
+    fn note_point(&mut self, source: IpAddr, port: u16, packets: u64) {
         let hash = hash(source, port);
         if let Some(point) = self.points.get_mut(&hash) {
-            point.packets += 1;
+            point.packets += packets;
         } else if self.points.len() < POINTS || self.points.last_key_value().is_some_and(|(last, _)| hash < *last) {
-            self.points.insert(hash, Point { source, port, packets: 1 });
+            self.points.insert(hash, Point { source, port, packets });
             if self.points.len() > POINTS {
                 self.points.pop_last();
             }
@@ -170,7 +185,7 @@ impl Default for Series {
 }
 
 impl Series {
-    fn note(&mut self, tick: Tick) {
+    fn note(&mut self, tick: Tick, packets: u64) {
         let second = tick.as_micros() / 1_000_000;
         let start = *self.start.get_or_insert(second);
         // What a log has out of order belongs to its beginning.
@@ -184,7 +199,7 @@ impl Series {
             self.counts.resize(at + 1, 0);
         }
         if let Some(count) = self.counts.get_mut(at) {
-            *count += 1;
+            *count += packets;
         }
     }
 
@@ -218,13 +233,13 @@ mod tests {
     fn time_is_in_steps_whatever_its_length() {
         let mut series = Series::default();
         for second in [100, 101, 101, 50, 100 + 10 * STEPS as u64] {
-            series.note(Tick::from_secs(second));
+            series.note(Tick::from_secs(second), 1);
         }
         assert!(series.counts.len() <= STEPS && series.counts.iter().sum::<u64>() == 5);
         assert_eq!((series.width, series.counts[0], *series.counts.last().unwrap()), (16, 4, 1));
         let coarse = series.coarse(100);
         assert!(coarse.counts.len() <= 100 && coarse.counts.iter().sum::<u64>() == 5);
-        series.note(Tick::from_micros(u64::MAX));
+        series.note(Tick::from_micros(u64::MAX), 1);
         assert!(series.counts.len() <= STEPS);
     }
 
@@ -233,7 +248,7 @@ mod tests {
         let pairs: Vec<_> = (0..200_u32).flat_map(|n| (0..100_u16).map(move |port| (IpAddr::from(n.to_be_bytes()), port))).collect();
         let sample = |pairs: &mut dyn Iterator<Item = &(IpAddr, u16)>| {
             let mut tally = Tally::new(TimeZone::UTC);
-            pairs.for_each(|(source, port)| tally.note_point(*source, *port));
+            pairs.for_each(|(source, port)| tally.note_point(*source, *port, 1));
             tally.points()
         };
         let found = sample(&mut pairs.iter());
