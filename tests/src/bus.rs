@@ -2,7 +2,7 @@
 
 use crate::{
     program::{Program, as_user, built, repository, run},
-    rig::CannotRun,
+    rig::{CannotRun, Desktop},
 };
 use anyhow::{Context, Result, bail};
 use std::{
@@ -32,9 +32,7 @@ impl Bus {
         let folder = tempfile::Builder::new().prefix("firebell-bus").tempdir()?;
         // Others come by to the socket.
         run(Command::new("chmod").arg("755").arg(folder.path()))?;
-        let policy = fs::read_to_string(repository().join("dbus-policy/org.firebell.Collector1.conf"))?;
-        let policy = policy.replace("user=\"firebell\"", &format!("user=\"{}\"", collector_user()?));
-        fs::write(folder.path().join("ours.conf"), policy)?;
+        policy_file("org.firebell.Collector1.conf", &folder.path().join("ours.conf"))?;
         let include = if ours { "<include>ours.conf</include>" } else { "" };
         // The policy of dbus' own system.conf, without what it reads from /etc and /usr.
         fs::write(
@@ -113,6 +111,34 @@ impl Bus {
     pub fn call(&self, user: &str, member: &str, arguments: &[&str]) -> Result<Output> {
         call(&self.address(), as_user(user, Path::new("dbus-send"))?, member, arguments)
     }
+}
+
+/// A bus of type system with our policy, and on it polkitd with our actions and this rule.
+///
+/// # Errors
+/// [`CannotRun`] without root or a program it needs.
+pub fn with_polkit(rule: &str) -> Result<Desktop> {
+    let folder = folder_for_all()?;
+    let part = |name: &str| -> Result<PathBuf> {
+        let part = folder.path().join(name);
+        fs::create_dir(&part)?;
+        Ok(part)
+    };
+    let (bus, actions, rules) = (part("bus")?, part("actions")?, part("rules")?);
+    policy_file("org.firebell.Collector1.conf", &bus.join("ours.conf"))?;
+    policy_file("org.firebell.policy", &actions.join("org.firebell.policy"))?;
+    fs::write(rules.join("10-firebell-test.rules"), rule)?;
+    let [bus, actions, rules] = [bus, actions, rules].map(|part| part.to_string_lossy().into_owned());
+    let desktop = Desktop::up("none", "root", &["--no-screen", "--policy", &bus, "--polkit-actions", &actions, "--polkit-rules", &rules])?;
+    // The bus reads its policy again when the folder changes.
+    Ok(desktop.keeping(folder))
+}
+
+/// Writes a file of `dbus-policy` with the user that these tests give to the collector.
+fn policy_file(name: &str, to: &Path) -> Result<()> {
+    let (text, user) = (fs::read_to_string(repository().join("dbus-policy").join(name))?, collector_user()?);
+    let text = text.replace("user=\"firebell\"", &format!("user=\"{user}\"")).replace("unix-user:firebell", &format!("unix-user:{user}"));
+    Ok(fs::write(to, text)?)
 }
 
 /// Starts the collector on a bus, with this configuration and these arguments, and waits until it is ready.

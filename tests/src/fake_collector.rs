@@ -4,7 +4,7 @@
 
 #![allow(clippy::needless_pass_by_value, clippy::too_many_arguments, reason = "a D-Bus method takes what its signature says")]
 
-use crate::private_bus::wait;
+use crate::private_bus::{until, wait};
 use anyhow::{Context, Result};
 use firebell_shared::{
     alert::{Action, Alert, Attribution, Delivery, Details, OriginWord, Phase, Wire},
@@ -14,6 +14,7 @@ use firebell_shared::{
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 use zbus::{
     message::Header,
@@ -92,6 +93,23 @@ impl FakeCollector {
             self.send(&subscriber, "Alert", &alert.to_wire())?;
         }
         Ok(())
+    }
+
+    /// Tells of `count` scans, each from an address of its own, as fast as they are taken.
+    ///
+    /// # Errors
+    /// When the subscriber takes no more.
+    pub fn tell_many(&self, count: u64) -> Result<()> {
+        let taken = |at_least: u64| until(Duration::from_secs(30), || (self.acknowledged() >= at_least).then_some(()));
+        for n in 1..=count {
+            let mut alert = scan(n, n);
+            alert.source = format!("10.0.{}.{}", n / 250, n % 250);
+            self.tell(&alert)?;
+            if n % 32 == 0 {
+                taken(n - 32)?;
+            }
+        }
+        taken(count)
     }
 
     /// Keeps an alert without a word to anybody.

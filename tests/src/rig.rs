@@ -152,6 +152,7 @@ pub struct Desktop {
     user: String,
     programs: tempfile::TempDir,
     named: HashMap<String, String>,
+    kept: Option<tempfile::TempDir>,
 }
 
 impl Desktop {
@@ -165,7 +166,14 @@ impl Desktop {
         let said = run_script(script("desktop-up").args(["--id", &id, "--daemon", daemon, "--as", user]).args(options))?;
         let programs = tempfile::tempdir()?;
         std::fs::set_permissions(programs.path(), std::fs::Permissions::from_mode(0o755))?;
-        Ok(Self { id, user: user.to_owned(), programs, named: assignments(&said) })
+        Ok(Self { id, user: user.to_owned(), programs, named: assignments(&said), kept: None })
+    }
+
+    /// Keeps this folder as long as itself.
+    #[must_use]
+    pub fn keeping(mut self, folder: tempfile::TempDir) -> Self {
+        self.kept = Some(folder);
+        self
     }
 
     /// The address of its bus of type system.

@@ -3,9 +3,9 @@
 use anyhow::{Context, Result, ensure};
 use firebell_shared::{alert::Alert, client::CollectorProxy, names};
 use firebell_tests::{
-    bus::{Bus, call, collector_user, folder_for_all, is_root, need_root, scan_lines, start_collector, wait_until},
+    bus::{Bus, call, collector_user, folder_for_all, is_root, need_root, scan_lines, start_collector, wait_until, with_polkit},
     program::{Program, as_user, built, repository, run},
-    rig::{Desktop, with_rigs},
+    rig::with_rigs,
 };
 use futures_util::StreamExt as _;
 use std::{
@@ -412,50 +412,108 @@ fn in_group(group: &str) -> Command {
     command
 }
 
-#[test]
-fn polkit_can_let_somebody_in_and_its_default_does_not() -> Result<()> {
-    with_rigs("polkit", || {
-        need_root()?;
-        let rules = tempfile::tempdir()?;
-        let rule = r#"polkit.addRule(function(action, subject) {
-            if (action.id == "org.firebell.view-alerts" && subject.user == "man") return polkit.Result.YES;
-        });"#;
-        fs::write(rules.path().join("10-firebell-test.rules"), rule)?;
-        let policy = policy_file()?;
-        let actions = tempfile::tempdir()?;
-        let action = fs::read_to_string(repository().join("dbus-policy/org.firebell.policy"))?;
-        let ours = action.replace("unix-user:firebell", &format!("unix-user:{}", collector_user()?));
-        fs::write(actions.path().join("org.firebell.policy"), ours)?;
-        let text = |path: &Path| path.to_string_lossy().into_owned();
-        let desktop = Desktop::up(
-            "none",
-            "root",
-            &[
-                "--no-screen",
-                "--policy",
-                &text(policy.path()),
-                "--polkit-actions",
-                &text(actions.path()),
-                "--polkit-rules",
-                &text(rules.path()),
-            ],
-        )?;
-        let address = desktop.system_bus()?;
-        let _collector = start_collector(address, "", &["--replay", "/dev/null"], Stdio::null())?;
-        served(&call(address, as_user("man", Path::new("dbus-send"))?, "Subscribe", &[])?)?;
-        // Not at the machine: the default asks for an administrator's password, and we never ask.
-        refused(&call(address, as_user(STRANGER, Path::new("dbus-send"))?, "Subscribe", &[])?, "NotAuthorized")?;
-        Ok(())
-    })
+/// Methods that nobody needs a right for: they are about a subscription of the caller's own.
+const OF_ONES_OWN: [&str; 2] = ["Unsubscribe", "Received"];
+/// Methods for those who may see alerts.
+const READING: [&str; 11] = [
+    "Subscribe",
+    "ListAlerts",
+    "GetAlert",
+    "Explain",
+    "Timeline",
+    "Status",
+    "RuleHits",
+    "ListSources",
+    "PageSources",
+    "Summary",
+    "SendTest",
+];
+/// Methods for those who may change what alerts there are.
+const CHANGING: [&str; 10] =
+    ["Mute", "Unmute", "Trust", "Untrust", "Note", "Acknowledge", "Unacknowledge", "PruneHistory", "ImportHistory", "Reload"];
+
+/// Each method of the introspection file with its signature and arguments that would do.
+fn methods() -> Result<Vec<(String, Vec<String>)>> {
+    let file = fs::read_to_string(repository().join("dbus-policy/org.firebell.Collector1.xml"))?;
+    let of = |line: &str, key: &str| Some(line.split_once(&format!("{key}=\""))?.1.split_once('"')?.0.to_owned());
+    let mut methods = Vec::new();
+    for method in file.split("<method ").skip(1) {
+        let name = of(method, "name").context("a method without a name")?;
+        let (mut signature, mut values) = (String::new(), Vec::new());
+        for line in method.split("</method>").next().unwrap_or_default().lines().filter(|line| line.contains("direction=\"in\"")) {
+            let kind = of(line, "type").context("an argument without a type")?;
+            let value = match kind.as_str() {
+                "t" | "u" => "1",
+                "s" => "192.0.2.7",
+                "b" => "false",
+                "a{sv}" | "a(ttysssa{sv})" => "0",
+                other => anyhow::bail!("{name} takes {other}: say here what would do"),
+            };
+            signature.push_str(&kind);
+            values.push(value.to_owned());
+        }
+        values.insert(0, signature);
+        methods.push((name, values));
+    }
+    Ok(methods)
 }
 
-/// Our policy with the user that these tests give to the collector.
-fn policy_file() -> Result<tempfile::NamedTempFile> {
-    let file = tempfile::NamedTempFile::with_suffix(".conf")?;
-    let policy = fs::read_to_string(repository().join("dbus-policy/org.firebell.Collector1.conf"))?;
-    fs::write(file.path(), policy.replace("user=\"firebell\"", &format!("user=\"{}\"", collector_user()?)))?;
-    run(Command::new("chmod").arg("644").arg(file.path()))?;
-    Ok(file)
+/// Which users a method refuses of those that ask. Its answer may be another error: there are no incidents.
+fn refuses(address: &str, method: &(String, Vec<String>), users: &[&'static str]) -> Result<Vec<&'static str>> {
+    let mut refused = Vec::new();
+    for user in users {
+        let said = loop {
+            let mut ask = as_user(user, Path::new("busctl"))?;
+            ask.arg(format!("--address={address}")).args(["call", names::COLLECTOR_NAME, names::COLLECTOR_PATH]);
+            let output = ask.args([names::COLLECTOR_INTERFACE, &method.0]).args(&method.1).env("LC_ALL", "C").output()?;
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            if !said.contains("20 calls in a second") {
+                break said;
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        };
+        // Not that the question was none.
+        let is_answer =
+            !["Unknown method", "Invalid argument", "signature", "Access denied", "Failed to"].iter().any(|words| said.contains(words));
+        ensure!(is_answer, "{user} {method:?}: {said}");
+        if said.contains("may not") {
+            refused.push(*user);
+        }
+    }
+    Ok(refused)
+}
+
+#[test]
+fn every_method_is_refused_to_whom_it_is_not_meant_for_with_polkit_and_without() -> Result<()> {
+    with_rigs("who may call what", || {
+        need_root()?;
+        const EVERYBODY: [&str; 5] = ["root", STRANGER, "man", "mail", "news"];
+        let polkit = with_polkit(
+            r#"polkit.addRule(function(action, subject) {
+                if (action.id == "org.firebell.view-alerts" && subject.user == "man") return polkit.Result.YES;
+                if (action.id == "org.firebell.manage" && subject.user == "mail") return polkit.Result.YES; });"#,
+        )?;
+        let config = "[bus]\nviewers = [\"news\"]";
+        let _collector = start_collector(polkit.system_bus()?, config, &["--replay", "/dev/null"], Stdio::null())?;
+        let alone = Bus::up(true)?;
+        let _other = alone.collector(config, &["--replay", "/dev/null"], Stdio::null())?;
+        for method in methods()? {
+            let name = method.0.as_str();
+            let is_in = |list: &[&str]| list.contains(&name);
+            // Not at the machine polkit's default asks for an administrator's password, and we never ask.
+            let (with, without): (&[&str], &[&str]) = match (is_in(&OF_ONES_OWN), is_in(&READING), is_in(&CHANGING)) {
+                (true, false, false) => (&[], &[]),
+                (false, true, false) => (&[STRANGER, "mail"], &[STRANGER, "man", "mail"]),
+                (false, false, true) => (&[STRANGER, "man", "news"], &[STRANGER, "man", "mail", "news"]),
+                _ => anyhow::bail!("{name} is new: who may call it?"),
+            };
+            for (address, wanted) in [(polkit.system_bus()?, with), (&alone.address(), without)] {
+                let refused = refuses(address, &method, &EVERYBODY)?;
+                ensure!(refused == wanted, "{name}: refused were {refused:?}, not {wanted:?}");
+            }
+        }
+        Ok(())
+    })
 }
 
 #[test]
@@ -503,6 +561,7 @@ fn more_than_twenty_alerts_in_a_second_are_told_as_a_number_and_listed() -> Resu
             let (mut alerts, mut suppressed) = (proxy.receive_alert().await?, proxy.receive_alerts_suppressed().await?);
             proxy.subscribe().await?;
             let lines: String = (1..=200_u8).map(|source| scan_lines("DROP", &format!("203.0.113.{source}"), 8)).collect();
+            let start = std::time::Instant::now();
             feed.write(&lines)?;
             let told = tokio::time::timeout(SECONDS, suppressed.next()).await?.context("the stream has ended")?;
             let told = told.args()?;
@@ -511,7 +570,9 @@ fn more_than_twenty_alerts_in_a_second_are_told_as_a_number_and_listed() -> Resu
                 to_alert(&alert.context("the stream has ended")?)?;
                 received += 1;
             }
-            ensure!((20..=25).contains(&received), "{received} alerts");
+            // A busy machine takes seconds for what is begun here in one.
+            let seconds = u32::try_from(start.elapsed().as_secs())?;
+            ensure!((20..=25 + 20 * seconds).contains(&received), "{received} alerts in {seconds} s");
             ensure!(received + told.count == 200 && told.last_seq == 200, "{received} alerts, then {told:?}");
 
             let (mut after, mut seqs) = (0, Vec::new());

@@ -4,41 +4,39 @@ use anyhow::{Context, Result, ensure};
 use firebell_shared::{alert::Phase, severity::Severity};
 use firebell_tests::{
     fake_collector::{FakeCollector, later, scan},
-    private_bus::{PrivateBus, until},
-    program::{Line, Program, built, write_program},
+    private_bus::until,
+    program::{Program, built, write_program},
     rig::with_rigs,
+    session::{SOON, Session, count, says},
 };
 use serde_json::Value;
 use std::{fs, path::PathBuf, process::Command, time::Duration};
 
-const SOON: Duration = Duration::from_secs(5);
 /// The program is given ten seconds.
 const LATE: Duration = Duration::from_secs(15);
 
-/// A system bus, a collector on it, a home, and a program that does what a test wants. No session bus.
+/// A collector, and a program that does what a test wants. The agent is told of no session bus.
 struct Stage {
-    bus: PrivateBus,
-    home: tempfile::TempDir,
+    session: Session,
     collector: FakeCollector,
 }
 
 impl Stage {
     fn new(script: &str) -> Result<Self> {
-        let bus = PrivateBus::start()?;
-        let collector = FakeCollector::start(&bus.address(), "a")?;
-        let stage = Self { bus, home: tempfile::tempdir()?, collector };
-        write_program(&stage.path("program"), &format!("#!/bin/sh\n{script}\n"))?;
-        Ok(stage)
+        let session = Session::new()?;
+        let collector = session.collector()?;
+        write_program(&session.path("program"), &format!("#!/bin/sh\n{script}\n"))?;
+        Ok(Self { session, collector })
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.home.path().join(name)
+        self.session.path(name)
     }
 
     fn listening(&self, arguments: &[&str]) -> Result<Program> {
-        let mut command = Command::new(built()?.join("firebell-notifier"));
-        command.env_clear().env("HOME", self.home.path()).env("PATH", "/usr/bin:/bin").env("DBUS_SYSTEM_BUS_ADDRESS", self.bus.address());
-        command.current_dir(self.home.path()).arg("--exec").arg(self.path("program")).args(arguments);
+        let mut command = self.session.command("firebell-notifier")?;
+        command.env_remove("DBUS_SESSION_BUS_ADDRESS").env_remove("XDG_RUNTIME_DIR").current_dir(self.path(""));
+        command.arg("--exec").arg(self.path("program")).args(arguments);
         let agent = Program::start("firebell-notifier", &mut command)?;
         agent.wait_for(SOON, says("listening to the collector"))?;
         Ok(agent)
@@ -54,14 +52,6 @@ impl Stage {
         until(SOON, || self.documents().ok()?.get(n.checked_sub(1)?).cloned())
             .with_context(|| format!("document {n} of {:#?}", self.documents()))
     }
-}
-
-fn says(words: &'static str) -> impl Fn(&Line) -> bool {
-    move |line| line.is_stderr && line.text.contains(words)
-}
-
-fn count(agent: &Program, words: &str) -> usize {
-    agent.lines().iter().filter(|line| line.text.contains(words)).count()
 }
 
 /// Waits until it has no child any more, none that is dead either.
