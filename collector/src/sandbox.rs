@@ -9,6 +9,11 @@
 //! Sources: Linux Documentation/userspace-api/landlock.rst and seccomp_filter.rst. `landlock` (its maintainer wrote the kernel's part)
 //! and `seccompiler` (of the rust-vmm project, from Firecracker) make the three calls that need `unsafe`.
 
+// For the architectures that seccompiler makes filters for.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64"))]
+mod calls;
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")))]
+#[path = "sandbox/no_calls.rs"]
 mod calls;
 mod loader;
 

@@ -77,7 +77,6 @@ const EVERYBODY: &[c_long] = &[
     libc::SYS_readv,
     libc::SYS_recvfrom,
     libc::SYS_recvmsg,
-    libc::SYS_renameat,
     libc::SYS_renameat2,
     libc::SYS_restart_syscall,
     libc::SYS_rseq,
@@ -104,7 +103,7 @@ const EVERYBODY: &[c_long] = &[
     libc::SYS_writev,
 ];
 
-/// The same by the names that only this architecture has, for libraries that still use them.
+/// The same by the older names that an architecture has, for libraries that still use them.
 #[cfg(target_arch = "x86_64")]
 const OLD: &[c_long] = &[
     libc::SYS_access,
@@ -117,11 +116,14 @@ const OLD: &[c_long] = &[
     libc::SYS_poll,
     libc::SYS_readlink,
     libc::SYS_rename,
+    libc::SYS_renameat,
     libc::SYS_stat,
     libc::SYS_time,
     libc::SYS_unlink,
 ];
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(target_arch = "aarch64")]
+const OLD: &[c_long] = &[libc::SYS_renameat];
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 const OLD: &[c_long] = &[];
 
 /// What it takes to start a program, to end it, and what journalctl does beyond the rest.
