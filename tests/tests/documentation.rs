@@ -383,6 +383,7 @@ fn every_script_of_the_rigs_explains_itself() -> Result<()> {
         "record-timings",
         "vm",
         "vm-guest",
+        "vm-guest-qemu",
         "vm-check",
         "package-check",
         "nightly",
