@@ -1,6 +1,8 @@
 # Short names for the commands in tests/rigs; each of those explains itself with --help.
 # YES=1 installs missing Debian packages without asking.
 
+MUSL = $(shell uname -m)-unknown-linux-musl
+
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r n t; do printf '  make %-14s %s\n' "$$n" "$$t"; done
 
@@ -13,6 +15,11 @@ demo: ## the whole way in ten seconds: a scan into a private firewall, and its p
 build: ## the programs, optimised: target/release
 	@tests/rigs/packages build
 	@cargo build --release --locked -p firebell-collector -p firebell-cli -p firebell-notifier --bins
+
+musl: ## the same, linked statically with musl: target/ARCHITECTURE-unknown-linux-musl/release, for make install with BIN
+	@tests/rigs/packages build musl
+	@rustup target add $(MUSL)
+	@cargo build --release --locked --target $(MUSL) -p firebell-collector -p firebell-cli -p firebell-notifier --bins
 
 install: ## puts what make build has made into PREFIX (/usr/local), below DESTDIR (root)
 	@systemd/package/install
@@ -38,7 +45,7 @@ check: ## the whole test suite
 nightly: ## what takes hours: fuzzing, properties, kill -9 over and over, vm-check, package-check (root)
 	@tests/rigs/nightly
 
-vm-check: ## firebell on a booted Debian: journald, rsyslog, ufw, firewalld, iptables, reboots (root, some eight minutes)
+vm-check: ## firebell on a booted Debian: journald, firewalls, reboots, desktops, dbus-broker, kill -9 (root, a quarter of an hour)
 	@tests/rigs/vm-check
 
 screenshots: ## pictures of every kind of popup on dunst and xfce4-notifyd, light and dark: docs/popups (root)
@@ -77,4 +84,4 @@ bench-observe: ## from lines to findings on one core, with everything on, beside
 bench-rules: ## what 10, 1,000 and 10,000 rules cost a packet
 	@cargo bench --quiet -p firebell-engine --bench signatures
 
-.PHONY: help run demo build install uninstall deb rpm package-check check nightly vm-check screenshots pictures exposure coverage bench-latency bench-idle bench-analyze bench-psad bench-intake bench-parse bench-observe bench-rules
+.PHONY: help run demo build musl install uninstall deb rpm package-check check nightly vm-check screenshots pictures exposure coverage bench-latency bench-idle bench-analyze bench-psad bench-intake bench-parse bench-observe bench-rules
