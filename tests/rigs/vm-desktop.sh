@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2016,SC2034  # quoted: expanded in the guest; names for vm-check
+# shellcheck disable=SC2016,SC2034,SC2154  # quoted: expanded in the guest; names for vm-check, and names of vm-check
 # The steps of vm-check that need people with desktops: desktop, recovery, broker. Sourced by vm-check, never run.
 
 # --- the package, two people at the machine, and one who is not
