@@ -5,6 +5,7 @@ use firebell_engine::tick::Tick;
 use firebell_shared::{client::CollectorProxy, text::thousands};
 use serde_json::{Value, json};
 use std::time::Duration;
+use zbus::fdo;
 
 /// Bars of the line.
 const BARS: usize = 40;
@@ -32,13 +33,18 @@ pub(super) struct Timeline {
 }
 
 impl Timeline {
-    /// Asks for it. `seen`: the first packet and the last one, microseconds since the Unix epoch.
+    /// Asks for it. `seen`: the first packet and the last one, microseconds since the Unix epoch. A collector from before there were any,
+    /// which still runs after an upgrade, has none.
     ///
     /// # Errors
     /// What the collector answers.
     pub(super) async fn ask(collector: &CollectorProxy<'_>, id: u64, seen: (u64, u64)) -> zbus::Result<Self> {
+        let moments = match collector.timeline(id).await {
+            Err(zbus::Error::FDO(error)) if matches!(*error, fdo::Error::UnknownMethod(_)) => Vec::new(),
+            moments => moments?,
+        };
         let moment = |(time_usec, phase, severity, packets, contacts, line)| Moment { time_usec, phase, severity, packets, contacts, line };
-        Ok(Self { moments: collector.timeline(id).await?.into_iter().map(moment).collect(), seen })
+        Ok(Self { moments: moments.into_iter().map(moment).collect(), seen })
     }
 
     /// Packets from the first to the last one, a bar for each step; nothing where they all came at once.
