@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2016,SC2034,SC2154  # quoted: expanded in the guest; names for vm-check, and names of vm-check
-# The steps of vm-check that need people with desktops: desktop, recovery, broker. Sourced by vm-check, never run.
+# The steps of vm-check that need people with desktops: desktop, recovery, broker; and those of a machine with a kernel of its own: power,
+# suspend. Sourced by vm-check, never run.
 
 # --- the package, two people at the machine, and one who is not
 install_package() {
@@ -263,4 +264,33 @@ step_power() {
     guest 'ip netns exec out pkt.py p=tcp,f=S,s=203.0.113.200,d=198.51.100.1,dp=9001-9040' >/dev/null; sleep 5
     same 'the attack that went on over all of it is one incident' 1 "$(guest 'firebell alerts -n 1000 -o json' | grep -cE '"source": *"203.0.113.200"')"
     holds 'of which nothing was told twice' '^0 [0-9]+$' "$(told 203.0.113.200)"
+}
+
+# --- suspend: a sleep in memory, and a clock that is set, on a machine whose kernel is its own
+step_suspend() {
+    local pids before n=0 address set
+    install_package; install_pager
+    guest 'nft -f /etc/vmcheck.nft'
+    pids() { guest 'systemctl show -P MainPID firebell-collector pager | paste -sd " "'; }
+    attack() { n=$((n + 1)) address=203.0.113.$((30 + n)); if attack_of "$address"; then row ok "$1 an attack is told"; else row FAILED "$1 an attack is told" "$(guest 'journalctl -u pager -u firebell-collector -o cat | tail -n 5')"; fi; }
+    attack 'before the machine sleeps'; before=$(told "$address"); pids=$(pids)
+    # One that goes on while it falls asleep and when it wakes.
+    guest 'systemd-run -q --unit=writer ip netns exec out pkt.py --gap 0.2 p=tcp,f=S,s=203.0.113.200,d=198.51.100.1,dp=1001-1400
+        systemd-run -q --unit=sleeper sh -c "rtcwake -m no -s 20 && systemctl suspend"'
+    sleep 30
+    until_guest 'journalctl -b -q -k -o cat | grep -q "PM: suspend exit"' 600 || true
+    holds 'it slept in memory, and woke' 'PM: suspend exit' "$(guest 'journalctl -b -q -k -o cat')"
+    holds 'logind said so to everybody' 'going to sleep|will suspend now' "$(guest 'journalctl -b -q -u systemd-logind -o cat')"
+    attack 'after it'
+    same 'collector and agent are those of before' "$pids" "$(pids)"
+    same 'nothing of the first attack was told twice' "$before" "$(told 203.0.113.31)"
+    same 'the attack that went on all the time is one incident' 1 "$(guest 'firebell alerts -n 1000 -o json' | grep -cE '"source": *"203.0.113.200"')"
+    for set in '1 hour ago' '3 days'; do
+        guest "date -s '$set'" >/dev/null
+        attack "with the clock set to $set"
+        holds 'and its time is that of the clock' "$(guest 'date -u +%F')" "$(guest "firebell alerts --source $address -o json")"
+        same 'the collector has nothing to complain of' '"ok"' "$(guest 'busctl get-property org.firebell.Collector1 /org/firebell/Collector1 org.firebell.Collector1 Health' | awk '{ print $2 }')"
+    done
+    same 'collector and agent are still those of before' "$pids" "$(pids)"
+    holds 'and have no error to tell' '^0$' "$(guest 'journalctl -b -q -u firebell-collector -u pager -p err -o cat | wc -l')"
 }
