@@ -236,6 +236,8 @@ import json, sys
 d = [d for d in map(json.loads, sys.stdin) if d.get("source") == sys.argv[1]]
 texts = [(x["incident"], x["body"]) for x in d]
 print(len(texts) - len(set(texts)), *sorted({str(x["incident"]) for x in d}))' "$1"; }
+# What our services complain of since the boot. An alert is no complaint.
+errors() { guest 'journalctl -b -q -u firebell-collector -u pager -p err -o json' | grep -v '"FIREBELL_ID"' || true; }
 attack_of() { guest "ip netns exec out pkt.py --gap 0.02 p=tcp,f=S,s=$1,d=198.51.100.1,dp=${2:-2001-2040}" >/dev/null; until_guest "grep -qF $1 /home/adele/told" 600; }
 step_power() {
     local n=0 how last history before
@@ -253,7 +255,7 @@ step_power() {
         "$vm" reboot --id "$ID" $how
         how=${how:+the power was cut}; how=${how:-the machine was booted again}
         same "$how: the collector is active" active "$(unit ActiveState)"
-        holds 'it has no error to tell' '^0$' "$(guest 'journalctl -b -q -u firebell-collector -p err -o cat | wc -l')"
+        same 'it has no error to tell' '' "$(errors)"
         same 'the history is the same one' "$history" "$(history)"
         guest 'nft -f /etc/vmcheck.nft'
         holds "attack $n, told just before, is there" "$last" "$(guest 'firebell alerts -n 1000 -o json')"
@@ -268,9 +270,10 @@ step_power() {
 
 # --- suspend: a sleep in memory, and a clock that is set, on a machine whose kernel is its own
 step_suspend() {
-    local pids before n=0 address set
+    local pids before n=0 address
     install_package; install_pager
     guest 'nft -f /etc/vmcheck.nft'
+    health() { guest 'busctl get-property org.firebell.Collector1 /org/firebell/Collector1 org.firebell.Collector1 Health' | awk '{ print $2 }'; }
     pids() { guest 'systemctl show -P MainPID firebell-collector pager | paste -sd " "'; }
     attack() { n=$((n + 1)) address=203.0.113.$((30 + n)); if attack_of "$address"; then row ok "$1 an attack is told"; else row FAILED "$1 an attack is told" "$(guest 'journalctl -u pager -u firebell-collector -o cat | tail -n 5')"; fi; }
     attack 'before the machine sleeps'; before=$(told "$address"); pids=$(pids)
@@ -285,12 +288,15 @@ step_suspend() {
     same 'collector and agent are those of before' "$pids" "$(pids)"
     same 'nothing of the first attack was told twice' "$before" "$(told 203.0.113.31)"
     same 'the attack that went on all the time is one incident' 1 "$(guest 'firebell alerts -n 1000 -o json' | grep -cE '"source": *"203.0.113.200"')"
-    for set in '1 hour ago' '3 days'; do
-        guest "date -s '$set'" >/dev/null
-        attack "with the clock set to $set"
-        holds 'and its time is that of the clock' "$(guest 'date -u +%F')" "$(guest "firebell alerts --source $address -o json")"
-        same 'the collector has nothing to complain of' '"ok"' "$(guest 'busctl get-property org.firebell.Collector1 /org/firebell/Collector1 org.firebell.Collector1 Health' | awk '{ print $2 }')"
-    done
+    # Where it is set back, an hour of packets must not become one moment.
+    guest "date -s '1 hour ago'" >/dev/null
+    attack 'with the clock set back by an hour'
+    holds 'its time goes on from before' "$(guest 'date -u -d "1 hour" "+%F %H:"')" "$(guest "firebell alerts --source $address")"
+    same 'the collector has nothing to complain of' '"ok"' "$(health)"
+    guest "date -s '3 days'" >/dev/null
+    attack 'with the clock set three days forward'
+    holds 'its time is that of the clock' "$(guest 'date -u "+%F %H:"')" "$(guest "firebell alerts --source $address")"
+    same 'the collector has nothing to complain of' '"ok"' "$(health)"
     same 'collector and agent are still those of before' "$pids" "$(pids)"
-    holds 'and have no error to tell' '^0$' "$(guest 'journalctl -b -q -u firebell-collector -u pager -p err -o cat | wc -l')"
+    same 'and have no error to tell' '' "$(errors)"
 }
