@@ -108,15 +108,18 @@ impl Home {
     }
 
     /// A unicast packet for this host names one of its addresses. Its /64 is on-link.
+    #[inline]
     pub(crate) fn learn(&mut self, destination: IpAddr) {
-        if let IpAddr::V6(address) = destination
-            && !address.is_multicast()
-            && !address.is_unspecified()
-        {
-            let link = upper_half(address);
-            if self.links.len() < MAX_LINKS && !self.links.contains(&link) {
-                self.links.push(link);
-            }
+        if let IpAddr::V6(address) = destination {
+            self.learn_link(address);
+        }
+    }
+
+    #[inline(never)]
+    fn learn_link(&mut self, address: Ipv6Addr) {
+        let link = upper_half(address);
+        if !address.is_multicast() && !address.is_unspecified() && self.links.len() < MAX_LINKS && !self.links.contains(&link) {
+            self.links.push(link);
         }
     }
 
@@ -132,6 +135,7 @@ impl Home {
 ///
 /// Source: RFC 1918, RFC 3927, RFC 6598, RFC 4193, RFC 4291, RFC 1122 (0.0.0.0 is a host without an address).
 #[must_use]
+#[inline(never)]
 pub(crate) fn is_private(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(a) => {

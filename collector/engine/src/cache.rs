@@ -2,7 +2,7 @@
 
 use crate::tick::Tick;
 use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
+use std::{borrow::Cow, hint::cold_path};
 
 /// Entries that may stand in for one another: one is replaced when a newcomer needs its place.
 const WAYS: usize = 4;
@@ -27,6 +27,7 @@ impl<V: Clone> Cache<V> {
     }
 
     /// The value for `hash`, made now if it is not remembered. The one of its four places that was not used for longest makes room.
+    #[inline]
     pub(crate) fn get_or_insert_with(&mut self, hash: u64, now: Tick, make: impl Fn() -> V) -> &mut V {
         self.get_or_reuse(hash, now, &make, |old| *old = make())
     }
@@ -41,24 +42,36 @@ impl<V: Clone> Cache<V> {
     }
 
     /// The same for large values: `reset` makes one new whose place is needed.
+    #[inline]
     #[allow(clippy::indexing_slicing, reason = "the bucket is below the number of buckets, the place below that of ways")]
     pub(crate) fn get_or_reuse(&mut self, hash: u64, now: Tick, make: impl FnOnce() -> V, reset: impl FnOnce(&mut V)) -> &mut V {
         let hash = hash.max(1);
         #[allow(clippy::cast_possible_truncation, reason = "some bits of the hash choose the bucket")]
         let bucket = hash as usize & (self.hashes.len() - 1);
-        let (hashes, used) = (&mut self.hashes[bucket], &mut self.used[bucket]);
-        let found = hashes.iter().position(|known| *known == hash);
-        let place = found.unwrap_or_else(|| (0..WAYS).min_by_key(|place| (hashes[*place] != 0, used[*place])).unwrap_or(0));
-        used[place] = now;
-        let value = &mut self.values[bucket * WAYS + place];
-        if found.is_none() {
-            hashes[place] = hash;
-            if let Some(value) = value.as_mut() {
-                self.replaced += 1;
-                reset(value);
-            }
+        let found = self.hashes[bucket].iter().position(|known| *known == hash);
+        let place = found.unwrap_or_else(|| {
+            cold_path();
+            self.make_room(bucket, hash, reset)
+        });
+        self.used[bucket][place] = now;
+        self.values[bucket * WAYS + place].get_or_insert_with(|| {
+            cold_path();
+            make()
+        })
+    }
+
+    /// The place in the bucket that was not used for longest is for `hash` now; a value that is there becomes new.
+    #[inline(never)]
+    #[allow(clippy::indexing_slicing, reason = "as above")]
+    fn make_room(&mut self, bucket: usize, hash: u64, reset: impl FnOnce(&mut V)) -> usize {
+        let (hashes, used) = (&mut self.hashes[bucket], &self.used[bucket]);
+        let place = (0..WAYS).min_by_key(|place| (hashes[*place] != 0, used[*place])).unwrap_or(0);
+        hashes[place] = hash;
+        if let Some(value) = self.values[bucket * WAYS + place].as_mut() {
+            self.replaced += 1;
+            reset(value);
         }
-        value.get_or_insert_with(make)
+        place
     }
 }
 

@@ -196,12 +196,15 @@ pub(crate) fn classify(packet: &Packet<'_>, is_accepted: bool, home: &Home) -> C
 ///
 /// The MAC address alone would let a scanner on the link hide its probes in broadcast frames, which the kernel accepts.
 fn is_broadcast_frame(packet: &Packet<'_>) -> bool {
-    let is_broadcast = |mac: &[u8]| mac.get(..17).is_some_and(|mac| mac.eq_ignore_ascii_case(b"ff:ff:ff:ff:ff:ff"));
     // All ones in the last three bits: the smallest network with a broadcast address that is worth the name is a /29.
     let may_be_one = matches!(packet.header.dst, IpAddr::V4(dst) if dst.octets()[3] & 7 == 7);
-    may_be_one
-        && packet.header.proto.number != Some(6)
-        && (packet.link.mac.is_some_and(is_broadcast) || packet.link.mac_dst.is_some_and(is_broadcast))
+    may_be_one && packet.header.proto.number != Some(6) && [packet.link.mac, packet.link.mac_dst].into_iter().flatten().any(is_everybody)
+}
+
+/// Does a MAC address, or a frame's header that begins with it, say so?
+#[inline(never)]
+fn is_everybody(mac: &[u8]) -> bool {
+    mac.get(..17).is_some_and(|mac| mac.eq_ignore_ascii_case(b"ff:ff:ff:ff:ff:ff"))
 }
 
 fn tcp(header: &Header<'_>) -> Classified {
@@ -278,6 +281,7 @@ fn is_traceroute(dport: u16, header: &Header<'_>) -> bool {
     (TRACEROUTE..=TRACEROUTE + 3 * 30).contains(&dport) && header.ttl.or(header.hop_limit).is_some_and(|hops| hops <= 30)
 }
 
+#[inline(never)]
 fn icmp(header: &Header<'_>) -> Classified {
     match header.icmp_type {
         // Echo, timestamp, information and address mask request (IANA ICMP Parameters).
@@ -290,6 +294,7 @@ fn icmp(header: &Header<'_>) -> Classified {
     }
 }
 
+#[inline(never)]
 fn icmp6(header: &Header<'_>) -> Classified {
     match header.icmp_type {
         // Echo request (RFC 4443).
@@ -334,9 +339,11 @@ impl Verdicts {
 
     /// What the firewall did with a packet that was logged with `prefix`, which is of this edition.
     pub(crate) fn action(&mut self, prefix: &[u8], edition: Edition) -> Action {
-        if self.edition == edition {
-            return self.last_action;
-        }
+        if self.edition == edition { self.last_action } else { self.learn(prefix, edition) }
+    }
+
+    #[cold]
+    fn learn(&mut self, prefix: &[u8], edition: Edition) -> Action {
         let Some(slot) = self.last.get_mut(..prefix.len()) else {
             return self.read(prefix);
         };

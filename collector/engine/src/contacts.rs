@@ -132,6 +132,7 @@ impl Targets {
         self.last.filter(|(last, _)| *last == address).map(|(_, id)| id)
     }
 
+    #[inline(never)]
     fn find_or_add(&mut self, address: IpAddr) -> TargetId {
         let Self { hasher, known, index, .. } = self;
         let hash_of = |address: IpAddr| match address {

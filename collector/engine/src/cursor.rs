@@ -30,6 +30,7 @@ impl<'a> Cursor<'a> {
     }
 
     #[cold]
+    #[inline(never)]
     fn peek_last(self) -> u128 {
         let mut bytes = [b' '; 16];
         for (to, from) in bytes.iter_mut().zip(self.0) {
@@ -39,6 +40,7 @@ impl<'a> Cursor<'a> {
     }
 
     #[cold]
+    #[inline(never)]
     fn last_four(self) -> [u8; 4] {
         let [a, b, c, d, ..] = self.peek_last().to_le_bytes();
         [a, b, c, d]

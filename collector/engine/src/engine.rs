@@ -11,7 +11,7 @@ use crate::{
         distributed::{Distributed, Shared},
         egress::Egress,
         fast_scan::{self, Novel},
-        flood::Floods,
+        flood::{Alarm, Floods},
         reply::{self, Replies, Reply},
         sweep,
         tool::{Sure, Tool},
@@ -32,7 +32,7 @@ use crate::{
     texts::{Edition, Texts},
     tick::Tick,
 };
-use std::net::IpAddr;
+use std::{hint::cold_path, net::IpAddr};
 
 mod adopt;
 mod explain;
@@ -108,10 +108,6 @@ impl Facts {
         let Self { action, texts, ref known, tick, .. } = *self;
         Sighting { packet, probe: None, action, texts, new_contacts: 0, tool: None, known, tick }
     }
-}
-
-fn worse(verdict: Option<Verdict>, other: Verdict) -> Option<Verdict> {
-    verdict.into_iter().chain([other]).max_by_key(|verdict| (verdict.severity, verdict.detector))
 }
 
 /// What the engine holds and has counted.
@@ -422,20 +418,22 @@ impl Engine {
             verdict = detect::judge(&evidence, &self.limits);
         }
         if let (Some(sure), Some(limits)) = (sure, self.limits.tools) {
+            cold_path();
             let verdict_on_tool = match sure {
                 Sure::OsDetection => Verdict { severity: limits.os_severity, detector: Detector::OsDetection },
                 Sure::Discovery => Verdict { severity: limits.discovery_severity.of(is_near), detector: Detector::Discovery },
             };
-            verdict = worse(verdict, verdict_on_tool);
+            verdict = detect::worse(verdict, Some(verdict_on_tool));
         }
         if let Some(tries) = self.count_try(packet, facts) {
-            verdict = worse(verdict, tries);
+            verdict = detect::worse(verdict, Some(tries));
         }
         if let Some(known) = signature::verdict(&facts.known).filter(|_| is_whole) {
-            verdict = worse(verdict, known);
+            verdict = detect::worse(verdict, Some(known));
         }
         if self.incidents.grades().waits_for(packet) {
-            verdict = worse(verdict, Verdict { severity: 1, detector: Detector::Listed });
+            cold_path();
+            verdict = detect::worse(verdict, Some(Verdict { severity: 1, detector: Detector::Listed }));
         }
         let verdict = verdict.map(|verdict| (verdict, score, is_sweep));
         let known = if is_whole { &facts.known } else { &Found::NONE };
@@ -443,6 +441,7 @@ impl Engine {
             Sighting { packet, probe: Some((probe, contact.service())), action, texts, new_contacts: novelty.contacts, tool, known, tick };
         let is_counted = has_incident && self.incidents.add(key, facts.source, &sighting, verdict, contacts);
         if !is_counted && let Some(verdict) = verdict {
+            cold_path();
             self.open(place, key, is_near, verdict, &sighting);
         }
         if is_whole && matches!(packet.header.proto.number, Some(6 | 17)) {
@@ -454,6 +453,7 @@ impl Engine {
     }
 
     /// Does a packet go on to the Internet, as those of a container do, for what every client does there?
+    #[inline(never)]
     fn is_errand(&self, packet: &Packet<'_>, service: Service) -> bool {
         packet.out_iface.is_some_and(|out| !out.is_empty())
             && matches!(service.layer, Layer::Tcp | Layer::Udp)
@@ -473,7 +473,14 @@ impl Engine {
     fn watch_decoys(&mut self, facts: &Facts, sighting: &Sighting<'_, '_>) {
         let header = &sighting.packet.header;
         let subject = self.hasher.mix(facts.target << 16 | u64::from(header.sport.unwrap_or(0)), 7);
-        let Some(set) = self.decoys.note(subject, facts.key, sighting.packet, facts.tick) else { return };
+        if let Some(set) = self.decoys.note(subject, facts.key, sighting.packet, facts.tick) {
+            self.watch_decoy_set(facts, sighting, subject, &set);
+        }
+    }
+
+    #[cold]
+    fn watch_decoy_set(&mut self, facts: &Facts, sighting: &Sighting<'_, '_>, subject: u64, set: &decoy::Set) {
+        let header = &sighting.packet.header;
         let mut members = [(facts.key, header.src); decoy::SOURCES];
         let mut count = 0;
         for (slot, member) in members.iter_mut().zip(set.iter().flatten()) {
@@ -500,21 +507,33 @@ impl Engine {
             Shared::OneMore if self.incidents.one_more(Subject::Group(subject), facts.key, facts.source, sighting) => return,
             Shared::OneMore => vec![source],
         };
+        self.watch_shared_scan(facts, sighting, subject, &members);
+    }
+
+    #[inline(never)]
+    fn watch_shared_scan(&mut self, facts: &Facts, sighting: &Sighting<'_, '_>, subject: u64, members: &[(Key, IpAddr)]) {
         let verdict = Verdict { severity: self.distributed.limits.severity, detector: Detector::Distributed };
-        self.group(facts, Subject::Group(subject), Who::Many, verdict, &members, sighting);
+        self.group(facts, Subject::Group(subject), Who::Many, verdict, members, sighting);
     }
 
     /// One of our services: how many packets it gets (D11).
     fn watch_target(&mut self, packet: &Packet<'_>, facts: &Facts, probe: Probe, service: Service) {
         let subject = self.hasher.mix(facts.target << 24 | (service.layer as u64) << 16 | u64::from(service.number), 10);
-        let Some(alarm) = self.floods.note(subject, facts.source, facts.tick) else { return };
+        if let Some(alarm) = self.floods.note(subject, facts.source, facts.tick) {
+            self.watch_flood(packet, facts, subject, alarm, (probe, service));
+        }
+    }
+
+    #[inline(never)]
+    fn watch_flood(&mut self, packet: &Packet<'_>, facts: &Facts, subject: u64, alarm: Alarm, asked: (Probe, Service)) {
         let who = if alarm.is_single { Who::One(packet.header.src) } else { Who::Many };
-        let sighting = Sighting { probe: Some((probe, service)), known: &Found::NONE, ..facts.sighting(packet) };
+        let sighting = Sighting { probe: Some(asked), known: &Found::NONE, ..facts.sighting(packet) };
         let verdict = Verdict { severity: self.floods.severity, detector: Detector::Flood };
         self.group(facts, Subject::Group(subject), who, verdict, &[], &sighting);
     }
 
     /// Answers to packets that we did not send (D12). True: an incident has counted the packet.
+    #[inline(never)]
     fn watch_answers(&mut self, packet: &Packet<'_>, facts: &Facts) -> bool {
         let (Some(sport), Some(6)) = (packet.header.sport, packet.header.proto.number) else { return false };
         let subject = self.hasher.mix(facts.source, 1 << 20 | u64::from(sport));
@@ -528,6 +547,7 @@ impl Engine {
     }
 
     /// What looks like late replies (D5). True: its source has counted the packet.
+    #[inline(never)]
     fn watch_replies(&mut self, packet: &Packet<'_>, facts: &Facts, probe: Probe, contact: Contact) -> bool {
         let header = &packet.header;
         let hash = self.hasher.mix(facts.source, 2 << 20 | u64::from(header.sport.unwrap_or(0)));
@@ -544,6 +564,7 @@ impl Engine {
     }
 
     /// Our own refused packets (D17). True: an incident has counted the packet.
+    #[inline(never)]
     fn watch_ourselves(&mut self, packet: &Packet<'_>, facts: &Facts) -> bool {
         let is_loopback = packet.out_iface == Some(b"lo");
         if is_loopback || facts.action == Action::Accepted || address::is_for_many(packet.header.dst) {

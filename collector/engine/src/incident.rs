@@ -325,7 +325,7 @@ impl Incident {
         let Sighting { packet, probe, action, texts, new_contacts, tool, known, tick } = *sighting;
         self.packets += 1;
         self.contacts += u64::from(new_contacts);
-        let gap = u64::try_from(tick.since(self.last).as_micros()).unwrap_or(u64::MAX);
+        let gap = tick.micros_since(self.last);
         // A running median that moves by an eighth towards each gap (after Ma, Muthukrishnan, Sandler, "Frugal Streaming", 2013).
         self.gap = if gap > self.gap { self.gap + self.gap / 8 + 1 } else { self.gap - self.gap / 8 };
         self.last = self.last.max(tick);
@@ -349,17 +349,24 @@ impl Incident {
         if tool.is_some() {
             self.tool = tool;
         }
-        self.known.note(known);
+        if !known.is_empty() {
+            self.known.note(known);
+        }
         // What a raw scanner writes says nothing, so it is looked at only once a stack is seen at work.
         if self.system.is_none() && matches!(probe, Some((Probe::Connect, _))) {
             self.system = system::guess(packet);
         }
         if self.texts != texts {
-            self.texts = texts;
-            replace(&mut self.interface, interface(packet), 16);
-            replace(&mut self.prefix, packet.prefix, 128);
-            replace(&mut self.mac, mac(packet), 64);
+            self.take_texts(packet, texts);
         }
+    }
+
+    #[inline(never)]
+    fn take_texts(&mut self, packet: &Packet<'_>, texts: Edition) {
+        self.texts = texts;
+        replace(&mut self.interface, interface(packet), 16);
+        replace(&mut self.prefix, packet.prefix, 128);
+        replace(&mut self.mac, mac(packet), 64);
     }
 
     /// Takes over what a source did while it was not part of this incident; the packet at hand is its last.

@@ -23,7 +23,7 @@ use crate::{
     words,
 };
 use hashbrown::HashTable;
-use std::{collections::VecDeque, mem, net::IpAddr, time::Duration};
+use std::{collections::VecDeque, hint::cold_path, mem, net::IpAddr, time::Duration};
 
 /// Exact port sets of 8 KiB that may exist at a time: 4 MiB.
 const MAX_PORT_SETS: usize = 512;
@@ -226,6 +226,7 @@ impl Incidents {
         let Some(slot) = self.index.find(hash, |(known, _)| *known == subject).map(|(_, slot)| *slot) else { return false };
         let Some(incident) = self.all.get_mut(slot as usize).filter(|incident| incident.is_open) else { return false };
         if matches!(incident.subject, Subject::Fold(_)) && contacts >= self.limits.broad_contacts && verdict.is_some() {
+            cold_path();
             // One that is broad on its own does not hide among many small ones.
             self.leave(slot, key);
             return false;
@@ -326,6 +327,7 @@ impl Incidents {
     }
 
     /// One more contact of a group that is known: of a member, or of one of many more than can be. False: it is neither.
+    #[inline(never)]
     pub(crate) fn one_more(&mut self, group: Subject, key: Key, hash: u64, sighting: &Sighting<'_, '_>) -> bool {
         let Some(slot) = self.find_open(group) else { return false };
         let subject = Subject::Source(key);

@@ -47,7 +47,12 @@ impl Mute {
         if !self.trusted.is_empty() && class != Class::Outbound && self.trusted.get(packet.header.src).is_some() {
             return Some(Muted::Trusted);
         }
-        self.ignored.iter().any(|rule| is_ignored(rule, packet)).then_some(Muted::Ignored)
+        (!self.ignored.is_empty() && self.ignores(packet)).then_some(Muted::Ignored)
+    }
+
+    #[inline(never)]
+    fn ignores(&self, packet: &Packet<'_>) -> bool {
+        self.ignored.iter().any(|rule| is_ignored(rule, packet))
     }
 }
 
@@ -129,6 +134,11 @@ impl Grades {
 
     /// Is a single packet of this source an incident, because its severity is 2 or more whatever it does?
     pub(crate) fn waits_for(&self, packet: &Packet<'_>) -> bool {
+        !self.rules.is_empty() && self.has_level_for(packet)
+    }
+
+    #[inline(never)]
+    fn has_level_for(&self, packet: &Packet<'_>) -> bool {
         let mut rules = self.rules.iter().filter(|rule| rule.level.number() >= 2);
         rules.any(|rule| is_meant(Some(rule.source), rule.protocol, &rule.ports, packet))
     }

@@ -1,7 +1,7 @@
 //! The ports an incident has touched, exactly, and as people write them.
 
 use serde::{Deserialize, Serialize};
-use std::fmt::Write as _;
+use std::{fmt::Write as _, hint::cold_path};
 
 /// A set of ports: 8 KiB once it holds one.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -12,7 +12,10 @@ pub(crate) struct PortSet {
 
 impl PortSet {
     pub(crate) fn insert(&mut self, port: u16) {
-        let words = self.words.get_or_insert_with(|| vec![0; 1024].into_boxed_slice());
+        let words = self.words.get_or_insert_with(|| {
+            cold_path();
+            vec![0; 1024].into_boxed_slice()
+        });
         if let Some(word) = words.get_mut(usize::from(port / 64)) {
             let mask = 1 << (port % 64);
             self.count += u32::from(*word & mask == 0);

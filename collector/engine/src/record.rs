@@ -39,7 +39,7 @@ impl<'a> Record<'a> {
     fn read_usual(line: &'a [u8]) -> (Self, Option<usize>) {
         let mut record = Self { stamp: None, uptime: None, host: None, tag: None, priority: None, seq: None, text: line };
         match line.first() {
-            Some(b'0'..=b'9') if record.read_kmsg() => return (record, None),
+            Some(b'0'..=b'9') if let Some(record) = Self::of_kmsg(line) => return (record, None),
             Some(b'0'..=b'9') if record.read_proxmox() => return (record, None),
             Some(b'<') if record.read_priority() && record.read_rfc5424() => return (record, None),
             Some(b'a'..=b'z') => record.read_priority_words(b": "),
@@ -65,20 +65,18 @@ impl<'a> Record<'a> {
     /// `4,354645,2451192320,-;text`: priority, sequence, microseconds, flags. The kernel's text holds no further envelope.
     ///
     /// Source: Linux `Documentation/ABI/testing/dev-kmsg`.
-    fn read_kmsg(&mut self) -> bool {
-        let Some((priority, rest)) = number(self.text) else { return false };
-        let Some((seq, rest)) = rest.strip_prefix(b",").and_then(number) else { return false };
-        let Some((micros, rest)) = rest.strip_prefix(b",").and_then(number) else { return false };
-        let Some(rest) = rest.strip_prefix(b",") else { return false };
-        // Flags, and fields of later kernels.
-        let Some(end) = rest.iter().take(64).position(|byte| *byte == b';') else { return false };
-        let Ok(priority) = u32::try_from(priority) else { return false };
-        self.priority = Some(priority);
-        self.seq = Some(seq);
-        self.uptime = Some(micros);
-        self.stamp = Some(Stamp::Uptime { micros });
-        self.text = rest.get(end + 1..).unwrap_or_default();
-        true
+    #[inline(always)]
+    fn of_kmsg(line: &'a [u8]) -> Option<Self> {
+        let (priority, rest) = number(line)?;
+        let (seq, rest) = number(rest.strip_prefix(b",")?)?;
+        let (micros, rest) = number(rest.strip_prefix(b",")?)?;
+        let text = match rest.strip_prefix(b",-;") {
+            Some(text) => text,
+            None => behind_flags(rest.strip_prefix(b",")?)?,
+        };
+        let priority = Some(u32::try_from(priority).ok()?);
+        let stamp = Some(Stamp::Uptime { micros });
+        Some(Self { stamp, uptime: Some(micros), host: None, tag: None, priority, seq: Some(seq), text })
     }
 
     /// `101 1 tap101i0-IN 20/Jun/2026:13:12:46 +0200 text`: guest, level, chain.
@@ -204,6 +202,13 @@ impl<'a> Record<'a> {
     }
 }
 
+/// What is behind the flags of a kmsg record, and the fields of later kernels.
+#[inline(never)]
+fn behind_flags(text: &[u8]) -> Option<&[u8]> {
+    let end = text.iter().take(64).position(|byte| *byte == b';')?;
+    text.get(end + 1..)
+}
+
 /// The tag of what the kernel wrote.
 const KERNEL: &[u8] = b"kernel";
 
@@ -234,6 +239,16 @@ impl RecordReader {
         if let Some(record) = self.recall(line) {
             return record;
         }
+        if line.first().is_some_and(u8::is_ascii_digit)
+            && let Some(record) = Record::of_kmsg(line)
+        {
+            return record;
+        }
+        self.read_anew(line)
+    }
+
+    #[inline(never)]
+    fn read_anew<'a>(&mut self, line: &'a [u8]) -> Record<'a> {
         let (record, length) = Record::read_usual(line);
         if let (Some(length), Some(Stamp::Wall { micros: 0, .. })) = (length, record.stamp) {
             self.learn(&record, line, length);

@@ -238,23 +238,27 @@ impl Table {
                 }
                 (Place::Kept(slot), novelty)
             }
-            Some(slot) => {
-                let Some(fresh) = self.fresh.get_mut(slot as usize) else { return (Place::Refused, Novelty::default()) };
-                if fresh.contact.is_same(contact) && fresh.contact.minutes_until(contacts::minute(tick)) <= DAY_MINUTES {
-                    fresh.brief.packets = fresh.brief.packets.saturating_add(1);
-                    fresh.brief.last = tick;
-                    count(&mut fresh.probes, probe);
-                    let is_illegal = fresh.contact.ask(contact.is_illegal());
-                    return (Place::Fresh(slot), Novelty::of_known(is_illegal, is_illegal));
-                }
-                self.promote(slot, hash, contact, probe, tick)
-            }
+            Some(slot) => self.note_fresh(slot, hash, contact, probe, tick),
             None => {
                 let is_illegal = contact.is_illegal();
                 let novelty = Novelty { contacts: ONE, is_sweep: false, is_illegal, is_service_illegal: is_illegal };
                 (self.take_in(key, hash, address, contact, probe, tick), novelty)
             }
         }
+    }
+
+    /// One more packet of a source on probation.
+    #[inline(never)]
+    fn note_fresh(&mut self, slot: u32, hash: u64, contact: Contact, probe: Probe, tick: Tick) -> (Place, Novelty) {
+        let Some(fresh) = self.fresh.get_mut(slot as usize) else { return (Place::Refused, Novelty::default()) };
+        if fresh.contact.is_same(contact) && fresh.contact.minutes_until(contacts::minute(tick)) <= DAY_MINUTES {
+            fresh.brief.packets = fresh.brief.packets.saturating_add(1);
+            fresh.brief.last = tick;
+            count(&mut fresh.probes, probe);
+            let is_illegal = fresh.contact.ask(contact.is_illegal());
+            return (Place::Fresh(slot), Novelty::of_known(is_illegal, is_illegal));
+        }
+        self.promote(slot, hash, contact, probe, tick)
     }
 
     pub(crate) fn kept(&self, slot: u32) -> Option<&Kept> {

@@ -23,13 +23,18 @@ impl Texts {
     pub(crate) fn edition(&mut self, packet: &Packet<'_>) -> Edition {
         let (interface, mac) = (interface(packet), mac(packet));
         if !(self.prefix.are(packet.prefix) && self.interface.are(interface) && self.mac.are(mac)) {
-            self.edition.0 += 1;
-            // One that is too long is never the same.
-            if !(self.prefix.learn(packet.prefix) && self.interface.learn(interface) && self.mac.learn(mac)) {
-                self.prefix.forget();
-            }
+            self.learn(packet.prefix, interface, mac);
         }
         self.edition
+    }
+
+    #[cold]
+    fn learn(&mut self, prefix: &[u8], interface: &[u8], mac: &[u8]) {
+        self.edition.0 += 1;
+        // One that is too long is never the same.
+        if !(self.prefix.learn(prefix) && self.interface.learn(interface) && self.mac.learn(mac)) {
+            self.prefix.forget();
+        }
     }
 }
 

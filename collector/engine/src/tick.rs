@@ -43,6 +43,12 @@ impl Tick {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
     }
 
+    /// Microseconds since `earlier`; zero when that is later.
+    #[must_use]
+    pub const fn micros_since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
     /// This much later.
     #[must_use]
     pub const fn after(self, time: Duration) -> Self {

@@ -9,7 +9,7 @@
 use super::Reading;
 use crate::{address::Key, cache::Cache, packet::Packet, parameters, tick::Tick};
 use serde::{Deserialize, Serialize};
-use std::net::IpAddr;
+use std::{hint::cold_path, net::IpAddr, time::Duration};
 
 /// Pairs of destination and source port that are watched.
 const ENTRIES: usize = 256;
@@ -83,44 +83,53 @@ impl Decoys {
         };
         let mark = u32::from(mark) << 16 | u32::from(header.dport?);
         let pair = self.pairs.get_or_reuse(hash, tick, || Pair::new(tick), |pair| pair.start_anew(tick));
-        if tick.since(pair.last) > self.limits.forget {
+        if pair.has_met() && tick.since(pair.last) > self.limits.forget {
+            cold_path();
             (pair.sources, pair.agreed) = ([None; SOURCES], 0);
         }
         let source = (key, header.src);
         // Without a way out of the loop the processor compares many at once.
         let may_be_known = pair.marks.iter().fold(false, |found, known| found | (*known == mark));
-        let mut same = pair.marks.iter().zip(&mut pair.probes).filter(|(known, _)| **known == mark);
-        let seen = if may_be_known {
-            same.find_map(|(_, seen)| seen.as_mut().filter(|seen| tick.since(seen.tick) <= self.limits.within))
-        } else {
-            None
-        };
-        match seen {
-            Some(seen) if seen.source.0 != key => {
-                pair.agreed = pair.agreed.saturating_add(u32::from(!seen.is_shared));
-                seen.is_shared = true;
-                pair.last = tick;
-                let first = seen.source;
-                join(&mut pair.sources, first);
-                join(&mut pair.sources, source);
+        if !(may_be_known && pair.see_again(mark, source, self.limits.within, tick)) {
+            if let Some(slot) = pair.probes.get_mut(pair.next) {
+                *slot = Some(Seen { tick, source, is_shared: false });
             }
-            Some(_) => {}
-            None => {
-                if let Some(slot) = pair.probes.get_mut(pair.next) {
-                    *slot = Some(Seen { tick, source, is_shared: false });
-                }
-                if let Some(slot) = pair.marks.get_mut(pair.next) {
-                    *slot = mark;
-                }
-                pair.next = (pair.next + 1) % PROBES;
+            if let Some(slot) = pair.marks.get_mut(pair.next) {
+                *slot = mark;
             }
+            pair.next = (pair.next + 1) % PROBES;
         }
-        let is_member = || pair.sources.iter().flatten().any(|(known, _)| *known == key);
-        (pair.agreed >= self.limits.probes && is_member()).then_some(pair.sources)
+        (pair.agreed >= self.limits.probes && pair.has(key)).then_some(pair.sources)
     }
 }
 
 impl Pair {
+    /// The probe may be one that was sent before: then its sender joins whoever sent it first. False: it is new.
+    #[inline(never)]
+    fn see_again(&mut self, mark: u32, source: (Key, IpAddr), within: Duration, tick: Tick) -> bool {
+        let mut same = self.marks.iter().zip(&mut self.probes).filter(|(known, _)| **known == mark);
+        let Some(seen) = same.find_map(|(_, seen)| seen.as_mut().filter(|seen| tick.since(seen.tick) <= within)) else { return false };
+        if seen.source.0 != source.0 {
+            self.agreed = self.agreed.saturating_add(u32::from(!seen.is_shared));
+            seen.is_shared = true;
+            self.last = tick;
+            let first = seen.source;
+            join(&mut self.sources, first);
+            join(&mut self.sources, source);
+        }
+        true
+    }
+
+    /// Are there sources that agreed?
+    fn has_met(&self) -> bool {
+        self.agreed > 0 || self.sources.first().is_some_and(Option::is_some)
+    }
+
+    #[inline(never)]
+    fn has(&self, key: Key) -> bool {
+        self.sources.iter().flatten().any(|(known, _)| *known == key)
+    }
+
     /// Is it one that noting makes?
     pub(crate) const fn is_sound(&self) -> bool {
         self.next < PROBES

@@ -15,7 +15,7 @@
 use super::Reading;
 use crate::{address::Key, cache::Cache, parameters, score::thousandths, tick::Tick};
 use serde::{Deserialize, Serialize};
-use std::{net::IpAddr, time::Duration};
+use std::{hint::cold_path, net::IpAddr, time::Duration};
 
 /// Addresses of ours that are watched.
 const ENTRIES: usize = 16;
@@ -118,6 +118,7 @@ impl Window {
         self.ports.len() == 1024 && sources <= SOURCES && self.marks.len() == sources && self.asked.len() == sources
     }
 
+    #[inline(never)]
     fn start_anew(&mut self, now: Tick, within: Duration) {
         let passed = u32::try_from(now.since(self.since).as_secs() / within.as_secs().max(1)).unwrap_or(u32::MAX);
         if !self.is_alarmed {
@@ -135,6 +136,31 @@ impl Window {
         self.marks.clear();
         self.asked.clear();
         self.is_alarmed = false;
+    }
+
+    /// A source that did not ask in this window before.
+    #[inline(never)]
+    fn meet(&mut self, source: (Key, IpAddr), mark: u32) {
+        if self.sources.len() < SOURCES {
+            self.sources.push(source);
+            self.marks.push(mark);
+            self.asked.push(1);
+        } else {
+            self.more_sources = self.more_sources.saturating_add(1);
+        }
+    }
+
+    /// Many asked so much: do they share the work of one scan?
+    #[inline(never)]
+    fn is_one_scan(&self, parts: &Parts, within: Duration) -> bool {
+        let is_apart = is_part(self.distinct, self.pairs, parts.distinct);
+        // One scanner and a few strangers that ask a port each are no team.
+        let is_shared = || self.asked.iter().all(|asked| u64::from(*asked) * 1000 <= u64::from(self.pairs) * parts.largest);
+        let is_alike = is_part(self.shape.count, self.pairs, parts.alike);
+        let is_more_than_one_each = within.saturating_mul(self.windows) >= LEARNED || self.pairs * 2 >= self.source_count() * 3;
+        let is_one_tool = is_part(self.in_step, self.pairs, parts.in_step);
+        let is_one_network = is_part(self.network.count, self.pairs, parts.alike);
+        is_apart && is_alike && (is_more_than_one_each || is_one_tool || is_one_network) && is_shared()
     }
 
     fn source_count(&self) -> u32 {
@@ -208,6 +234,7 @@ impl Distributed {
             },
         );
         if tick.since(window.since) > limits.within {
+            cold_path();
             window.start_anew(tick, limits.within);
         }
         window.pairs += 1;
@@ -224,32 +251,15 @@ impl Distributed {
         // Without a way out of the loop the processor compares many at once.
         let is_known = window.marks.iter().fold(false, |found, known| found | (*known == mark));
         let at = if is_known { window.sources.iter().position(|(known, _)| *known == source.0) } else { None };
-        match at {
-            Some(at) => window.asked.iter_mut().skip(at).take(1).for_each(|asked| *asked += 1),
-            None if window.sources.len() < SOURCES => {
-                window.sources.push(source);
-                window.marks.push(mark);
-                window.asked.push(1);
-            }
-            None => window.more_sources = window.more_sources.saturating_add(1),
+        match at.and_then(|at| window.asked.get_mut(at)) {
+            Some(asked) => *asked += 1,
+            None => window.meet(source, mark),
         }
         if window.is_alarmed {
             return Shared::OneMore;
         }
         let is_unusual = window.distinct > limits.ports.max(window.usual.saturating_mul(limits.times_usual));
-        if !is_unusual || window.source_count() < limits.sources {
-            return Shared::No;
-        }
-        let parts = &self.parts;
-        let is_apart = is_part(window.distinct, window.pairs, parts.distinct);
-        // One scanner and a few strangers that ask a port each are no team.
-        let is_shared = window.asked.iter().all(|asked| u64::from(*asked) * 1000 <= u64::from(window.pairs) * parts.largest);
-        let is_alike = is_part(window.shape.count, window.pairs, parts.alike);
-        let is_more_than_one_each =
-            limits.within.saturating_mul(window.windows) >= LEARNED || window.pairs * 2 >= window.source_count() * 3;
-        let is_one_tool = is_part(window.in_step, window.pairs, parts.in_step);
-        let is_one_network = is_part(window.network.count, window.pairs, parts.alike);
-        if !(is_apart && is_shared && is_alike && (is_more_than_one_each || is_one_tool || is_one_network)) {
+        if !is_unusual || window.source_count() < limits.sources || !window.is_one_scan(&self.parts, limits.within) {
             return Shared::No;
         }
         window.is_alarmed = true;

@@ -10,6 +10,7 @@
 use super::Reading;
 use crate::{cache::Cache, parameters::Flood, tick::Tick};
 use serde::{Deserialize, Serialize};
+use std::hint::cold_path;
 
 /// Pairs of destination and service that are watched.
 const ENTRIES: usize = 1024;
@@ -110,6 +111,7 @@ impl Floods {
             sources: [0; 4],
         });
         if second > rate.second {
+            cold_path();
             rate.close_second(second, &limits);
         }
         rate.in_second += 1;
@@ -136,6 +138,7 @@ fn allowance(mean: u64, limits: &Limits) -> u64 {
 }
 
 impl Rate {
+    #[inline(never)]
     fn close_second(&mut self, now: u64, limits: &Limits) {
         let excess = (self.sum + self.in_second).saturating_sub(self.mean / 1024 + self.allowance);
         self.sum = excess.min(2 * limits.alarm * self.allowance);

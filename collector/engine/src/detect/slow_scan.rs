@@ -17,11 +17,12 @@ use crate::{
 
 pub(crate) fn judge(evidence: &Evidence<'_>, limits: &Limits) -> Option<Verdict> {
     let (limits, kept) = (limits.slow?, evidence.kept?);
-    let is_slow = is_on_one_address(kept, evidence.minute, &limits).unwrap_or(false) || is_on_few_addresses(kept, evidence.minute, &limits);
+    let is_slow = is_on_few_addresses(kept, evidence.minute, &limits) || is_on_one_address(kept, evidence.minute, &limits).unwrap_or(false);
     is_slow.then_some(Verdict { severity: limits.severity.of(evidence.is_near), detector: Detector::SlowScan })
 }
 
 /// The last contacts have one destination. They are distinct, so their services are.
+#[inline(never)]
 fn is_on_one_address(kept: &Kept, minute: u16, limits: &Slow) -> Option<bool> {
     let mut contacts = kept.recent.iter().skip(kept.recent.len().checked_sub(limits.ports)?);
     let first = contacts.next()?;

@@ -30,6 +30,7 @@ pub(crate) const fn is_sweep(kept: &Kept, limits: &Sweep) -> bool {
 }
 
 /// The same of the services that it asked most, as long as every contact is known.
+#[inline(never)]
 fn holds_a_sweep(kept: &Kept, limits: &Sweep) -> bool {
     let contacts = kept.contact_count() as usize;
     if kept.targets < limits.targets || contacts > Recent::EXACT {

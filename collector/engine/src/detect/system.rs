@@ -27,6 +27,7 @@ const MAX: usize = 10;
 pub(crate) const NAMES: [&str; 4] = ["Linux", "Windows", "macOS", "FreeBSD"];
 
 /// The system whose TCP writes such a SYN.
+#[inline(never)]
 pub(crate) fn guess(packet: &Packet<'_>) -> Option<&'static str> {
     let header = &packet.header;
     if header.flags.is_none_or(|flags| flags.bits() & !(TcpFlags::ECE | TcpFlags::CWR) != TcpFlags::SYN) {

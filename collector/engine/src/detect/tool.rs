@@ -22,7 +22,7 @@ use crate::{
     tick::Tick,
 };
 use serde::{Deserialize, Serialize};
-use std::net::IpAddr;
+use std::{hint::cold_path, net::IpAddr};
 
 /// A tool, and how sure that is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,6 +79,8 @@ const ZMAP: u16 = 2;
 const MIRAI: u16 = 3;
 const HPING: u16 = 4;
 const SAME_SEQ: u16 = 5;
+/// The bits of [`Marks::seen`] that say "twice".
+const TWICE: u16 = 0xaaaa;
 
 /// Packets that ask whether a host is up, as bits: echo, timestamp, SYN to 443, ACK to 80, address mask.
 const ECHO: u8 = 1;
@@ -123,16 +125,11 @@ impl Marks {
                 self.note_tcp(header);
                 of_tcp(header)
             }
-            Some(1) => of_icmp(header),
-            Some(17) => (header.id == Some(4162) && header.len == Some(328) || (has_nmaps_flow(header) && header.l4_len == Some(308)), 0),
-            Some(58) => of_icmp6(header),
-            Some(2) | None => (false, 0),
-            Some(_) => {
-                self.bare_protocols = self.bare_protocols.saturating_add(u8::from(header.len == Some(20)));
-                (false, 0)
-            }
+            Some(number) => self.note_other(header, number),
+            None => (false, 0),
         };
         if is_os_probe {
+            cold_path();
             // Nobody else sends these: once is enough.
             self.mark(OS);
             self.mark(OS);
@@ -147,6 +144,21 @@ impl Marks {
             is_discovery = asks_whether_up(self.discovery);
         }
         if is_os_probe { Some(Sure::OsDetection) } else { is_discovery.then_some(Sure::Discovery) }
+    }
+
+    /// The same as [`of_tcp`] for all other protocols.
+    #[inline(never)]
+    fn note_other(&mut self, header: &Header<'_>, number: u8) -> (bool, u8) {
+        match number {
+            1 => of_icmp(header),
+            17 => (header.id == Some(4162) && header.len == Some(328) || (has_nmaps_flow(header) && header.l4_len == Some(308)), 0),
+            58 => of_icmp6(header),
+            2 => (false, 0),
+            _ => {
+                self.bare_protocols = self.bare_protocols.saturating_add(u8::from(header.len == Some(20)));
+                (false, 0)
+            }
+        }
     }
 
     fn note_tcp(&mut self, header: &Header<'_>) {
@@ -177,15 +189,21 @@ impl Marks {
         (self.last_seq, self.last_port) = (seq, dport);
     }
 
+    #[cold]
     fn mark(&mut self, tool: u16) {
         let once = 1 << (2 * tool);
         self.seen |= if self.seen & once == 0 { once } else { once << 1 };
     }
 
+    #[inline(never)]
+    fn seen_twice(&self) -> Option<Name> {
+        SEEN_TWICE.iter().find(|(tool, _)| self.seen & 2 << (2 * tool) != 0).map(|(_, name)| *name)
+    }
+
     /// The tool, if the marks say one.
     pub(crate) fn tool(&self) -> Option<Tool> {
         let is_nmap = self.discovery & NMAP_STEPS == NMAP_STEPS || self.ttl.is_drawn || self.bare_protocols >= 5;
-        let twice = SEEN_TWICE.iter().find(|(tool, _)| self.seen & 2 << (2 * tool) != 0).map(|(_, name)| *name);
+        let twice = if self.seen & TWICE == 0 { None } else { self.seen_twice() };
         twice.or(is_nmap.then_some("nmap")).map(|name| Tool { name, is_sure: true })
     }
 }
@@ -193,6 +211,7 @@ impl Marks {
 impl Ttl {
     fn note(&mut self, ttl: u8, second: u16) {
         if self.packets == 0 || second.wrapping_sub(self.since) > 10 {
+            cold_path();
             *self = Self { since: second, low: ttl, high: ttl, packets: 0, values: 1, last: ttl, is_drawn: self.is_drawn };
         }
         self.packets = self.packets.saturating_add(1);

@@ -45,6 +45,10 @@ impl Rate {
     fn new(prefix: u64, begin: Tick) -> Self {
         Self { prefix, last: begin, begin, ..Self::default() }
     }
+
+    fn is_of(&self, prefix: u64) -> bool {
+        self.prefix == prefix && self.last > Tick::ZERO
+    }
 }
 
 impl Visibility {
@@ -79,19 +83,13 @@ impl Visibility {
 
     /// One line with the prefix that hashes to `prefix`, of a source that hashes to `source`. True: the rule that writes it is limited, and the limit is used up.
     pub(crate) fn note(&mut self, prefix: u64, source: u64, tick: Tick) -> bool {
-        let limits = &self.limits;
-        if !limits.enabled {
+        if !self.limits.enabled {
             return false;
         }
-        let is_here = |rate: &Rate| rate.prefix == prefix && rate.last > Tick::ZERO;
-        let known = Some(self.at).filter(|at| self.rates.get(*at).is_some_and(is_here)).or_else(|| self.rates.iter().position(is_here));
-        let oldest = || (0..PREFIXES).min_by_key(|n| self.rates.get(*n).map(|rate| rate.last));
-        self.at = known.or_else(oldest).unwrap_or(0);
+        if !self.rates.get(self.at).is_some_and(|rate| rate.is_of(prefix)) && !self.turn_to(prefix, tick) {
+            return false;
+        }
         let Some(rate) = self.rates.get_mut(self.at) else { return false };
-        if known.is_none() {
-            *rate = Rate::new(prefix, tick);
-            return false;
-        }
         rate.last = tick;
         rate.gaps = rate.gaps.saturating_add(1);
         let clock = rate.begin.as_micros().saturating_add(self.period.saturating_mul(u64::from(rate.gaps)));
@@ -102,6 +100,20 @@ impl Visibility {
             return false;
         }
         rate.sources |= 1 << (source % 16);
-        rate.gaps >= limits.gaps && rate.sources.count_ones() >= limits.sources
+        rate.gaps >= self.limits.gaps && rate.sources.count_ones() >= self.limits.sources
+    }
+
+    /// Finds the place of a prefix. False: it had none, and has one from this line on.
+    #[cold]
+    fn turn_to(&mut self, prefix: u64, tick: Tick) -> bool {
+        let known = self.rates.iter().position(|rate| rate.is_of(prefix));
+        let oldest = || (0..PREFIXES).min_by_key(|n| self.rates.get(*n).map(|rate| rate.last));
+        self.at = known.or_else(oldest).unwrap_or(0);
+        if known.is_none()
+            && let Some(rate) = self.rates.get_mut(self.at)
+        {
+            *rate = Rate::new(prefix, tick);
+        }
+        known.is_some()
     }
 }

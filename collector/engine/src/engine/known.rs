@@ -34,6 +34,7 @@ impl Engine {
     }
 
     /// A packet that rules know goes to the incident of its source, or opens one. `is_counted`: the source has counted it.
+    #[inline(never)]
     pub(super) fn watch_known(&mut self, packet: &Packet<'_>, facts: &Facts, is_counted: bool) {
         let verdict = signature::verdict(&facts.known);
         let sighting = facts.sighting(packet);

@@ -5,7 +5,7 @@
 
 use super::{
     Layer4, Walk,
-    repeat::{Repeats, Tail},
+    repeat::{Head, Middle, Repeats, Tail},
 };
 use crate::{
     cursor::Cursor,
@@ -27,21 +27,11 @@ impl<'a> Walk<'a> {
         if has_same_head {
             before.head.recall(self.text, rest, packet)?;
         } else {
-            let anchor = self.at();
-            packet.in_iface = Some(rest.word_of(b"IN=")?);
-            packet.out_iface = Some(rest.word_of(b" OUT=")?);
-            if rest.has(0, b" PHYSIN=") {
-                packet.phys_in = rest.word_of(b" PHYSIN=");
-                packet.phys_out = rest.word_of(b" PHYSOUT=");
+            let is_usual;
+            (*rest, is_usual) = self.head(*rest, packet, &mut before.head);
+            if !is_usual {
+                return None;
             }
-            let link = &mut packet.link;
-            link.mac = rest.word_of(b" MAC=");
-            if rest.has(0, b" MACSRC=") {
-                link.mac_src = rest.word_of(b" MACSRC=");
-                link.mac_dst = rest.word_of(b" MACDST=");
-                link.mac_proto = rest.word_of(b" MACPROTO=");
-            }
-            before.head.learn(self.text, *rest, packet, anchor);
         }
         let header = &mut packet.header;
         header.src = address_of(rest, b" SRC=")?;
@@ -49,17 +39,7 @@ impl<'a> Walk<'a> {
         if before.middle.recall(rest, header) {
             self.has_dst = true;
         } else {
-            let start = *rest;
-            header.dst = address_of(rest, b" DST=")?;
-            self.has_dst = true;
-            header.len = rest.number_of(b" LEN=");
-            if header.src.is_ipv4() {
-                header.tos = rest.hex_byte_of(b" TOS=0x");
-                header.prec = rest.hex_byte_of(b" PREC=0x");
-            } else {
-                header.tc = rest.hex_of(b" TC=");
-            }
-            before.middle.learn(start, *rest, header);
+            *rest = self.middle(*rest, header, &mut before.middle)?;
         }
         if header.src.is_ipv4() {
             header.ttl = rest.byte_of(b" TTL=");
@@ -75,6 +55,47 @@ impl<'a> Walk<'a> {
         self.layer4(rest, header, &mut before.tail)
     }
 
+    /// The start of a record, up to its sender or to what is not as usual there. Says whether nothing was.
+    #[inline(never)]
+    fn head(&self, mut rest: Cursor<'a>, packet: &mut Packet<'a>, before: &mut Head) -> (Cursor<'a>, bool) {
+        let anchor = self.at();
+        packet.in_iface = rest.word_of(b"IN=");
+        packet.out_iface = packet.in_iface.and_then(|_| rest.word_of(b" OUT="));
+        if packet.out_iface.is_none() {
+            return (rest, false);
+        }
+        if rest.has(0, b" PHYSIN=") {
+            packet.phys_in = rest.word_of(b" PHYSIN=");
+            packet.phys_out = rest.word_of(b" PHYSOUT=");
+        }
+        let link = &mut packet.link;
+        link.mac = rest.word_of(b" MAC=");
+        if rest.has(0, b" MACSRC=") {
+            link.mac_src = rest.word_of(b" MACSRC=");
+            link.mac_dst = rest.word_of(b" MACDST=");
+            link.mac_proto = rest.word_of(b" MACPROTO=");
+        }
+        before.learn(self.text, rest, packet, anchor);
+        (rest, true)
+    }
+
+    /// From the destination to the time to live; nothing where no destination is here.
+    #[inline(never)]
+    fn middle(&mut self, mut rest: Cursor<'a>, header: &mut Header<'a>, before: &mut Middle) -> Option<Cursor<'a>> {
+        let start = rest;
+        header.dst = address_of(&mut rest, b" DST=")?;
+        self.has_dst = true;
+        header.len = rest.number_of(b" LEN=");
+        if header.src.is_ipv4() {
+            header.tos = rest.hex_byte_of(b" TOS=0x");
+            header.prec = rest.hex_byte_of(b" PREC=0x");
+        } else {
+            header.tc = rest.hex_of(b" TC=");
+        }
+        before.learn(start, rest, header);
+        Some(rest)
+    }
+
     #[inline(always)]
     fn layer4(&mut self, rest: &mut Cursor<'a>, header: &mut Header<'a>, before: &mut Tail) -> Option<()> {
         if rest.has(0, b" PROTO=TCP ") {
@@ -86,18 +107,13 @@ impl<'a> Walk<'a> {
             header.proto = Proto { name: rest.ahead(10).get(7..)?, number: Some(17) };
             self.layer4 = Layer4::Other;
             rest.step(10)?;
-            header.sport = rest.number_of(b" SPT=");
-            header.dport = rest.number_of(b" DPT=");
-            header.l4_len = rest.number_of(b" LEN=");
+            *rest = udp(*rest, header);
             Some(())
         } else if rest.has(0, b" PROTO=ICMP ") {
             header.proto = Proto { name: rest.ahead(11).get(7..)?, number: Some(1) };
             self.layer4 = Layer4::Icmp;
             rest.step(11)?;
-            header.icmp_type = rest.byte_of(b" TYPE=");
-            header.icmp_code = rest.byte_of(b" CODE=");
-            header.icmp_id = rest.number_of(b" ID=");
-            header.icmp_seq = rest.number_of(b" SEQ=");
+            *rest = icmp(*rest, header);
             Some(())
         } else {
             None
@@ -114,26 +130,48 @@ fn tcp<'a>(rest: &mut Cursor<'a>, header: &mut Header<'a>, before: &mut Tail) ->
     if before.recall(rest, header) {
         return Some(());
     }
-    let start = *rest;
+    *rest = tail(*rest, header, before);
+    Some(())
+}
+
+/// The rest of a TCP header, as far as it is as usual.
+#[inline(never)]
+fn tail<'a>(mut rest: Cursor<'a>, header: &mut Header<'a>, before: &mut Tail) -> Cursor<'a> {
+    let start = rest;
     header.tcp_ack = rest.long_number_of(b" ACK=");
     header.window = rest.number_of(b" WINDOW=");
     header.res = rest.hex_byte_of(b" RES=0x");
-    let behind_res = *rest;
-    header.flags = flags(rest);
+    let behind_res = rest;
+    header.flags = flags(&mut rest);
     header.urgp = rest.number_of(b" URGP=");
     // With `--log-tcp-options`; 40 bytes at most.
-    let mut inside = *rest;
+    let mut inside = rest;
     if inside.eat(b" OPT (") {
         let length = inside.hex_digits();
-        let brackets = rest.0.get(5..length + 7)?;
-        if length > 80 || brackets.last() != Some(&b')') {
-            return None;
-        }
+        let brackets = rest.0.get(5..length + 7).filter(|brackets| length <= 80 && brackets.last() == Some(&b')'));
+        let Some(brackets) = brackets else { return rest };
         header.tcp_opt = Options(brackets);
-        rest.step(length + 7)?;
+        rest.skip(length + 7);
     }
-    before.learn(start, behind_res, *rest, header);
-    Some(())
+    before.learn(start, behind_res, rest, header);
+    rest
+}
+
+#[inline(never)]
+fn udp<'a>(mut rest: Cursor<'a>, header: &mut Header<'a>) -> Cursor<'a> {
+    header.sport = rest.number_of(b" SPT=");
+    header.dport = rest.number_of(b" DPT=");
+    header.l4_len = rest.number_of(b" LEN=");
+    rest
+}
+
+#[inline(never)]
+fn icmp<'a>(mut rest: Cursor<'a>, header: &mut Header<'a>) -> Cursor<'a> {
+    header.icmp_type = rest.byte_of(b" TYPE=");
+    header.icmp_code = rest.byte_of(b" CODE=");
+    header.icmp_id = rest.number_of(b" ID=");
+    header.icmp_seq = rest.number_of(b" SEQ=");
+    rest
 }
 
 /// The flag words, if any.

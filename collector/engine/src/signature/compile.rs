@@ -45,8 +45,6 @@ struct Entry {
 pub(super) struct Plan {
     /// [`Under::bit`] of the fields in use.
     fields: u32,
-    /// By field, a bit for each 64th of all hashes: most values are found here not to be asked for.
-    coarse: [u64; Under::ALL.len()],
     /// By field.
     filters: [Filter; Under::ALL.len()],
     words: Vec<u64>,
@@ -56,10 +54,9 @@ pub(super) struct Plan {
 
 /// What rules may ask one packet for.
 #[derive(Debug)]
-pub(super) struct Asked<'r> {
+pub(super) struct Asked {
     protocol: u16,
-    values: Values<'r>,
-    rest: &'r [u32],
+    values: Values,
 }
 
 /// Says of most values that no rule asks for them: a bit for each that one does, eight times as many bits as values.
@@ -139,19 +136,23 @@ impl RuleSet {
 
     /// What some rule may ask the packet for; nothing where no rule can fit it.
     #[inline(always)]
-    pub(super) fn asked(&self, packet: &Packet<'_>) -> Option<Asked<'_>> {
+    pub(super) fn asked(&self, packet: &Packet<'_>) -> Option<Asked> {
         let protocol = packet.header.proto.number.map_or(ANY, u16::from);
-        let plan = self.plan_of.get(usize::from(protocol)).and_then(|plan| self.plans.get(usize::from(*plan)))?;
+        let plan = self.plan_for(protocol)?;
         let values = Values::new(packet, plan, &self.sources, &self.destinations);
-        (!values.is_empty() || !plan.rest.is_empty()).then_some(Asked { protocol, values, rest: &plan.rest })
+        (!values.is_empty() || !plan.rest.is_empty()).then_some(Asked { protocol, values })
+    }
+
+    fn plan_for(&self, protocol: u16) -> Option<&Plan> {
+        self.plan_of.get(usize::from(protocol)).and_then(|plan| self.plans.get(usize::from(*plan)))
     }
 
     /// Hands each rule that fits the packet, and its number, to `found`.
-    pub(super) fn each_match<'r>(&'r self, scene: &Scene<'_, '_, '_>, asked: &Asked<'_>, mut found: impl FnMut(u32, &'r Rule)) {
+    pub(super) fn each_match<'r>(&'r self, scene: &Scene<'_, '_, '_>, asked: &Asked, mut found: impl FnMut(u32, &'r Rule)) {
         for (number, value) in asked.values.iter() {
             self.look_up(number, asked.protocol, value, scene, &mut found);
         }
-        for number in asked.rest {
+        for number in self.plan_for(asked.protocol).map_or(&[][..], |plan| &plan.rest) {
             self.attempt(*number, scene, &mut found);
         }
     }
@@ -232,9 +233,6 @@ impl Plan {
                 if let Some(word) = plan.words.get_mut(word) {
                     *word |= bit;
                 }
-                if let Some(coarse) = plan.coarse.get_mut(usize::from(number)) {
-                    *coarse |= 1 << (scattered(value) >> 26);
-                }
             }
             plan.fields |= under.bit();
             if let Some(slot) = plan.filters.get_mut(usize::from(number)) {
@@ -250,16 +248,15 @@ impl Plan {
         self.fields & under.bit() != 0
     }
 
-    /// May a rule ask for this value of the field?
-    #[inline(always)]
-    pub(super) fn may_have(&self, under: Under, value: u32) -> bool {
-        let coarse = self.coarse.get(under as usize).copied().unwrap_or(0);
-        coarse >> (scattered(value) >> 26) & 1 != 0 && self.asks(under, value)
+    /// The fields under which rules are entered, as bits.
+    pub(super) const fn fields(&self) -> u32 {
+        self.fields
     }
 
-    #[inline(never)]
-    fn asks(&self, under: Under, value: u32) -> bool {
-        let Some(filter) = self.filters.get(under as usize) else { return false };
+    /// May a rule ask for this value of the field of this number?
+    #[inline(always)]
+    pub(super) fn asks(&self, field: usize, value: u32) -> bool {
+        let Some(filter) = self.filters.get(field) else { return false };
         let (word, bit) = filter.place(value);
         self.words.get(word).is_some_and(|word| word & bit != 0)
     }

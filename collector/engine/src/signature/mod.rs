@@ -3,6 +3,7 @@
 //! [`rule`] is what a rule says, [`compile`] makes rules quick, [`matching`] is one packet against one rule, [`counts`] those
 //! that count. What fits goes to the incident of its source ([`Matched`]).
 
+use self::{compile::Asked, counts::Counts, matched::weight};
 pub use self::{
     compile::RuleSet,
     pattern::Pattern,
@@ -13,7 +14,6 @@ pub use self::{
     sids::Sids,
     techniques::Technique,
 };
-use self::{counts::Counts, matched::weight};
 pub(crate) use self::{
     matched::{Found, Hit, Known, Matched},
     matching::{Scene, direction},
@@ -123,20 +123,26 @@ impl Signatures {
         source: u64,
         now: Tick,
     ) -> Found {
-        let Self { rules, prefixes, counts, hasher, hits, by_prefix } = self;
-        let sid = prefixes.sid(rules.sids(), packet.prefix, texts);
-        let asked = rules.asked(packet);
+        let sid = self.prefixes.sid(self.rules.sids(), packet.prefix, texts);
+        let asked = self.rules.asked(packet);
         // Most packets have nothing that any rule asks for.
         if sid.is_none() && asked.is_none() {
             return Found::NONE;
         }
-        let (mut found, scene) = (Found::NONE, scene());
+        self.find(sid, asked.as_ref(), &scene(), source, now)
+    }
+
+    /// What a packet is known for of which a rule may ask something, or whose prefix names a rule.
+    #[inline(never)]
+    fn find(&mut self, sid: Option<u32>, asked: Option<&Asked>, scene: &Scene<'_, '_, '_>, source: u64, now: Tick) -> Found {
+        let Self { rules, counts, hasher, hits, by_prefix, .. } = self;
+        let mut found = Found::NONE;
         if let Some(sid) = sid {
             by_prefix.note(now);
             found.push(Hit { known: Known::Sid(sid), severity: rules.sids().severity, confidence: Confidence::Sure });
         }
         let Some(asked) = asked else { return found };
-        rules.each_match(&scene, &asked, |number, rule| {
+        rules.each_match(scene, asked, |number, rule| {
             if let (Some(count), Some(counts)) = (&rule.count, counts.as_mut())
                 && !counts.note(number, count, scene.packet, source, hasher, now)
             {

@@ -35,9 +35,11 @@ impl Default for Prefixes {
 impl Prefixes {
     /// The number that `prefix` names, which is of this edition.
     pub(crate) fn sid(&mut self, sids: &Sids, prefix: &[u8], edition: Edition) -> Option<u32> {
-        if self.edition == edition {
-            return self.last_sid;
-        }
+        if self.edition == edition { self.last_sid } else { self.learn(sids, prefix, edition) }
+    }
+
+    #[cold]
+    fn learn(&mut self, sids: &Sids, prefix: &[u8], edition: Edition) -> Option<u32> {
         if sids.before.is_empty() || prefix.is_empty() {
             return None;
         }

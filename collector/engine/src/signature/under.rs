@@ -190,18 +190,17 @@ impl FirstBytes {
 
 /// What a packet has in the fields that rules are entered under, as far as a rule may ask for it.
 #[derive(Debug)]
-pub(super) struct Values<'p> {
-    plan: &'p Plan,
+pub(super) struct Values {
     /// [`Under::bit`] of them.
     fields: u32,
     of: [u32; 32],
 }
 
-impl<'p> Values<'p> {
+impl Values {
     /// Those of `packet`; the plan of its protocol says what rules ask for.
-    pub(super) fn new(packet: &Packet<'_>, plan: &'p Plan, sources: &FirstBytes, destinations: &FirstBytes) -> Self {
+    pub(super) fn new(packet: &Packet<'_>, plan: &Plan, sources: &FirstBytes, destinations: &FirstBytes) -> Self {
         let header = &packet.header;
-        let mut values = Self { plan, fields: 0, of: [0; 32] };
+        let mut values = Self { fields: 0, of: [0; 32] };
         values.put(Under::Dport, header.dport.map(u32::from));
         values.put(Under::Sport, header.sport.map(u32::from));
         values.put(Under::Window, header.window);
@@ -218,17 +217,22 @@ impl<'p> Values<'p> {
         values.put(Under::Seq, header.tcp_seq);
         values.put(Under::Ack, header.tcp_ack);
         values.put(Under::Flags, header.flags.map(|flags| u32::from(flags.bits())));
-        values.put_if(Under::Fragment, || is_set(Bit::Fragment, header));
-        values.put_if(Under::Reserved, || header.ip_flags.ce);
-        values.put_if(Under::IpOptions, || !header.ip_opt.0.is_empty());
-        values.put_if(Under::SameAddress, || header.src == header.dst);
-        values.put_if(Under::SeqIsDst, || is_related(Relation::SeqIsDst, header));
-        values.put_if(Under::IdIsCookie, || is_related(Relation::IdIsCookie, header));
+        values.put_if(Under::Fragment, is_set(Bit::Fragment, header));
+        values.put_if(Under::Reserved, header.ip_flags.ce);
+        values.put_if(Under::IpOptions, !header.ip_opt.0.is_empty());
+        values.put_if(Under::SameAddress, header.src == header.dst);
+        values.put_if(Under::SeqIsDst, plan.has(Under::SeqIsDst) && is_related(Relation::SeqIsDst, header));
+        values.put_if(Under::IdIsCookie, plan.has(Under::IdIsCookie) && is_related(Relation::IdIsCookie, header));
         if plan.has(Under::Prefix) {
             values.put(Under::Prefix, text(Place::Prefix, packet).map(prefix_value));
         }
-        values.put_networks(&Under::SOURCE, sources, &header.src);
-        values.put_networks(&Under::DESTINATION, destinations, &header.dst);
+        if sources.has(header.src) {
+            values.put_networks(&Under::SOURCE, header.src);
+        }
+        if destinations.has(header.dst) {
+            values.put_networks(&Under::DESTINATION, header.dst);
+        }
+        values.leave(plan);
         values
     }
 
@@ -247,30 +251,36 @@ impl<'p> Values<'p> {
         })
     }
 
+    /// Without a branch: which fields a packet has differs from one to the next.
     #[inline(always)]
     fn put(&mut self, under: Under, value: Option<u32>) {
-        if let Some(value) = value
-            && self.plan.may_have(under, value)
-            && let Some(slot) = self.of.get_mut(under as usize)
-        {
-            *slot = value;
-            self.fields |= under.bit();
+        if let Some(slot) = self.of.get_mut(under as usize) {
+            *slot = value.unwrap_or(0);
         }
+        self.fields |= u32::from(value.is_some()) << under as u32;
     }
 
     #[inline(always)]
-    fn put_networks(&mut self, fields: &[(Under, Depth)], asked: &FirstBytes, address: &IpAddr) {
-        if asked.has(*address) {
-            fields.iter().for_each(|(under, depth)| self.put(*under, Some(upper(*address, *depth))));
-        }
+    fn put_if(&mut self, under: Under, is_there: bool) {
+        self.put(under, is_there.then_some(1));
     }
 
-    /// Nothing is made ready where no rule is entered.
+    #[inline(never)]
+    fn put_networks(&mut self, fields: &[(Under, Depth)], address: IpAddr) {
+        fields.iter().for_each(|(under, depth)| self.put(*under, Some(upper(address, *depth))));
+    }
+
+    /// Leaves those that a rule may ask for.
     #[inline(always)]
-    fn put_if(&mut self, under: Under, is_there: impl FnOnce() -> bool) {
-        if self.plan.has(under) && is_there() {
-            self.put(under, Some(1));
+    fn leave(&mut self, plan: &Plan) {
+        let (mut had, mut asked) = (self.fields & plan.fields(), 0);
+        while had != 0 {
+            let number = had.trailing_zeros();
+            let value = self.of.get(number as usize).copied().unwrap_or(0);
+            asked |= u32::from(plan.asks(number as usize, value)) << number;
+            had &= had - 1;
         }
+        self.fields = asked;
     }
 }
 
