@@ -25,7 +25,7 @@ use crate::{
     lists::{Mute, Muted},
     origin::Origin,
     packet::{Packet, TcpFlags},
-    ports::PortSet,
+    ports::{PortSet, write_ranges},
     score::Weight,
     signature::{self, Found},
     table::{self, Place, Table},
@@ -679,13 +679,12 @@ impl Engine {
         let incident = self.incidents.of(view.brief.key());
         // What an incident of several sources knows is not all this one's.
         let own = incident.filter(|incident| matches!(incident.subject, Subject::Source(_)));
-        let (mut tcp, mut udp) = (PortSet::default(), PortSet::default());
-        let (mut protocols, mut targets) = (Vec::new(), Vec::new());
+        let (mut tcp, mut udp, mut protocols, mut targets) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for contact in view.contacts() {
             let service = contact.service();
             match service.layer {
-                Layer::Tcp => tcp.insert(service.number),
-                Layer::Udp => udp.insert(service.number),
+                Layer::Tcp => tcp.push(service.number),
+                Layer::Udp => udp.push(service.number),
                 Layer::Icmp | Layer::Other => {}
             }
             protocols.push(protocol_number(service, view.brief.address()));
@@ -698,9 +697,16 @@ impl Engine {
         protocols.dedup();
         targets.sort_unstable();
         targets.dedup();
-        let text = |own: &PortSet, of_incident: Option<&PortSet>| {
+        // Few, where they are not those of an incident: a set of them would be 8 KiB for each source.
+        let text = |mut own: Vec<u16>, of_incident: Option<&PortSet>| {
             let mut out = String::new();
-            of_incident.filter(|set| set.len() > 0).unwrap_or(own).write(&mut out, MAX_PORT_TEXT);
+            if let Some(set) = of_incident.filter(|set| set.len() > 0) {
+                set.write(&mut out, MAX_PORT_TEXT);
+            } else {
+                own.sort_unstable();
+                own.dedup();
+                write_ranges(own.into_iter(), &mut out, MAX_PORT_TEXT);
+            }
             out
         };
         SourceReport {
@@ -709,8 +715,8 @@ impl Engine {
             packets: u64::from(view.brief.packets),
             contacts: view.contacts.max(own.map_or(0, Incident::contact_count)),
             targets,
-            tcp_ports: text(&tcp, own.map(|incident| &incident.tcp)),
-            udp_ports: text(&udp, own.map(|incident| &incident.udp)),
+            tcp_ports: text(tcp, own.map(|incident| &incident.tcp)),
+            udp_ports: text(udp, own.map(|incident| &incident.udp)),
             protocols,
             first: view.brief.first,
             last: view.brief.last,

@@ -49,27 +49,32 @@ impl PortSet {
 
     /// Writes `22-25,80` to `out`, which stays within `max` bytes. False: there were more.
     pub(crate) fn write(&self, out: &mut String, max: usize) -> bool {
-        let mut ports = self.iter().peekable();
-        let mut piece = String::new();
-        while let Some(first) = ports.next() {
-            let mut last = first;
-            while let Some(next) = ports.next_if(|next| last.checked_add(1) == Some(*next)) {
-                last = next;
-            }
-            piece.clear();
-            // Writing to a String cannot fail.
-            let _ = if first == last { write!(piece, "{first}") } else { write!(piece, "{first}-{last}") };
-            let comma = usize::from(!out.is_empty());
-            if out.len() + comma + piece.len() > max {
-                return false;
-            }
-            if comma == 1 {
-                out.push(',');
-            }
-            out.push_str(&piece);
-        }
-        true
+        write_ranges(self.iter(), out, max)
     }
+}
+
+/// The same for ascending ports.
+pub(crate) fn write_ranges(ports: impl Iterator<Item = u16>, out: &mut String, max: usize) -> bool {
+    let mut ports = ports.peekable();
+    let mut piece = String::new();
+    while let Some(first) = ports.next() {
+        let mut last = first;
+        while let Some(next) = ports.next_if(|next| last.checked_add(1) == Some(*next)) {
+            last = next;
+        }
+        piece.clear();
+        // Writing to a String cannot fail.
+        let _ = if first == last { write!(piece, "{first}") } else { write!(piece, "{first}-{last}") };
+        let comma = usize::from(!out.is_empty());
+        if out.len() + comma + piece.len() > max {
+            return false;
+        }
+        if comma == 1 {
+            out.push(',');
+        }
+        out.push_str(&piece);
+    }
+    true
 }
 
 #[cfg(test)]
