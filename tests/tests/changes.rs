@@ -193,6 +193,8 @@ fn the_history_is_pruned_and_imported_while_the_collector_runs_and_while_it_is_s
             if !is_running {
                 collector.take().map(Program::kill).transpose()?;
             }
+            let shown = String::from_utf8(firebell(&["show", &id, "--folder", &folder])?.stdout)?;
+            ensure!(shown.lines().eq(said.lines()), "with a collector\n{said}\nwithout\n{shown}");
             history(&["import", &export], "1 incidents are new, 0 were here already")?;
             history(&["import", &export], "0 incidents are new, 1 were here already")?;
             let kept = history(&["export"], "")?;

@@ -5,12 +5,11 @@ use crate::{
     digest::Digest,
     history::{Filter, Page},
     remark::Remark,
-    store::{Desk, Import, Imported, MAX_LINE, Moment, NotWritten, Question},
+    store::{Desk, Import, Imported, Moment, MomentRow, NotWritten, Question},
 };
 use firebell_shared::{
     alert::Alert,
     names::{MAX_ID, MAX_LIST},
-    text::safe,
 };
 use std::{
     sync::Arc,
@@ -18,10 +17,6 @@ use std::{
 };
 use tokio::sync::oneshot;
 
-/// A row of `Timeline`: when in microseconds since 1970, what happened, severity, packets and contacts so far, and the line of the log.
-pub(super) type MomentRow = (u64, String, u8, u64, u32, String);
-/// Bytes of a line as it is shown, where nothing in it is hidden.
-const MAX_SHOWN: usize = 4 * MAX_LINE;
 /// A summary looks at incidents for so long at most, other calls and alerts in between.
 const MAX_LOOK: Duration = Duration::from_secs(5);
 
@@ -90,10 +85,7 @@ impl Board {
     /// How the incident `id` went; nothing where no history is on a disk.
     pub(super) async fn moments(&self, id: u64) -> Result<Vec<MomentRow>, Error> {
         let moments = self.ask_past(|answer| Question::Moments { id, answer }).await?.flatten().unwrap_or_default();
-        let row = |Moment { time_usec, phase, severity, packets, contacts, line }: Moment| {
-            (time_usec, phase, severity, packets, contacts, safe(&line, MAX_SHOWN))
-        };
-        Ok(moments.into_iter().map(row).collect())
+        Ok(moments.into_iter().map(Moment::row).collect())
     }
 
     /// Forgets incidents that are over; see [`crate::store::Database::forget`]. Alerts are written in between. Gives how many.

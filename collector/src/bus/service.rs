@@ -1,10 +1,11 @@
 //! The interface `org.firebell.Collector1`: what callers may ask.
 
-use super::{Board, Out, Question, Value, callers::identify, past::MomentRow, rights::Who};
+use super::{Board, Out, Question, Value, callers::identify, rights::Who};
 use crate::{
     digest::SourceRow,
     explain,
     history::{Filter, network_of},
+    store::MomentRow,
 };
 use firebell_shared::{
     alert::{Alert, Delivery, Details, OriginWord, Wire},

@@ -10,7 +10,7 @@ pub mod folder;
 mod moments;
 
 pub use database::{Aside, Checkpoint, Database, FILE, Import, Imported, Numbers, Saved, StoreError, Told};
-pub use moments::{Lines, MAX_LINE, Moment};
+pub use moments::{Lines, MAX_LINE, Moment, MomentRow};
 
 use crate::{
     bus::Value,

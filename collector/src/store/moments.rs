@@ -4,7 +4,7 @@
 //! lines together the newest. Lines are as they were in the log: who shows one makes it safe.
 
 use super::database::{signed, unsigned};
-use firebell_shared::alert::Alert;
+use firebell_shared::{alert::Alert, text::safe};
 use rusqlite::{Connection, Statement, params};
 use std::collections::HashMap;
 
@@ -55,6 +55,19 @@ pub struct Moment {
     pub contacts: u32,
     /// The line that made us tell it, any bytes, at most [`MAX_LINE`]; empty where none did.
     pub line: Vec<u8>,
+}
+
+/// A row of `Timeline` on the bus: when in microseconds since 1970, what happened, severity, packets and contacts so far, and the line
+/// of the log, made safe.
+pub type MomentRow = (u64, String, u8, u64, u32, String);
+
+impl Moment {
+    /// As the bus tells it.
+    #[must_use]
+    pub fn row(self) -> MomentRow {
+        // In what is shown a byte of the line may take four.
+        (self.time_usec, self.phase, self.severity, self.packets, self.contacts, safe(&self.line, 4 * MAX_LINE))
+    }
 }
 
 /// Puts moments down.

@@ -198,24 +198,51 @@ pub(crate) fn each(from: &From, mut look: impl FnMut(&Alert, &str) -> io::Result
     Ok(place)
 }
 
-/// Reads a copy: whoever opens the files themselves leaves others beside them that the collector would refuse, being of another user.
-fn read_files(from: &From, mut look: impl FnMut(&Alert, &str)) -> Result<(), Failure> {
-    let copy = Copy::of(&from.folder)?;
-    // The copy is nobody else's, so that whatever is done to it is done to nothing.
-    let opened = Database::open(&copy.0, &Numbers::new(String::new()), false);
-    let (database, aside) = opened.with_context(|| format!("reading {}", from.folder.join(FILE).display()))?;
-    if let Some(aside) = aside.first() {
-        return Err(Failure::Other(anyhow::anyhow!("the history in {} cannot be read: {}", from.folder.display(), aside.why)));
-    }
+fn read_files(from: &From, look: impl FnMut(&Alert, &str)) -> Result<(), Failure> {
     let micros = |moment: Option<Tick>| moment.map(Tick::as_micros);
     let filter = Filter { since: micros(from.since), until: micros(from.until), ..Filter::default() };
-    let (mut after, last) = (0, database.numbers().last_seq);
-    while after < last {
-        let page = database.list(after, last, MAX_LIST as usize, &filter).context("reading the history")?;
-        page.alerts.iter().for_each(|alert| look(alert, &database.numbers().history_id));
-        after = page.last_seq;
+    Stopped::open(&from.folder)?.each(&filter, look)
+}
+
+/// The history of a collector that does not run.
+///
+/// It is a copy: whoever opens the files themselves leaves others beside them that the collector would refuse, being of another user.
+pub(super) struct Stopped {
+    pub(super) database: Database,
+    /// Behind the database, which is closed first.
+    _copy: Copy,
+}
+
+impl Stopped {
+    /// Copies and opens what is in `folder`.
+    ///
+    /// # Errors
+    /// There is none, this user may not read it, or it is damaged.
+    pub(super) fn open(folder: &Path) -> Result<Self, Failure> {
+        let copy = Copy::of(folder)?;
+        // The copy is nobody else's, so that whatever is done to it is done to nothing.
+        let opened = Database::open(&copy.0, &Numbers::new(String::new()), false);
+        let (database, aside) = opened.with_context(|| format!("reading {}", folder.join(FILE).display()))?;
+        if let Some(aside) = aside.first() {
+            return Err(Failure::Other(anyhow::anyhow!("the history in {} cannot be read: {}", folder.display(), aside.why)));
+        }
+        Ok(Self { database, _copy: copy })
     }
-    Ok(())
+
+    /// Looks at each incident that fits, the one told longest ago first, with the name of its history.
+    ///
+    /// # Errors
+    /// It is damaged.
+    pub(super) fn each(&self, filter: &Filter, mut look: impl FnMut(&Alert, &str)) -> Result<(), Failure> {
+        let Numbers { last_seq, history_id, .. } = self.database.numbers();
+        let mut after = 0;
+        while after < *last_seq {
+            let page = self.database.list(after, *last_seq, MAX_LIST as usize, filter).context("reading the history")?;
+            page.alerts.iter().for_each(|alert| look(alert, history_id));
+            after = page.last_seq;
+        }
+        Ok(())
+    }
 }
 
 /// A copy of the history in a folder that nobody else may enter. It goes when dropped.

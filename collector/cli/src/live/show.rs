@@ -1,13 +1,25 @@
 //! `firebell show`: everything about one incident.
 
-use super::{Form, ask, json, lines, page, pages, timeline::Timeline};
+use super::{
+    Form, ask,
+    history::{FOLDER, Stopped},
+    json, lines, page, pages,
+    timeline::Timeline,
+};
 use crate::{Failure, times};
+use anyhow::Context as _;
 use clap::Args;
+use firebell_collector::{
+    history::{Filter, network_of},
+    store::Moment,
+};
 use firebell_engine::tick::Tick;
 use firebell_shared::{alert::Alert, names::MAX_ID, services};
 use std::{
     collections::{HashMap, VecDeque},
     fmt::Write as _,
+    path::PathBuf,
+    sync::Arc,
     time::Duration,
 };
 use zbus::wire::Variant;
@@ -27,30 +39,35 @@ pub(crate) struct Arguments {
     /// A web page that needs nothing else, without script and network.
     #[arg(long, conflicts_with = "output")]
     html: bool,
+    /// Where the history is that is read while no collector runs (root).
+    #[arg(long, value_name = "DIR", default_value = FOLDER)]
+    folder: PathBuf,
 }
 
 /// Asks, and prints.
 ///
 /// # Errors
-/// There is no collector on the bus, no such incident, or the collector does not serve this user.
+/// There is no collector on the bus and no history that this user may read, no such incident, or the collector does not serve this user.
 pub(super) fn run(out: &mut Vec<u8>, arguments: &Arguments) -> Result<(), Failure> {
-    let (alert, mut others, timeline) = ask(async |collector| {
+    let asked = ask(async |collector| {
         let wire = collector.get_alert(arguments.id).await?;
         let alert = Alert::from_wire(wire).map_err(|error| zbus::Error::Failure(error.to_string()))?;
-        let mut others = VecDeque::new();
-        if let Some(source) = Some(&alert.source).filter(|source| !source.is_empty()).or(alert.details.sources.first()) {
-            let filter = HashMap::from([("source", Variant::from(source.as_str()))]);
-            pages(&collector, 0, &filter, |other| {
-                others.extend(Some(other).filter(|other| other.id != alert.id));
-                if others.len() > RELATED {
-                    others.pop_front();
-                }
-            })
-            .await?;
+        let mut others = Others { of: alert.id, newest: VecDeque::new() };
+        if let Some(source) = main_source(&alert) {
+            let filter = HashMap::from([("source", Variant::from(source))]);
+            pages(&collector, 0, &filter, |other| others.note(other)).await?;
         }
-        let timeline = Timeline::ask(&collector, alert.id, (alert.details.first_seen, alert.details.last_seen)).await?;
-        Ok((alert, others, timeline))
-    })?;
+        let timeline = Timeline::ask(&collector, alert.id, seen(&alert)).await?;
+        Ok((alert, others.newest, timeline))
+    });
+    let (alert, mut others, timeline) = match asked {
+        Err(Failure::NoCollector(why)) => match stopped(arguments) {
+            // Who may not read the history wants a collector.
+            Err(Failure::NoCollector(_) | Failure::NotPermitted(_)) => return Err(Failure::NoCollector(why)),
+            outcome => outcome?,
+        },
+        outcome => outcome?,
+    };
     match arguments.output {
         _ if arguments.html => out.extend(page::page(&alert, &timeline).bytes()),
         Form::Json => {
@@ -64,6 +81,50 @@ pub(super) fn run(out: &mut Vec<u8>, arguments: &Arguments) -> Result<(), Failur
         Form::Text => lines(out, &text(&alert, &timeline, others.make_contiguous())),
     }
     Ok(())
+}
+
+/// An incident, others of its source, and how it went.
+type Whole = (Alert, VecDeque<Alert>, Timeline);
+
+/// The same from the history of a collector that does not run.
+fn stopped(arguments: &Arguments) -> Result<Whole, Failure> {
+    let history = Stopped::open(&arguments.folder)?;
+    let found = history.database.get(arguments.id).context("reading the history")?;
+    let alert = found.with_context(|| format!("there is no incident {} in {}", arguments.id, arguments.folder.display()))?;
+    let mut others = Others { of: alert.id, newest: VecDeque::new() };
+    if let Some(source) = main_source(&alert).and_then(network_of) {
+        history.each(&Filter { source: Some(source), ..Filter::default() }, |other, _| others.note(other.clone()))?;
+    }
+    let moments = history.database.moments(alert.id).context("reading the history")?;
+    let timeline = Timeline::of(moments.into_iter().map(Moment::row), seen(&alert));
+    Ok((Arc::unwrap_or_clone(alert), others.newest, timeline))
+}
+
+/// Whose other incidents are told.
+fn main_source(alert: &Alert) -> Option<&str> {
+    Some(&alert.source).filter(|source| !source.is_empty()).or(alert.details.sources.first()).map(String::as_str)
+}
+
+/// The first packet and the last one, microseconds since the Unix epoch.
+const fn seen(alert: &Alert) -> (u64, u64) {
+    (alert.details.first_seen, alert.details.last_seen)
+}
+
+/// The newest incidents beside one.
+struct Others {
+    of: u64,
+    newest: VecDeque<Alert>,
+}
+
+impl Others {
+    fn note(&mut self, other: Alert) {
+        if other.id != self.of {
+            self.newest.push_back(other);
+        }
+        if self.newest.len() > RELATED {
+            self.newest.pop_front();
+        }
+    }
 }
 
 /// What is worth telling, in the order in which it is told: names and values, none empty, nothing of it made safe yet.

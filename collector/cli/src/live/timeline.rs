@@ -1,6 +1,7 @@
 //! How an incident went: packets as a line of bars, what was told when, and the lines of the log that made firebell tell it.
 
 use crate::times;
+use firebell_collector::store::MomentRow;
 use firebell_engine::tick::Tick;
 use firebell_shared::{client::CollectorProxy, text::thousands};
 use serde_json::{Value, json};
@@ -43,8 +44,13 @@ impl Timeline {
             Err(zbus::Error::FDO(error)) if matches!(*error, fdo::Error::UnknownMethod(_)) => Vec::new(),
             moments => moments?,
         };
+        Ok(Self::of(moments, seen))
+    }
+
+    /// The same of rows as the bus tells them.
+    pub(super) fn of(rows: impl IntoIterator<Item = MomentRow>, seen: (u64, u64)) -> Self {
         let moment = |(time_usec, phase, severity, packets, contacts, line)| Moment { time_usec, phase, severity, packets, contacts, line };
-        Ok(Self { moments: moments.into_iter().map(moment).collect(), seen })
+        Self { moments: rows.into_iter().map(moment).collect(), seen }
     }
 
     /// Packets from the first to the last one, a bar for each step; nothing where they all came at once.
