@@ -3,6 +3,7 @@
 mod answer;
 mod press;
 mod stillness;
+mod takeover;
 
 use crate::{
     backoff::Backoff,
@@ -12,6 +13,7 @@ use crate::{
     config::Config,
     control::Request,
     hidden::Hidden,
+    kept::Kept,
     ledger::{Command, Failure, Key, Ledger},
     program::Program,
     seen::Seen,
@@ -71,7 +73,8 @@ pub(crate) struct Start {
 /// When another agent took our name, or the terminal is gone.
 pub(crate) async fn run(start: Start) -> anyhow::Result<()> {
     let (tell, mut news) = mpsc::channel(4);
-    let collector = tokio::spawn(collector::listen(tell, start.seen.read()));
+    let position = start.seen.read();
+    let collector = tokio::spawn(collector::listen(tell, position.clone()));
     // A terminal that is closed ends us, as it does everybody.
     let mut hangups = match start.desktop {
         Desktop::Server(_) | Desktop::Program(_) => Some(signal(SignalKind::hangup())?),
@@ -83,6 +86,8 @@ pub(crate) async fn run(start: Start) -> anyhow::Result<()> {
         config_path: start.config_path,
         desktop: start.desktop,
         seen: start.seen,
+        kept: Kept::nowhere(),
+        history: position.map(|position| position.history).unwrap_or_default(),
         hidden: start.hidden,
         stillness: Stillness::new(start.config.quiet(), start.digest_file),
         position: None,
@@ -97,6 +102,7 @@ pub(crate) async fn run(start: Start) -> anyhow::Result<()> {
         pages: JoinSet::new(),
     };
     agent.begin_stillness().await;
+    agent.take_over().await;
     let result = agent.work(&mut news, &mut requests, &mut hangups).await;
     collector.abort();
     result
@@ -107,6 +113,10 @@ struct Agent {
     config_path: Option<PathBuf>,
     desktop: Desktop,
     seen: Seen,
+    /// Which popups are on the screen.
+    kept: Kept,
+    /// The collector's history that the ledger's incidents are of; empty before there is one.
+    history: String,
     hidden: Hidden,
     stillness: Stillness,
     /// How far the ledger has heard. It is written down when nothing waits that would be lost.
@@ -156,9 +166,10 @@ impl Agent {
                 let Some(command) = self.ledger.next(self.start.elapsed()) else { break };
                 self.perform(command).await?;
             }
-            // Only now: what was not shown before a crash is told again.
+            // Only now: what was not shown before a crash is told again. What is not known to be on the screen neither.
+            let keep_at = self.keep();
             let position = self.position.as_ref().filter(|_| !self.ledger.is_holding());
-            let write_at = position.and_then(|position| self.seen.write(position, self.start.elapsed()));
+            let write_at = position.and_then(|position| self.seen.write(position, self.start.elapsed(), keep_at)).or(keep_at);
             let deadline = self.ledger.deadline().into_iter().chain(write_at).min().map(|at| self.start.deadline(at));
             // Only waiting happens in here: a call that is cancelled half-way would break the connection.
             let event = tokio::select! {
@@ -185,6 +196,8 @@ impl Agent {
                     match reconnect(&self.ask).await? {
                         Some(server) => {
                             self.stillness.watch(&server);
+                            self.kept.forget();
+                            self.kept = Kept::beside(server.bus());
                             self.desktop = Desktop::Server(server);
                         }
                         None => return Ok(()),
@@ -213,6 +226,9 @@ impl Agent {
             debug!(id = alert.id, seq = alert.details.seq, kind = %alert.kind, phase = alert.details.phase.as_str(), "alert");
             let is_muted = self.hidden.hides(alert);
             self.ledger.observe(alert, self.start.elapsed(), news.is_late, is_muted);
+        }
+        if self.history != news.position.history {
+            self.history.clone_from(&news.position.history);
         }
         self.position = Some(news.position);
         debug!(counters = ?self.ledger.counters(), "books");
@@ -304,6 +320,14 @@ impl Agent {
                 }
             }
         }
+    }
+}
+
+impl Drop for Agent {
+    /// Whatever ends us: the popups stay, and the next agent has them.
+    fn drop(&mut self) {
+        self.kept.hurry();
+        self.keep();
     }
 }
 

@@ -15,6 +15,7 @@
 
 mod gathering;
 mod rules;
+mod screen;
 mod slot;
 mod together;
 
@@ -29,6 +30,9 @@ use firebell_shared::{
 };
 use gathering::{Gathering, size};
 pub(crate) use rules::{Kinds, Quiet, Rules, Threshold, WhenOver};
+pub(crate) use screen::Screen;
+#[cfg(test)]
+pub(crate) use screen::tests::screen_of;
 use slot::{BLINK, Change, Slot, Window};
 use std::{
     collections::{HashMap, VecDeque},
@@ -141,6 +145,9 @@ pub(crate) struct Ledger {
     spent: VecDeque<Duration>,
     /// When a new single-source incident came, oldest first; at most [`MAX_NEWCOMERS`] + 1 of the last minute.
     newcomers: VecDeque<Duration>,
+    /// Popups of incidents that are over, by the server's ids: on the screen, but nothing changes them any more. At most
+    /// [`screen::MAX_OVER`], the newest.
+    over: VecDeque<(u32, Alert)>,
     closes: VecDeque<u32>,
     counters: Counters,
 }
@@ -187,6 +194,7 @@ impl Ledger {
             single_times: VecDeque::new(),
             spent: VecDeque::new(),
             newcomers: VecDeque::new(),
+            over: VecDeque::new(),
             closes: VecDeque::new(),
             counters: Counters::default(),
         }
@@ -406,6 +414,7 @@ impl Ledger {
             self.tell_late(&alert, now);
         }
         self.gathering = None;
+        self.over.clear();
     }
 
     /// What to do now. Each `Show` has to be answered by [`Self::shown`] or [`Self::failed`] before the next call.
@@ -474,6 +483,14 @@ impl Ledger {
         };
         let is_veiled = self.quiet.is_veiled;
         let Some(slot) = self.slot(key) else { return };
+        if slot.is_gone(id) && slot.severity >= Some(severity) {
+            // Somebody closed it while there was no agent, and it has not become worse.
+            slot.window = Window::Gone;
+            slot.change = None;
+            self.closes.push_back(id);
+            self.settle_books(key);
+            return;
+        }
         let is_update = matches!(slot.window, Window::Shown(_));
         if is_update && slot.change.is_none_or(|change| !change.is_urgent) {
             slot.plain_updates += 1;
@@ -521,6 +538,11 @@ impl Ledger {
                 slot.tries -= 1;
                 slot.window = Window::Wanted(None);
                 return;
+            }
+            // It lets nobody have what another connection has shown, so the next change needs a popup of its own.
+            (Window::Shown(_), Failure::Refused) if slot.is_inherited => {
+                slot.window = Window::Unknown;
+                slot.change = None;
             }
             // What it shows is older than what we know; the next change tries again.
             (Window::Shown(_), _) => slot.change = None,
@@ -571,6 +593,7 @@ impl Ledger {
 
     /// The server's popup `id` is no longer on the screen.
     pub(crate) fn popup_closed(&mut self, id: u32) {
+        self.over.retain(|(popup, _)| *popup != id);
         for slot in self.slots() {
             if slot.window == Window::Shown(id) {
                 slot.window = Window::Gone;
@@ -582,6 +605,7 @@ impl Ledger {
     /// The server went away and took its popups along.
     pub(crate) fn server_gone(&mut self) {
         self.closes.clear();
+        self.over.clear();
         self.said = None;
         for slot in self.slots() {
             if matches!(slot.window, Window::Shown(_) | Window::Unknown) {
@@ -862,8 +886,15 @@ impl Ledger {
         let is_over = incident.alert.details.phase == Phase::Closed || incident.alert.kind == "test";
         let has_more =
             incident.slot.as_ref().is_some_and(|slot| slot.change.is_some() || matches!(slot.window, Window::Wanted(_) | Window::Held));
-        if is_over && !has_more {
-            self.incidents.remove(&id);
+        if is_over
+            && !has_more
+            && let Some(Incident { alert, slot: Some(Slot { window: Window::Shown(popup), .. }), .. }) = self.incidents.remove(&id)
+            && alert.kind != "test"
+        {
+            self.over.push_back((popup, alert));
+            if self.over.len() > screen::MAX_OVER {
+                self.over.pop_front();
+            }
         }
     }
 

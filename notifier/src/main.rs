@@ -17,6 +17,7 @@ mod config;
 mod control;
 mod desk;
 mod hidden;
+mod kept;
 mod ledger;
 mod names;
 mod once;

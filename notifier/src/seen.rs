@@ -41,16 +41,18 @@ impl Seen {
         parse(&self.file.read(MAX_BYTES).ok()??)
     }
 
-    /// Writes it down, now or later. Gives when to call again, where that is later.
-    pub(crate) fn write(&mut self, position: &Position, now: Duration) -> Option<Duration> {
+    /// Writes it down, now or later, and not before `not_before`: what has been told is not said to be before what is on the screen is
+    /// written down. Gives when to call again, where that is later.
+    pub(crate) fn write(&mut self, position: &Position, now: Duration, not_before: Option<Duration>) -> Option<Duration> {
         if self.written.as_ref() == Some(position) {
             return None;
         }
         if self.position.as_ref() != Some(position) {
             self.position = Some(position.clone());
         }
-        if now < self.next_write {
-            return Some(self.next_write);
+        let at = self.next_write.max(not_before.unwrap_or_default());
+        if now < at {
+            return Some(at);
         }
         self.next_write = now + WRITE_EVERY;
         self.write_down();
@@ -92,7 +94,7 @@ mod tests {
         let mut seen = Seen::in_file(StateFile::at(path.clone()));
         assert_eq!(seen.read(), None);
         let position = Position { history: "an id".into(), seq: 42 };
-        assert_eq!(seen.write(&position, Duration::ZERO), None);
+        assert_eq!(seen.write(&position, Duration::ZERO, None), None);
         assert_eq!(seen.read(), Some(position));
         for damage in ["", "42", "42 x", "-1 x\n", "9007199254740992 x\n", "\0\0\0\n"] {
             fs::write(&path, damage).unwrap();
@@ -110,13 +112,14 @@ mod tests {
         let at = |seq| Position { history: "x".into(), seq };
         let second = Duration::from_secs(1);
         for ms in 0..1000 {
-            let later = seen.write(&at(ms), Duration::from_millis(ms));
+            let later = seen.write(&at(ms), Duration::from_millis(ms), None);
             assert_eq!((later, seen.read()), ((ms > 0).then_some(second), Some(at(0))));
         }
-        assert_eq!((seen.write(&at(999), second), seen.read()), (None, Some(at(999))));
-        assert_eq!(seen.write(&at(999), second * 2), None, "there is nothing to write");
-        assert_eq!(seen.write(&at(1000), second * 2), None);
-        assert_eq!((seen.write(&at(1001), second * 2), seen.read()), (Some(second * 3), Some(at(1000))));
+        assert_eq!((seen.write(&at(999), second, None), seen.read()), (None, Some(at(999))));
+        assert_eq!(seen.write(&at(999), second * 2, None), None, "there is nothing to write");
+        assert_eq!(seen.write(&at(1000), second * 2, None), None);
+        assert_eq!((seen.write(&at(1001), second * 2, None), seen.read()), (Some(second * 3), Some(at(1000))));
+        assert_eq!(seen.write(&at(1001), second * 3, Some(second * 4)), Some(second * 4));
         drop(seen);
         assert_eq!(Seen::in_file(StateFile::at(path)).read(), Some(at(1001)));
     }

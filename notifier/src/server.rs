@@ -16,12 +16,20 @@ use futures_util::{StreamExt, stream};
 use std::{collections::HashMap, env, path::PathBuf, time::Duration};
 use tokio::sync::mpsc;
 use tracing::debug;
-use zbus::{connection, fdo, proxy::CacheProperties, wire::Variant};
+use zbus::{
+    connection, fdo,
+    proxy::CacheProperties,
+    wire::{OwnedVariant, Variant},
+};
 
 /// The name of our icon in the icon theme. Source: Icon Theme Specification 0.13, "Installing Application Icons".
 const ICON: &str = "firebell";
 /// The longest wait for the server. Shells that compile their style sheets again take seconds.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest wait for what it remembers.
+const HISTORY_TIMEOUT: Duration = Duration::from_secs(1);
+/// The interface of dunst's own.
+const DUNST: &str = "org.dunstproject.cmd0";
 /// The longest word of a signal that is kept, in bytes: longer than any key and any token that we take.
 const MAX_WORD: usize = 300;
 /// Signals that wait for us while we wait for the server.
@@ -69,7 +77,8 @@ pub(crate) enum Signal {
 enum Heard {
     Closed(u32),
     Gone,
-    Back,
+    /// By its unique name.
+    Back(String),
     Token(u32, String),
     Action(u32, String),
 }
@@ -83,6 +92,8 @@ struct Abilities {
     has_actions: bool,
     /// It draws a button for what a click beside the buttons means.
     draws_default: bool,
+    /// What becomes of a popup it tells only the connection that showed it last.
+    tells_maker_alone: bool,
 }
 
 /// A connection to the session bus, and through it to whatever server there is.
@@ -91,6 +102,10 @@ pub(crate) struct Server {
     signals: mpsc::Receiver<Heard>,
     pump: tokio::task::JoinHandle<()>,
     abilities: Option<Abilities>,
+    /// The id of the session bus.
+    bus: String,
+    /// Unique name of the server that is there.
+    name: Option<String>,
     /// Our icon is installed.
     has_icon: bool,
     offers: Offers,
@@ -116,10 +131,16 @@ impl Server {
         let heard = proxy.inner().receive_all_signals().await?.map(|signal| [heard(&signal), None]);
         let owner = proxy.inner().receive_owner_changed().await?;
         let bus = fdo::DBusProxy::builder(&conn).cache_properties(CacheProperties::No).build().await?;
-        let mut is_there = bus.name_has_owner(proxy.inner().destination().clone()).await?;
+        let name = match bus.get_name_owner(proxy.inner().destination().clone()).await {
+            Ok(name) => Some(name.to_string()),
+            Err(fdo::Error::NameHasNoOwner(_)) => None,
+            Err(error) => return Err(error.into()),
+        };
+        let id = bus.get_id().await?.to_string();
+        let mut is_there = name.is_some();
         let owner = owner.map(move |owner| {
             let was_there = std::mem::replace(&mut is_there, owner.is_some());
-            [was_there.then_some(Heard::Gone), is_there.then_some(Heard::Back)]
+            [was_there.then_some(Heard::Gone), owner.map(|name| Heard::Back(name.to_string()))]
         });
         let mut all = stream::select(owner, heard);
         let (queue, signals) = mpsc::channel(MAX_QUEUE);
@@ -135,7 +156,45 @@ impl Server {
                 }
             }
         });
-        Ok(Self { proxy, signals, pump, abilities: None, has_icon: has_icon(), offers: Offers::default() })
+        Ok(Self { proxy, signals, pump, abilities: None, bus: id, name, has_icon: has_icon(), offers: Offers::default() })
+    }
+
+    /// The id of the session bus: of each bus that was ever started another one.
+    pub(crate) fn bus(&self) -> &str {
+        &self.bus
+    }
+
+    /// The unique name of the server that is there: of each that ever was on this bus another one.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// Popups that are known to be closed, where the server remembers them (dunst). A short answer is all that is waited for.
+    pub(crate) async fn closed(&self) -> Vec<u32> {
+        let Some(name) = self.name() else { return Vec::new() };
+        let path = self.proxy.inner().path();
+        let list = self.connection().call_method(Some(name), path, Some(DUNST), "NotificationListHistory", &());
+        let answer = tokio::time::timeout(HISTORY_TIMEOUT, list).await;
+        let history = answer.ok().and_then(Result::ok).and_then(|answer| {
+            answer.body().deserialize::<Vec<HashMap<String, OwnedVariant>>>().inspect_err(|error| debug!(%error, "history")).ok()
+        });
+        let number = |one: &HashMap<String, OwnedVariant>| match **one.get("id")? {
+            Variant::I32(id) => u32::try_from(id).ok(),
+            Variant::U32(id) => Some(id),
+            _ => None,
+        };
+        history.unwrap_or_default().iter().filter_map(number).collect()
+    }
+
+    /// Do we hear of a popup that another connection has shown only once we have shown it again? A server that does not say who it
+    /// is is taken for one that tells everybody, as most do.
+    pub(crate) async fn tells_maker_alone(&mut self) -> bool {
+        self.abilities().await.is_ok_and(|abilities| abilities.tells_maker_alone)
+    }
+
+    /// A popup that another agent of ours has shown is ours now, with its buttons.
+    pub(crate) fn adopt(&mut self, id: u32, popup: &Popup) {
+        self.offers.put(id, buttons::of(&popup.about), popup.sound().is_some());
     }
 
     /// The connection, for what else there is to hear on the session bus.
@@ -172,13 +231,22 @@ impl Server {
                 None
             }
             Heard::Action(id, key) => self.offers.press(id, &key).map(Signal::Pressed),
-            Heard::Gone | Heard::Back => {
-                // Another server, other abilities, and other popups under the same ids.
-                self.abilities = None;
-                self.offers.clear();
-                Some(if matches!(heard, Heard::Gone) { Signal::Gone } else { Signal::Back })
+            Heard::Gone => {
+                self.is_another(None);
+                Some(Signal::Gone)
+            }
+            Heard::Back(name) => {
+                self.is_another(Some(name));
+                Some(Signal::Back)
             }
         }
+    }
+
+    /// Another server, other abilities, and other popups under the same ids.
+    fn is_another(&mut self, name: Option<String>) {
+        self.name = name;
+        self.abilities = None;
+        self.offers.clear();
     }
 
     /// Shows a popup, in the place of `replaces` unless that is 0; gives its id.
@@ -240,8 +308,10 @@ impl Server {
         let can = |capability: &str| can.iter().any(|one| one == capability);
         let (reads_markup, has_actions) = (can("body-markup"), can("actions"));
         let name = answered(self.proxy.get_server_information().await)?.map(|(name, ..)| name).unwrap_or_default();
-        // Xfce has no click beside the buttons, so it makes that one more button.
-        let abilities = Abilities { reads_markup, has_actions, draws_default: name.starts_with("Xfce") };
+        // Xfce has no click beside the buttons, so it makes that one more button. Source of the others: dunst 1.9, `dbus.c`
+        // (`n->dbus_client`); GNOME Shell, `notificationDaemon.js` (`emitSignalToDestination`).
+        let tells_maker_alone = name == "dunst" || name == "gnome-shell";
+        let abilities = Abilities { reads_markup, has_actions, draws_default: name.starts_with("Xfce"), tells_maker_alone };
         self.abilities = Some(abilities);
         Ok(abilities)
     }

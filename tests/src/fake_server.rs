@@ -1,7 +1,7 @@
 //! A notification server without a screen, stricter than those with one.
 //!
 //! It refuses what the specification does not allow and what the strictest real server would not do: a popup is replaced
-//! or closed only by the connection that made it (GNOME), a hint of the wrong type is an error.
+//! or closed only by the connection that made it, as long as there is one (GNOME), a hint of the wrong type is an error.
 
 #![allow(clippy::needless_pass_by_value, clippy::too_many_arguments, reason = "a D-Bus method takes what its signature says")]
 
@@ -37,7 +37,7 @@ pub struct Model {
     pub name: &'static str,
     /// `GetCapabilities`.
     pub capabilities: &'static [&'static str],
-    /// A popup belongs to the connection that made it; nobody else may replace or close it.
+    /// A popup belongs to the connection that made it; nobody else may replace or close it while that is there.
     pub is_owned: bool,
     /// More popups of one program on the screen than that, and the oldest expires.
     pub most: usize,
@@ -345,6 +345,12 @@ enum Error {
     NotYours(String),
 }
 
+/// Is somebody of this unique name on the bus?
+async fn is_there(conn: &zbus::Connection, name: &str) -> zbus::Result<bool> {
+    let bus = zbus::fdo::DBusProxy::new(conn).await?;
+    Ok(bus.name_has_owner(name.try_into()?).await?)
+}
+
 struct Service {
     books: Arc<Mutex<Books>>,
 }
@@ -387,6 +393,11 @@ impl Service {
             Mood::Excess => return Err(Error::ExcessNotificationGeneration("too many".to_owned())),
             Mood::Silent => std::future::pending().await,
         }
+        let maker = lock(&self.books).screen.get(&replaces_id).map(|old| old.owner.clone());
+        let is_maker_there = match maker {
+            Some(maker) => is_there(emitter.connection(), &maker).await?,
+            None => false,
+        };
         let owner = header.sender().map(ToString::to_string).unwrap_or_default();
         let mut shown = Shown {
             replaces: replaces_id,
@@ -424,7 +435,7 @@ impl Service {
                 return Err(self.refuse("a button for the default action".to_owned()));
             }
             shown.id = match books.screen.get(&replaces_id) {
-                Some(old) if model.is_owned && old.owner != shown.owner => {
+                Some(old) if model.is_owned && is_maker_there && old.owner != shown.owner => {
                     return Err(Error::NotYours(format!("{replaces_id} is not yours")));
                 }
                 Some(_) => replaces_id,
@@ -456,14 +467,12 @@ impl Service {
         #[zbus(header)] header: Header<'_>,
         #[zbus(signal_emitter)] emitter: SignalEmitter<'_>,
     ) -> Result<(), Error> {
-        {
-            let mut books = lock(&self.books);
-            let owner = header.sender().map(ToString::to_string).unwrap_or_default();
-            if books.screen.get(&id).is_none_or(|shown| shown.owner != owner) {
-                return Err(Error::NotYours(format!("{id} is not yours")));
-            }
-            books.screen.remove(&id);
-        }
+        let maker = lock(&self.books).screen.get(&id).map(|shown| shown.owner.clone());
+        let is_caller = maker.as_deref() == header.sender().map(zbus::names::UniqueName::as_str);
+        match maker {
+            Some(maker) if is_caller || !is_there(emitter.connection(), &maker).await? => lock(&self.books).screen.remove(&id),
+            _ => return Err(Error::NotYours(format!("{id} is not yours"))),
+        };
         Self::notification_closed(&emitter, id, 3).await?;
         Ok(())
     }

@@ -5,14 +5,17 @@ use firebell_shared::{alert::Phase, names, severity::Severity};
 use firebell_tests::{
     fake_collector::{FakeCollector, later, scan},
     fake_server::{FakeServer, Mood},
-    private_bus::{until, wait},
-    program::{built, run},
+    private_bus::{PrivateBus, until, wait},
+    program::{Program, built, run},
     rig::with_rigs,
     session::{NOTHING, SOON, Session, count, says},
 };
 use std::{
     collections::HashMap,
+    fs::{self, DirEntry},
     io::Write as _,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
     process::Command,
     thread,
     time::{Duration, Instant},
@@ -282,7 +285,7 @@ fn what_was_told_before_the_agent_restarted_is_not_told_again_and_the_rest_is() 
         until(SOON, || (collector.acknowledged() == 3).then_some(()))?;
         // What it has shown and not written down would be told again, as after a crash.
         let seen = session.path(".local/state/firebell/notifier-seen");
-        until(SOON, || std::fs::read_to_string(&seen).is_ok_and(|line| line.starts_with("3 ")).then_some(()))?;
+        until(SOON, || fs::read_to_string(&seen).is_ok_and(|line| line.starts_with("3 ")).then_some(()))?;
         agent.stop()?;
         // While nobody listened, one came and ended, and one came.
         collector.keep(&later(&scan(2, 4), 5, Phase::Closed, Severity::AIMED));
@@ -292,6 +295,183 @@ fn what_was_told_before_the_agent_restarted_is_not_told_again_and_the_rest_is() 
         ensure!(titles == ["Port scan from 198.51.100.3", "While you were away: 1 scan from 1 address"], "{titles:?}");
         thread::sleep(NOTHING);
         ensure!(server.calls().len() == 3, "{:#?}", server.calls());
+        Ok(())
+    })
+}
+
+/// The file in which the agent of this session keeps what is on the screen.
+fn kept(session: &Session) -> Result<PathBuf> {
+    let folder = session.path("run/firebell");
+    let is_kept = |entry: &DirEntry| entry.file_name().to_str().is_some_and(|name| name.starts_with("popups-") && !name.ends_with(".new"));
+    until(SOON, || fs::read_dir(&folder).ok()?.flatten().find(is_kept).map(|entry| entry.path())).context("nothing is kept")
+}
+
+/// Kills the agent as soon as it has written these words down.
+fn kill(session: &Session, agent: Program, words: &str) -> Result<PathBuf> {
+    let path = kept(session)?;
+    until(SOON, || fs::read_to_string(&path).is_ok_and(|text| text.contains(words)).then_some(()))
+        .with_context(|| format!("{words} is not in {:?}", fs::read_to_string(&path)))?;
+    agent.kill()?;
+    Ok(path)
+}
+
+#[test]
+fn an_agent_that_is_killed_leaves_its_popups_to_the_next_one() -> Result<()> {
+    with_rigs("the agent: killed", || {
+        let (session, collector, server) = Session::attended()?;
+        server.set_name("gnome-shell");
+        let agent = session.listening()?;
+        let [first, second, third] = [(1, 1), (2, 2), (3, 3)].map(|(n, seq)| scan(n, seq));
+        // One that goes on, one that ends meanwhile, and one that somebody has closed.
+        for (n, alert) in (1..).zip([&first, &second, &third]) {
+            collector.tell(alert)?;
+            ensure!(server.call(n)?.replaces == 0);
+            thread::sleep(Duration::from_millis(1100));
+        }
+        server.dismiss(3)?;
+        let path = kill(&session, agent, "\"closed\":[{\"id\":3,")?;
+        let mode = |path: &Path| Ok::<_, anyhow::Error>(fs::metadata(path)?.permissions().mode() & 0o777);
+        ensure!((mode(&path)?, mode(path.parent().context("no folder")?)?) == (0o600, 0o700));
+        collector.keep(&later(&second, 4, Phase::Closed, Severity::AIMED));
+        let agent = session.listening()?;
+        agent.wait_for(SOON, says("took over what an earlier agent left on the screen popups=2"))?;
+        let again = [server.call(4)?, server.call(5)?].map(|popup| (popup.replaces, popup.summary));
+        ensure!(again.contains(&(1, "Port scan from 198.51.100.1".to_owned())), "{again:?}");
+        ensure!(again.contains(&(2, "Port scan from 198.51.100.2 (ended)".to_owned())), "{again:?}");
+        let first = later(&first, 5, Phase::Escalated, Severity::BROAD);
+        collector.tell(&first)?;
+        ensure!(server.call(6)?.replaces == 1, "{:#?}", server.calls());
+        let third = later(&third, 6, Phase::Reopened, Severity::AIMED);
+        collector.tell(&third)?;
+        thread::sleep(NOTHING);
+        ensure!(server.calls().len() == 6, "what was closed stays closed: {:#?}", server.calls());
+
+        // It ends well this time, and is told of the end by the one after it. Then nothing is on the screen any more.
+        agent.stop()?;
+        let agent = session.listening()?;
+        collector.tell(&later(&first, 7, Phase::Closed, Severity::BROAD))?;
+        until(SOON, || server.titles().iter().all(|title| title.ends_with("(ended)")).then_some(()))
+            .with_context(|| format!("{:?}", server.titles()))?;
+        ensure!(server.screen().iter().map(|popup| popup.id).eq([1, 2]) && server.calls().iter().all(|popup| popup.id <= 3));
+        // The agent has heard the answer, too: a popup that is closed before it comes back is there.
+        until(SOON, || fs::read_to_string(&path).is_ok_and(|text| text.contains("\"seq\":7,")).then_some(()))
+            .context("it is not written down")?;
+        thread::sleep(NOTHING);
+        server.dismiss(1)?;
+        server.dismiss(2)?;
+        collector.tell(&later(&third, 8, Phase::Closed, Severity::AIMED))?;
+        until(SOON, || (!path.exists()).then_some(())).context("an empty screen is kept")?;
+        drop(agent);
+        Ok(())
+    })
+}
+
+#[test]
+fn a_popup_that_was_closed_while_there_was_no_agent_comes_back_only_when_it_is_worse() -> Result<()> {
+    with_rigs("the agent: closed meanwhile", || {
+        let (session, collector, server) = Session::attended()?;
+        server.set_name("gnome-shell");
+        let agent = session.listening()?;
+        let first = scan(1, 1);
+        collector.tell(&first)?;
+        server.call(1)?;
+        kill(&session, agent, "\"popup\":1,")?;
+        server.dismiss(1)?;
+        let _agent = session.listening()?;
+        // The server says that it was gone by showing it under another number, so it is taken away again.
+        ensure!(server.call(2)?.id == 2);
+        until(SOON, || server.screen().is_empty().then_some(())).context("it stays")?;
+        let first = later(&first, 2, Phase::Reopened, Severity::AIMED);
+        collector.tell(&first)?;
+        thread::sleep(NOTHING);
+        ensure!(server.calls().len() == 2, "{:#?}", server.calls());
+        collector.tell(&later(&first, 3, Phase::Escalated, Severity::BROAD))?;
+        ensure!(server.call(3)?.replaces == 0);
+        server.shows(&["Port scan from 198.51.100.1"])
+    })
+}
+
+#[test]
+fn numbers_of_another_server_another_history_or_a_damaged_file_mean_nothing() -> Result<()> {
+    type Change = fn(&Path) -> Result<()>;
+    let damage: Change = |path| Ok(fs::write(path, "{\"schema\":1,\"server\":")?);
+    let link: Change = |path| {
+        let elsewhere = path.ancestors().nth(2).context("no folder")?.join("elsewhere");
+        fs::rename(path, &elsewhere)?;
+        Ok(std::os::unix::fs::symlink(elsewhere, path)?)
+    };
+    let other_history: Change = |path| Ok(fs::write(path, fs::read_to_string(path)?.replace("\"history\":\"a\"", "\"history\":\"b\""))?);
+    let other_user: Change = |path| Ok(std::os::unix::fs::chown(path, Some(5), None)?);
+    with_rigs("the agent: damaged file", || {
+        for (change, warnings) in [(damage, 1), (link, 1), (other_user, 1), (other_history, 0)] {
+            let (session, collector, server) = Session::attended()?;
+            server.set_name("gnome-shell");
+            let agent = session.listening()?;
+            let first = scan(1, 1);
+            collector.tell(&first)?;
+            server.call(1)?;
+            let path = kill(&session, agent, "\"popup\":1,")?;
+            change(&path)?;
+            let agent = session.listening()?;
+            collector.tell(&later(&first, 2, Phase::Escalated, Severity::BROAD))?;
+            ensure!(server.call(2)?.replaces == 0, "{:#?}", server.calls());
+            ensure!(count(&agent, "stay as they are") == warnings, "{:#?}", agent.lines());
+            // From here on it is right again.
+            kill(&session, agent, "\"popup\":2,")?;
+            let _agent = session.listening()?;
+            ensure!(server.call(3)?.replaces == 2);
+        }
+        let (session, collector, server) = Session::attended()?;
+        let agent = session.listening()?;
+        let first = scan(1, 1);
+        collector.tell(&first)?;
+        server.call(1)?;
+        until(SOON, || session.read(".local/state/firebell/notifier-seen").starts_with("1 ").then_some(())).context("it is not told")?;
+        kill(&session, agent, "\"popup\":1,")?;
+        server.stop()?;
+        let server = session.server()?;
+        let _agent = session.listening()?;
+        thread::sleep(NOTHING * 2);
+        ensure!(server.calls().is_empty(), "{:#?}", server.calls());
+        collector.tell(&later(&first, 2, Phase::Escalated, Severity::BROAD))?;
+        ensure!(server.call(1)?.replaces == 0);
+        Ok(())
+    })
+}
+
+#[test]
+fn without_a_folder_for_what_is_running_nothing_is_kept_and_popups_come() -> Result<()> {
+    with_rigs("the agent: no XDG_RUNTIME_DIR", || {
+        let (session, collector, server) = Session::attended()?;
+        let agent = session.listening_with(&[], &[("XDG_RUNTIME_DIR", "")])?;
+        collector.tell(&scan(1, 1))?;
+        server.call(1)?;
+        let (status, said) = agent.stop()?;
+        ensure!(status.success() && !said.contains("WARN"), "{status}: {said}");
+        ensure!(fs::read_dir(session.path("run"))?.count() == 0);
+        Ok(())
+    })
+}
+
+#[test]
+fn two_agents_of_one_user_on_two_buses_keep_their_popups_apart() -> Result<()> {
+    with_rigs("the agent: two buses", || {
+        let (session, collector, server) = Session::attended()?;
+        let (bus, state) = (PrivateBus::start()?, session.path("other-state"));
+        let (second_server, address) = (FakeServer::start(&bus, true, 100)?, bus.address());
+        server.set_name("gnome-shell");
+        second_server.set_name("gnome-shell");
+        let second = [("DBUS_SESSION_BUS_ADDRESS", address.as_str()), ("XDG_STATE_HOME", state.to_str().context("no text")?)];
+        let agents = [session.listening()?, session.listening_with(&[], &second)?];
+        let first = scan(1, 1);
+        collector.tell(&first)?;
+        let files = || fs::read_dir(session.path("run/firebell")).map_or(0, |files| files.flatten().count());
+        until(SOON, || (files() == 2).then_some(())).context("no two files")?;
+        for agent in agents {
+            agent.kill()?;
+        }
+        let _agents = [session.listening()?, session.listening_with(&[], &second)?];
+        ensure!((server.call(2)?.replaces, second_server.call(2)?.replaces) == (1, 101));
         Ok(())
     })
 }
@@ -579,15 +759,15 @@ fn once_shows_a_popup_through_another_client() -> Result<()> {
 #[test]
 fn check_says_where_the_mistake_is() -> Result<()> {
     let file = tempfile::NamedTempFile::new()?;
-    std::fs::write(file.path(), "popups-per-hour = 6\nstay-form-severity = 3\n")?;
-    let check = |file: &std::path::Path| -> Result<_> {
+    fs::write(file.path(), "popups-per-hour = 6\nstay-form-severity = 3\n")?;
+    let check = |file: &Path| -> Result<_> {
         Ok(Command::new(built()?.join("firebell-notifier")).arg("--check").arg("--config").arg(file).output()?)
     };
     let output = check(file.path())?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     let place = format!("{}:2:1: unknown field `stay-form-severity`", file.path().display());
     ensure!(output.status.code() == Some(78) && said.contains(&place) && said.contains("^^^"), "{}: {said}", output.status);
-    std::fs::write(file.path(), "popups-per-hour = 6\n")?;
+    fs::write(file.path(), "popups-per-hour = 6\n")?;
     ensure!(check(file.path())?.status.success());
     Ok(())
 }
@@ -632,8 +812,8 @@ fn an_idle_agent_does_not_wake_up() -> Result<()> {
 /// How often the threads of a process gave up the processor by themselves: each wake-up ends with it.
 fn wakeups(pid: u32) -> Result<u64> {
     let mut sum = 0;
-    for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
-        let status = std::fs::read_to_string(thread?.path().join("status"))?;
+    for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let status = fs::read_to_string(thread?.path().join("status"))?;
         let line = status.lines().find(|line| line.starts_with("voluntary_ctxt_switches")).context("no counter")?;
         sum += line.split_whitespace().nth(1).context("no number")?.parse::<u64>()?;
     }

@@ -29,7 +29,7 @@ struct Scene {
     agent: Program,
     desktop: Desktop,
     /// Where our programs are, and a browser that writes down what it was opened with.
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     system: PrivateBus,
     daemon: &'static str,
 }
@@ -39,23 +39,20 @@ impl Scene {
         let desktop = Desktop::up(daemon, VIEWER, &[])?;
         // The target folder may be where other users cannot go.
         let folder = tempfile::Builder::new().permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755)).tempdir()?;
-        let program = folder.path().join("firebell-notifier");
         for name in ["firebell-notifier", "firebell"] {
             std::fs::copy(built()?.join(name), folder.path().join(name))?;
         }
         let opener = folder.path().join("xdg-open");
         std::fs::write(&opener, "#!/bin/sh\necho \"$1\" >\"$XDG_RUNTIME_DIR/opened\"\n")?;
         std::fs::set_permissions(&opener, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
-        let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap_or_default());
         let system = PrivateBus::start()?;
         let address = system.address();
         let notifications = desktop.notifications()?;
-        let agent =
-            Program::start("firebell-notifier", desktop.command(&program)?.env("DBUS_SYSTEM_BUS_ADDRESS", &address).env("PATH", path))?;
+        let agent = start(&desktop, folder.path(), &address)?;
         agent.wait_for(SOON, |line| line.text.contains("not on the system bus; waiting"))?;
         let collector = FakeCollector::start(&address, "a")?;
         agent.wait_for(SOON, |line| line.text.contains("listening to the collector"))?;
-        Ok(Self { collector, notifications, agent, desktop, _folder: folder, system, daemon })
+        Ok(Self { collector, notifications, agent, desktop, folder, system, daemon })
     }
 
     /// Waits for the `n`th call of `Notify`.
@@ -67,6 +64,13 @@ impl Scene {
     fn picture(&self, name: &str) -> Result<()> {
         self.desktop.picture(&pictures()?.join(format!("agent-{name}-{}.png", self.daemon)))
     }
+}
+
+/// An agent, on this desktop and this system bus, from this folder.
+fn start(desktop: &Desktop, folder: &Path, address: &str) -> Result<Program> {
+    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap_or_default());
+    let mut command = desktop.command(&folder.join("firebell-notifier"))?;
+    Program::start("firebell-notifier", command.env("DBUS_SYSTEM_BUS_ADDRESS", address).env("PATH", path))
 }
 
 fn changed(mut alert: Alert, change: impl FnOnce(&mut Alert)) -> Alert {
@@ -388,6 +392,103 @@ fn a_middle_click_on_dunst_opens_the_page() -> Result<()> {
         scene.picture("click")?;
         scene.desktop.click(100, 40, 2)?;
         ensure!(page(&scene)?.contains("198.51.100.66"));
+        Ok(())
+    })
+}
+
+/// What the agent has written down of the popups on the screen.
+fn kept(desktop: &Desktop) -> Result<String> {
+    let folder = desktop.runtime()?.join("firebell");
+    let file = std::fs::read_dir(&folder)?.flatten().next().with_context(|| format!("nothing in {}", folder.display()))?;
+    Ok(std::fs::read_to_string(file.path())?)
+}
+
+/// Kills the agent once it has written down `words`, does `meanwhile`, and starts it again.
+fn killed(mut scene: Scene, words: &str, meanwhile: impl FnOnce(&Desktop, &FakeCollector) -> Result<()>) -> Result<Scene> {
+    until(SOON, || kept(&scene.desktop).ok()?.contains(words).then_some(()))
+        .with_context(|| format!("{}: {words} is not in {:?}", scene.daemon, kept(&scene.desktop)))?;
+    scene.agent.kill()?;
+    meanwhile(&scene.desktop, &scene.collector)?;
+    scene.agent = start(&scene.desktop, scene.folder.path(), &scene.system.address())?;
+    for words in ["listening to the collector", "took over what an earlier agent left"] {
+        scene.agent.wait_for(SOON, |line| line.text.contains(words))?;
+    }
+    Ok(scene)
+}
+
+/// The popup of an incident that grows and ends is one, though the agent is killed over and over.
+fn one_popup_of_many_agents(daemon: &'static str) -> Result<Scene> {
+    let scene = Scene::up(daemon)?;
+    let closed = scene.desktop.signals("NotificationClosed")?;
+    let titled = |scene: &Scene, title: &str, says: &str| {
+        let last = || scene.notifications.all().ok()?.last().cloned();
+        until(SOON, || last().filter(|popup| popup.summary == title && popup.body.contains(says)))
+            .with_context(|| format!("{daemon}: {title} is not {:#?}", scene.notifications.all()))
+    };
+    let first = scan(66, 1);
+    scene.collector.tell(&first)?;
+    ensure!(scene.call(1)?.replaces == 0);
+    let scene = killed(scene, "\"revision\":1,", |_, _| Ok(()))?;
+    let worse = changed(later(&first, 2, Phase::Escalated, Severity::BROAD), |alert| alert.details.tool = "nmap".to_owned());
+    scene.collector.tell(&worse)?;
+    let id = titled(&scene, "Port scan from 198.51.100.66", "nmap")?.replaces;
+    scene.picture("heir-worse")?;
+    let ended = later(&worse, 3, Phase::Closed, Severity::BROAD);
+    let scene = killed(scene, "\"revision\":2,", |_, collector| {
+        collector.keep(&ended);
+        Ok(())
+    })?;
+    titled(&scene, "Port scan from 198.51.100.66 (ended)", "nmap")?;
+    let scene = killed(scene, "\"revision\":3,", |_, _| Ok(()))?;
+    thread::sleep(Duration::from_millis(1500));
+    scene.picture("heir-ended")?;
+    let calls = scene.notifications.all()?;
+    ensure!(id > 0 && calls.iter().skip(1).all(|popup| popup.replaces == id), "{daemon}: {calls:#?}");
+    // dunst says what becomes of a popup to nobody but who showed it last, so each agent shows it, as it is or as it has become by then.
+    let expected = if daemon == "dunst" { 4..=5 } else { 3..=3 };
+    ensure!(expected.contains(&calls.len()), "{daemon}: {calls:#?}");
+    ensure!(closed.all()?.is_empty(), "{daemon} closed it: {:?}", closed.all());
+    Ok(scene)
+}
+
+#[test]
+fn agents_that_are_killed_have_one_popup_on_dunst_and_its_button_works() -> Result<()> {
+    with_rigs("killed on dunst", || {
+        let scene = one_popup_of_many_agents("dunst")?;
+        let dunstctl = |arguments: &[&str]| run(scene.desktop.command(Path::new("dunstctl"))?.args(arguments));
+        ensure!(dunstctl(&["count", "displayed"])?.trim() == "1");
+        dunstctl(&["action"])?;
+        ensure!(page(&scene)?.contains("198.51.100.66"));
+        Ok(())
+    })
+}
+
+#[test]
+fn agents_that_are_killed_have_one_popup_on_xfce_and_its_button_works() -> Result<()> {
+    with_rigs("killed on xfce4-notifyd", || {
+        let scene = one_popup_of_many_agents("xfce4-notifyd")?;
+        // The left one of its two buttons: see the picture.
+        scene.desktop.click(202, 31, 1)?;
+        ensure!(page(&scene)?.contains("198.51.100.66"));
+        Ok(())
+    })
+}
+
+#[test]
+fn what_was_closed_on_dunst_while_there_was_no_agent_stays_closed() -> Result<()> {
+    with_rigs("closed while there is no agent", || {
+        let scene = Scene::up("dunst")?;
+        let first = scan(66, 1);
+        scene.collector.tell(&first)?;
+        scene.call(1)?;
+        let close = |desktop: &Desktop, _: &FakeCollector| run(desktop.command(Path::new("dunstctl"))?.arg("close-all")).map(drop);
+        let scene = killed(scene, "\"revision\":1,", close)?;
+        let first = later(&first, 2, Phase::Reopened, Severity::AIMED);
+        scene.collector.tell(&first)?;
+        thread::sleep(Duration::from_millis(1500));
+        ensure!(scene.notifications.all()?.len() == 1, "{:#?}", scene.notifications.all());
+        scene.collector.tell(&later(&first, 3, Phase::Escalated, Severity::BROAD))?;
+        ensure!(scene.call(2)?.replaces == 0);
         Ok(())
     })
 }

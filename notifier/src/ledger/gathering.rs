@@ -2,6 +2,7 @@
 
 use super::{
     HOUR, MINUTE,
+    screen::{Record, checked, number},
     slot::{Change, Slot, Window},
 };
 use crate::{
@@ -11,8 +12,10 @@ use crate::{
 use firebell_shared::{
     alert::{Alert, Phase},
     severity::Severity,
+    text,
 };
-use std::time::Duration;
+use serde::{Deserialize, Serialize};
+use std::{num::NonZeroU32, time::Duration};
 
 /// Titles that the gathering popup shows, the worst ones: who makes many small ones cannot hide a worse one among them.
 const SHOWN_TITLES: usize = 5;
@@ -32,11 +35,27 @@ pub(super) struct Gathering {
     pub(super) only: Option<Alert>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Title {
     severity: Severity,
     id: u64,
     text: String,
+}
+
+/// What the next agent has to know of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Kept {
+    /// Nothing where somebody closed it.
+    pub(super) popup: Option<NonZeroU32>,
+    shown: Option<Severity>,
+    count: u64,
+    worst: Severity,
+    titles: Vec<Title>,
+    only: Option<Alert>,
+    /// The incidents in it that are on record.
+    pub(super) shared: Vec<Record>,
 }
 
 impl Gathering {
@@ -46,6 +65,27 @@ impl Gathering {
             Self { opened: now, slot, count: 1, worst: alert.severity, titles: Vec::new(), heard: now, only: Some(alert.clone()) };
         gathering.title(words, alert);
         gathering
+    }
+
+    /// For the next agent, unless it is not on the screen yet.
+    pub(super) fn keep(&self, shared: Vec<Record>) -> Option<Kept> {
+        let popup = number(self.slot.window)?;
+        let (count, worst, shown) = (self.count, self.worst, self.slot.severity);
+        Some(Kept { popup, shown, count, worst, titles: self.titles.clone(), only: self.only.clone(), shared })
+    }
+
+    /// That of an earlier agent; `popup`: its place on the screen. Its hour begins anew.
+    pub(super) fn resume(kept: Kept, popup: Option<u32>, renews: bool, now: Duration) -> Option<Self> {
+        let Kept { shown, count, worst, mut titles, only, .. } = kept;
+        let only = match only {
+            Some(alert) => Some(checked(&alert)?),
+            None => None,
+        };
+        titles.truncate(SHOWN_TITLES);
+        for title in &mut titles {
+            title.text = text::safe(title.text.as_bytes(), present::MAX_TITLE);
+        }
+        Some(Self { opened: now, slot: Slot::inherited(popup, shown, renews, now), count, worst, titles, heard: now, only })
     }
 
     /// After an hour the budget has room again, for a new one too.

@@ -28,6 +28,8 @@ pub(super) struct Slot {
     pub(super) change: Option<Change>,
     /// It was shown without addresses.
     pub(super) is_veiled: bool,
+    /// Another agent has shown it, and whether it is still there is not known.
+    pub(super) is_inherited: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -61,12 +63,25 @@ impl Slot {
             tries: 0,
             change: None,
             is_veiled: false,
+            is_inherited: false,
         }
     }
 
     /// Of what the user does not want to see, up to this severity.
     pub(super) fn hidden(severity: Option<Severity>, now: Duration) -> Self {
         Self { window: Window::Gone, severity, ..Self::new(now) }
+    }
+
+    /// Of another agent, which has shown it up to this severity; `None`: somebody closed it. `renews`: it is shown again at once.
+    pub(super) fn inherited(popup: Option<u32>, severity: Option<Severity>, renews: bool, now: Duration) -> Self {
+        let (window, is_inherited) = (popup.map_or(Window::Gone, Window::Shown), popup.is_some());
+        let change = popup.filter(|_| renews).map(|_| Change { since: now, is_urgent: true });
+        Self { window, severity, change, is_inherited, ..Self::new(now) }
+    }
+
+    /// Was what another agent has shown no longer there when we changed it? `id`: what the server calls it now.
+    pub(super) fn is_gone(&self, id: u32) -> bool {
+        self.is_inherited && matches!(self.window, Window::Shown(before) if before != id)
     }
 
     /// When to show it, where there is something to show.

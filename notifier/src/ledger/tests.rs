@@ -24,6 +24,8 @@ struct Desk {
     /// Among them: of severity 5, and of what happened meanwhile, which is at most one for each time that somebody was away.
     opened_free: usize,
     updated: usize,
+    /// Its agent was killed and cannot know what was closed meanwhile.
+    is_heir: bool,
 }
 
 impl Desk {
@@ -36,6 +38,7 @@ impl Desk {
             opened: 0,
             opened_free: 0,
             updated: 0,
+            is_heir: false,
         }
     }
 
@@ -55,6 +58,9 @@ impl Desk {
                         self.opened_free += usize::from(key == Key::Away || popup.severity == Severity::CRITICAL);
                         self.next_id += 1;
                         self.opened += 1;
+                        self.next_id
+                    } else if self.is_heir && !self.screen.contains_key(&replaces) {
+                        self.next_id += 1;
                         self.next_id
                     } else {
                         assert!(self.screen.contains_key(&replaces), "an update of a popup that is closed opens it again");
@@ -84,6 +90,16 @@ impl Desk {
     fn close(&mut self, id: u32) -> &mut Self {
         assert!(self.screen.remove(&id).is_some());
         self.ledger.popup_closed(id);
+        self.settle()
+    }
+
+    /// The agent is killed, and the next one begins with what it left. `closed`: what the server says is closed.
+    fn kill(&mut self, closed: &[u32], renews: bool) -> &mut Self {
+        let left: Screen = serde_json::from_str(&serde_json::to_string(&self.ledger.screen()).unwrap()).unwrap();
+        assert_eq!(left, self.ledger.screen());
+        self.ledger = Ledger::new(self.ledger.rules, english());
+        self.ledger.take_over(left, closed, renews, self.now);
+        self.is_heir = true;
         self.settle()
     }
 
@@ -802,6 +818,7 @@ proptest! {
         let mut revisions: HashMap<u64, u32> = HashMap::new();
         let mut severities: HashMap<u64, u8> = HashMap::new();
         let mut openings: VecDeque<Duration> = VecDeque::new();
+        let (mut mark, mut numbers) = (desk.ledger.mark(), desk.ledger.screen().numbers_and_closed());
         for step in steps {
             let before = desk.opened - desk.opened_free;
             let mut is_exempt = false;
@@ -837,7 +854,18 @@ proptest! {
             expire(&mut openings, desk.now, HOUR);
             prop_assert!(desk.ledger.incidents.len() <= MAX_INCIDENTS && desk.ledger.spent.len() <= 6 && desk.ledger.newcomers.len() <= MAX_NEWCOMERS + 1);
             prop_assert_eq!(desk.ledger.next(desk.now), None, "everything due was done");
+            let left = desk.ledger.screen();
+            if mark == desk.ledger.mark() {
+                prop_assert_eq!(numbers, left.numbers_and_closed(), "it would not be written down");
+            }
+            (mark, numbers) = (desk.ledger.mark(), left.numbers_and_closed());
         }
+        // Whoever comes after us opens nothing and closes nothing of what is there.
+        let (opened, there): (usize, Vec<u32>) = (desk.opened, desk.screen.keys().copied().collect());
+        for renews in [false, true] {
+            desk.kill(&[], renews).wait(SECOND * 2);
+        }
+        prop_assert_eq!((opened, there), (desk.opened, desk.screen.keys().copied().collect()));
         // Popups that had to be tried again later may come with others; never more than the budget allows in all.
         prop_assert!(openings.len() <= 12, "{} popups in an hour", openings.len());
     }
@@ -889,4 +917,143 @@ fn the_worst_keeps_a_popup_of_its_own_also_when_the_server_has_had_enough() {
     }
     desk.settle();
     assert_eq!(desk.titles(), ["Port scan from 198.51.100.1"]);
+}
+
+#[test]
+fn the_next_agent_changes_the_popups_of_one_that_was_killed_in_their_places() {
+    for renews in [true, false] {
+        change_popups_of_others(renews);
+    }
+}
+
+fn change_popups_of_others(renews: bool) {
+    let mut desk = Desk::new(RULES);
+    desk.see(&opened(1, 3)).wait(MINUTE);
+    desk.see(&opened(2, 3)).wait(MINUTE);
+    desk.see(&revision(2, 2, Phase::Closed, 3, 7)).wait(MINUTE);
+    desk.see(&opened(3, 3)).close(3);
+    let before: Vec<(u32, Popup)> = desk.screen.clone().into_iter().collect();
+    desk.kill(&[], renews).wait(SECOND);
+    // Where it has to, it has shown each of them once, in its place.
+    assert_eq!((before, desk.opened), (desk.screen.clone().into_iter().collect(), 3));
+    assert_eq!(desk.updated, if renews { 3 } else { 1 });
+    let updated = desk.updated;
+    // What is known already changes nothing; what was closed stays closed.
+    desk.see(&opened(1, 3)).see(&revision(3, 2, Phase::Reopened, 3, 9)).wait(MINUTE);
+    assert_eq!((desk.titles(), desk.updated), (vec!["Port scan from 198.51.100.1", "Port scan from 198.51.100.2 (ended)"], updated));
+    desk.see(&revision(1, 2, Phase::Updated, 3, 700)).wait(MINUTE);
+    desk.see(&revision(1, 3, Phase::Escalated, 4, 800)).wait(MINUTE);
+    desk.kill(&[], renews).wait(MINUTE);
+    desk.see(&revision(1, 4, Phase::Closed, 4, 900)).wait(MINUTE);
+    assert_eq!(desk.titles(), ["Port scan from 198.51.100.1 (ended)", "Port scan from 198.51.100.2 (ended)"]);
+    desk.see(&revision(3, 3, Phase::Escalated, 4, 99)).wait(MINUTE);
+    assert_eq!((desk.opened, desk.screen.len()), (4, 3), "it became worse");
+    // Those of the ones that are over are remembered until somebody closes them.
+    desk.close(1);
+    desk.kill(&[], renews).wait(MINUTE);
+    assert_eq!((desk.titles().len(), desk.opened), (2, 4));
+}
+
+#[test]
+fn what_somebody_closed_while_there_was_no_agent_comes_back_only_when_it_is_worse() {
+    for server_tells in [true, false] {
+        let mut desk = Desk::new(RULES);
+        desk.see(&opened(1, 3)).wait(MINUTE);
+        desk.see(&opened(2, 3)).wait(MINUTE);
+        desk.see(&revision(2, 2, Phase::Closed, 3, 7)).wait(MINUTE);
+        let closed: Vec<u32> = std::mem::take(&mut desk.screen).into_keys().collect();
+        desk.kill(if server_tells { &closed } else { &[] }, true).wait(SECOND);
+        assert_eq!(desk.titles(), [""; 0], "{server_tells}");
+        assert_eq!(desk.next_id, if server_tells { 2 } else { 4 }, "a server that is not asked is told to take it away at once");
+        desk.see(&revision(1, 2, Phase::Updated, 3, 1000)).wait(HOUR);
+        assert_eq!(desk.titles(), [""; 0]);
+        desk.see(&revision(1, 3, Phase::Escalated, 4, 1000)).wait(MINUTE);
+        assert_eq!(desk.titles(), ["Port scan from 198.51.100.1"]);
+    }
+    // What became worse meanwhile stays, under its new number.
+    let mut desk = Desk::new(RULES);
+    desk.see(&opened(1, 3)).wait(MINUTE);
+    desk.screen.clear();
+    desk.kill(&[], true).see(&revision(1, 2, Phase::Escalated, 5, 9)).wait(SECOND);
+    assert_eq!((desk.titles(), desk.next_id), (vec!["Port scan from 198.51.100.1"], 2));
+}
+
+#[test]
+fn the_popup_of_several_and_that_of_blindness_are_taken_over_too() {
+    let mut desk = Desk::new(RULES);
+    desk.ledger.see(Sight::Blind("no log".into()), desk.now);
+    desk.settle();
+    for id in 1..=40 {
+        desk.see(&opened(id, 3)).wait(SECOND / 10);
+    }
+    desk.wait(MINUTE);
+    assert_eq!(desk.titles(), ["Firebell cannot see the firewall log", "Port scan from 198.51.100.1", "39 more firewall incidents"]);
+    desk.kill(&[], true).wait(MINUTE);
+    for id in 1..=40 {
+        desk.see(&revision(id, 2, Phase::Updated, 3, 8)).see(&revision(id, 3, Phase::Closed, 3, 8));
+    }
+    desk.wait(MINUTE);
+    desk.see(&opened(41, 3)).see(&opened(42, 3)).wait(HOUR / 2);
+    desk.ledger.see(Sight::Back, desk.now);
+    desk.settle();
+    assert_eq!(desk.screen.keys().copied().collect::<Vec<u32>>(), [2, 3, 4], "{:?}", desk.titles());
+    assert!(desk.titles().contains(&"40 more firewall incidents"), "{:?}", desk.titles());
+    // One that was closed stays closed for those that go on.
+    let mut desk = Desk::new(RULES);
+    for id in 1..=40 {
+        desk.see(&opened(id, 3)).wait(SECOND / 10);
+    }
+    desk.wait(MINUTE).close(2);
+    desk.kill(&[], true);
+    for id in 2..=40 {
+        desk.see(&revision(id, 2, Phase::Updated, 3, 8)).see(&revision(id, 3, Phase::Closed, 3, 8));
+    }
+    desk.wait(MINUTE);
+    assert_eq!(desk.titles(), ["Port scan from 198.51.100.1"]);
+}
+
+#[test]
+fn a_server_that_keeps_popups_for_whoever_made_them_has_one_more_at_the_next_change() {
+    let mut desk = Desk::new(RULES);
+    desk.see(&opened(1, 3)).wait(MINUTE);
+    let left = desk.ledger.screen();
+    desk.ledger = Ledger::new(RULES, english());
+    desk.ledger.take_over(left, &[], true, desk.now);
+    desk.now += SECOND;
+    let Some(Command::Show { key, replaces: 1, .. }) = desk.ledger.next(desk.now) else { panic!("it is not shown again") };
+    desk.ledger.failed(key, Failure::Refused, desk.now);
+    desk.wait(MINUTE);
+    assert_eq!(desk.opened, 1);
+    desk.see(&revision(1, 2, Phase::Closed, 3, 9)).wait(MINUTE);
+    assert_eq!((desk.opened, desk.titles()[1]), (2, "Port scan from 198.51.100.1 (ended)"));
+}
+
+#[test]
+fn what_is_left_is_bounded_and_whatever_stands_in_a_file_is_taken_within_bounds() {
+    let mut ledger = Ledger::new(Rules { per_hour: 1000, ..RULES }, english());
+    for id in 1..=1000 {
+        let now = MINUTE * id;
+        ledger.observe(&opened(id.into(), 3), now, false, false);
+        while let Some(Command::Show { key, .. }) = ledger.next(now) {
+            ledger.shown(key, id, now);
+        }
+    }
+    let left = ledger.screen();
+    assert_eq!(left.count(), 32);
+    assert!(serde_json::to_string(&left).unwrap().contains("\"popup\":1000,"), "the newest");
+    let many: Vec<String> = (1..=5000).map(|id| format!(r#"{{"id":{id},"revision":0,"severity":5,"shown":null}}"#)).collect();
+    let many = many.join(",");
+    let title = "\\u001b[31m".repeat(10_000);
+    let text = format!(
+        r#"{{"popups":[],"closed":[{many}],"gathering":{{"popup":4294967295,"shown":null,"count":18446744073709551615,"worst":5,
+            "titles":[{{"severity":1,"id":0,"text":"{title}"}}],"only":null,"shared":[{many}]}},"blindness":{{"popup":7,"reason":"{title}"}}}}"#
+    );
+    let mut desk = Desk::new(RULES);
+    desk.is_heir = true;
+    for (_, popup) in desk.ledger.take_over(serde_json::from_str(&text).unwrap(), &[], true, HOUR) {
+        assert!(popup.body.len() <= present::MAX_BODY && !popup.body.contains('\x1b'));
+    }
+    assert!(desk.ledger.incidents.len() <= MAX_INCIDENTS);
+    desk.see(&opened(6000, 3)).see(&revision(1, 9, Phase::Escalated, 5, 9)).wait(HOUR);
+    assert!(desk.ledger.incidents.len() <= MAX_INCIDENTS);
 }
