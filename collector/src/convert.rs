@@ -1,9 +1,10 @@
-//! What the engine found, as the bus tells it: the one place where a [`Finding`] becomes an [`Alert`].
+//! What the engine found, as the bus tells it: the one place where a [`Finding`] becomes an [`Alert`], and the other way round.
 
 use firebell_engine::{
-    finding::{self, Finding, Signature, Source},
+    finding::{self, Finding, Kind, Signature, Source},
     origin::Origin,
     signature::Confidence,
+    tick::Tick,
 };
 use firebell_shared::{
     alert::{Action, Alert, Attribution, Delivery, Details, MAX_ENTRIES, OriginWord, Phase},
@@ -121,22 +122,87 @@ fn delivery(delivery: finding::Delivery) -> Delivery {
     }
 }
 
-/// The usual name of an IP protocol, or its number (IANA "Protocol Numbers").
+/// Usual names of IP protocols (IANA "Protocol Numbers").
+const PROTOCOLS: [(u8, &str); 10] = [
+    (1, "icmp"),
+    (2, "igmp"),
+    (6, "tcp"),
+    (17, "udp"),
+    (47, "gre"),
+    (50, "esp"),
+    (51, "ah"),
+    (58, "icmpv6"),
+    (132, "sctp"),
+    (136, "udplite"),
+];
+
+/// The usual name of an IP protocol, or its number.
 fn protocol(number: u8) -> String {
-    match number {
-        1 => "icmp",
-        2 => "igmp",
-        6 => "tcp",
-        17 => "udp",
-        47 => "gre",
-        50 => "esp",
-        51 => "ah",
-        58 => "icmpv6",
-        132 => "sctp",
-        136 => "udplite",
-        number => return number.to_string(),
-    }
-    .to_owned()
+    PROTOCOLS.iter().find(|(known, _)| *known == number).map_or_else(|| number.to_string(), |(_, name)| (*name).to_owned())
+}
+
+/// What an alert of ours says, for an engine that has forgotten it: numbers and names, no text. Nothing where a newer version has told it.
+#[must_use]
+pub fn finding(alert: &Alert) -> Option<Finding> {
+    let d = &alert.details;
+    let kind = of_word(Kind::ALL, Kind::as_str, &alert.kind)?;
+    let source = match alert.source.split_once('/') {
+        Some((address, length)) => Source::Network(address.parse().ok()?, length.parse().ok()?),
+        None if !alert.source.is_empty() => Source::Address(alert.source.parse().ok()?),
+        None if matches!(kind, Kind::EgressScan | Kind::Visibility) => Source::Own,
+        None => Source::Set,
+    };
+    let addresses = |texts: &[String]| texts.iter().filter_map(|text| text.parse().ok()).collect();
+    Some(Finding {
+        id: alert.id,
+        seq: d.seq,
+        revision: d.revision,
+        phase: of_word(finding::Phase::ALL, finding::Phase::as_str, d.phase.as_str())?,
+        merged_into: d.merged_into,
+        at: Tick::from_micros(alert.time_usec),
+        severity: alert.severity.get(),
+        kind,
+        source,
+        packets: d.packets,
+        contacts: d.contacts,
+        ports: d.ports.clone(),
+        targets: addresses(&d.targets),
+        sources: addresses(&d.sources),
+        protocol: PROTOCOLS.iter().find(|(_, name)| *name == d.protocol).map(|(number, _)| *number).or(d.protocol.parse().ok())?,
+        first: Tick::from_micros(d.first_seen),
+        last: Tick::from_micros(d.last_seen),
+        action: of_word(finding::Action::ALL, finding::Action::as_str, d.action.as_str())?,
+        origin: match d.origin {
+            OriginWord::Kernel => Origin::Kernel,
+            OriginWord::Unverified => Origin::Unverified,
+        },
+        attribution: of_word(finding::Attribution::ALL, finding::Attribution::as_str, d.attribution.as_str())?,
+        tool: None,
+        signatures: d.signatures.iter().filter_map(|text| read_signature(text)).collect(),
+        interface: Vec::new(),
+        prefix: Vec::new(),
+        mac: Vec::new(),
+        uid: d.uid,
+        delivery: of_word(finding::Delivery::ALL, finding::Delivery::as_str, d.delivery.as_str())?,
+        summary: String::new(),
+        why: String::new(),
+        advice: String::new(),
+        attack: Vec::new(),
+        packet_at_open: 0,
+        contacts_at_open: 0,
+    })
+}
+
+/// Engine and bus have the same words.
+fn of_word<T: Copy>(all: &[T], word_of: fn(T) -> &'static str, word: &str) -> Option<T> {
+    all.iter().copied().find(|one| word_of(*one) == word)
+}
+
+/// What [`signature`] wrote, as far as it says how often which rule fitted.
+fn read_signature(text: &str) -> Option<Signature> {
+    let ((id, rest), (_, count)) = (text.split_once(": ")?, text.rsplit_once(" x")?);
+    let title = rest.rsplit_once(" x").map_or(rest, |(title, _)| title).to_owned();
+    Some(Signature { id: id.to_owned(), title, why: String::new(), severity: 0, confidence: Confidence::Hint, count: count.parse().ok()? })
 }
 
 /// The address of the last hop in a `MAC=` field: octets 6 to 11 of destination, source, EtherType. A
@@ -151,7 +217,6 @@ fn last_hop(mac: &[u8]) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use firebell_engine::{finding::Kind, tick::Tick};
 
     pub(crate) fn finding() -> Finding {
         Finding {

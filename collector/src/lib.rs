@@ -22,4 +22,5 @@ pub mod remark;
 pub mod rules;
 pub mod sandbox;
 pub mod store;
+mod told;
 pub mod watch;

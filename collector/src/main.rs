@@ -426,7 +426,9 @@ impl Loop {
             tokio::select! {
                 more = handover.take(&mut batch), if is_reading => {
                     self.look(&batch).await;
-                    self.place.is_current |= batch.is_current();
+                    if batch.is_current() && !std::mem::replace(&mut self.place.is_current, true) {
+                        self.watch.catch_up(self.clock.now());
+                    }
                     if !more {
                         is_reading = false;
                         if self.is_replay {

@@ -3,14 +3,14 @@
 use crate::{
     bus::Value,
     config::{Config, Prefix},
-    convert,
     copies::{Copies, Met},
     health::{self, Facts, Health},
     intake::{self, AllNetns, Counters, Info, Netns, Numbered, Time},
     lists::{Complaint, Files},
     losses::{Losses, Numbers},
     rules::Loaded,
-    store::{Checkpoint, Saved, Told},
+    store::{Checkpoint, Saved},
+    told::Retold,
 };
 use firebell_engine::{
     config::Network,
@@ -24,9 +24,9 @@ use firebell_engine::{
     stamp::Stamp,
     tick::Tick,
 };
-use firebell_shared::alert::{Alert, Phase};
+use firebell_shared::alert::Alert;
 use serde::{Deserialize, Serialize};
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tracing::warn;
 
 /// The engine, and what it must know about the lines it gets.
@@ -72,8 +72,8 @@ pub struct Watch {
     skipped: u64,
     /// The engine is that of a checkpoint.
     is_taken_over: bool,
-    /// What was told behind the checkpoint that we began with, by incident.
-    told: HashMap<u64, Told>,
+    /// What was told that the checkpoint does not know of.
+    told: Retold,
     /// The highest number of an imported incident, which the engine of a checkpoint need not know of.
     imported_to: u64,
 }
@@ -195,7 +195,7 @@ impl Watch {
             let number = intakes.iter().position(|intake| intake.name == *name);
             number.and_then(|number| counts.get_mut(number)).unwrap_or(&mut former).add(found);
         }
-        let told = saved.told.iter().map(|told| (told.id, told.clone())).collect();
+        let told = Retold::new(&saved.told, saved.checkpoint.last_seq, &engine);
         Self {
             last: engine.now(),
             told,
@@ -469,38 +469,21 @@ impl Watch {
 
     /// The next alert to tell. What was told before a start that reads the same lines again is not told twice.
     pub fn next_alert(&mut self) -> Option<Alert> {
-        loop {
-            let mut alert = convert::alert(&self.engine.next_finding()?);
-            self.alerts += 1;
-            let last_id = self.told.keys().max().copied().unwrap_or(0);
-            match self.told.get_mut(&alert.id) {
-                // The lines were not the same: this is another incident than the one that has the number.
-                Some(told) if told.source != alert.source => alert.id = self.engine.give_new_id(alert.id, last_id),
-                Some(told) if alert.details.revision <= told.revision => {
-                    // When it was told depends on when lines were read, so the same revision may say more now.
-                    let is_closed = alert.details.phase == Phase::Closed;
-                    if alert.details.packets <= told.packets && (told.is_closed || !is_closed) {
-                        continue;
-                    }
-                    told.revision = told.revision.saturating_add(1);
-                    (told.packets, told.is_closed) = (alert.details.packets, is_closed);
-                    alert.details.revision = told.revision;
-                    self.engine.revised(alert.id, told.revision);
-                }
-                _ => {}
-            }
-            return Some(alert);
-        }
+        self.told.next_alert(&mut self.engine, &mut self.alerts)
+    }
+
+    /// Everything was read at `now` that was there before the start: incidents that were told go on where they were told last, also where
+    /// the lines behind that are lost. To be called when alerts so far were taken.
+    pub fn catch_up(&mut self, now: Tick) {
+        self.told.end(&mut self.engine, now);
     }
 
     /// Goes on with these numbers: the first incident is the one after `last_id`, the first alert the one after `last_seq`. An
     /// engine that was taken over knows the incidents itself, but for imported ones; while lines are read again that were told already, its
     /// incidents come to the numbers that they had, which are below those.
     pub fn number_after(&mut self, last_id: u64, last_seq: u64) {
-        let (own_id, own_seq) = self.engine.last_numbers();
-        let imported_to = if self.told.is_empty() { self.imported_to } else { 0 };
-        let last_id = if self.is_taken_over { own_id.max(imported_to) } else { last_id };
-        self.engine.number_after(last_id, last_seq.max(own_seq));
+        let last_id = if self.is_taken_over { self.imported_to } else { last_id };
+        self.told.number_after(&mut self.engine, last_id, last_seq);
     }
 
     /// Leaves out so many numbers of incidents and of alerts, for others. Gives the last ones before them.
@@ -522,7 +505,7 @@ impl Watch {
         if let Some(copies) = &self.copies {
             counters.extend(copies.save(intake::slots(&self.intakes).into_iter().map(|(_, name)| name).collect()));
         }
-        (counters, self.engine.snapshot(), self.engine.last_numbers().1)
+        (counters, self.engine.snapshot(), self.told.checked_seq(&self.engine))
     }
 
     /// Counts a line that is left out, since we ended with it again and again.
@@ -677,10 +660,13 @@ fn malformed_key(kind: MalformedKind) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
-    use crate::intake::{Batch, Counters};
-    use firebell_shared::alert::OriginWord;
+    use crate::{
+        convert,
+        intake::{Batch, Counters},
+    };
+    use firebell_shared::alert::{OriginWord, Phase};
     use std::path::Path;
 
     const LINE: &str = "IN=eth0 OUT= MAC=52:54:00:00:00:0a:52:54:00:00:00:42:08:00 SRC=198.51.100.66 DST=198.51.100.10 LEN=44 TOS=0x00 PREC=0x00 TTL=41 ID=7 \
@@ -955,24 +941,35 @@ mod tests {
     }
 
     /// A watch that goes on with what another one has saved.
-    fn after(saved: &Saved, now: Tick) -> Watch {
+    pub(crate) fn go_on(saved: &Saved, now: Tick) -> Watch {
         let config = Config::parse(Path::new("t.toml"), "").unwrap();
         let recorded = Recorded::new(ReplayClock::new(2026, 0), Tick::from_secs(1_763_800_000));
         let dir = tempfile::tempdir().unwrap();
         let setting = dir.path().join("nf_log_all_netns");
         std::fs::write(&setting, "0\n").unwrap();
-        let mut watch = Watch::go_on(&config, [9; 16], vec![info(true, true)], AllNetns::open_at(&setting), recorded, false, saved, now);
+        Watch::go_on(&config, [9; 16], vec![info(true, true)], AllNetns::open_at(&setting), recorded, false, saved, now)
+    }
+
+    fn after(saved: &Saved, now: Tick) -> Watch {
+        let mut watch = go_on(saved, now);
         watch.number_after(50, 500);
         watch
     }
 
-    fn saved(watch: &Watch, told: Vec<Told>) -> Saved {
+    pub(crate) fn checkpoint(watch: &Watch) -> Checkpoint {
         let (counters, engine, last_seq) = watch.save();
-        Saved { checkpoint: Checkpoint { counters, engine, last_seq, ..Checkpoint::default() }, starts: 1, told, imported_to: 0 }
+        Checkpoint { counters, engine, last_seq, ..Checkpoint::default() }
     }
 
-    fn told_as(id: u64, revision: u32, source: &str, packets: u64) -> Told {
-        Told { id, revision, source: source.into(), packets, is_closed: false }
+    fn saved(watch: &Watch, told: Vec<Arc<Alert>>) -> Saved {
+        Saved { checkpoint: checkpoint(watch), starts: 1, told, imported_to: 0 }
+    }
+
+    fn told_as(id: u64, revision: u32, source: &str, packets: u64) -> Arc<Alert> {
+        let mut alert = convert::alert(&convert::tests::finding());
+        (alert.id, alert.source) = (id, source.into());
+        (alert.details.seq, alert.details.revision, alert.details.packets) = (400 + id, revision, packets);
+        Arc::new(alert)
     }
 
     const LATER: Tick = Tick::from_secs(1_763_800_100);
@@ -1005,10 +1002,7 @@ mod tests {
         let mut lost = after(&begin, LATER);
         let told = scan(&mut lost, live, kmsg(4, "DROP "));
         let newest = told.last().unwrap();
-        let mut again = after(
-            &Saved { told: vec![told_as(newest.id, newest.details.revision, &newest.source, newest.details.packets)], ..begin },
-            LATER,
-        );
+        let mut again = after(&Saved { told: vec![Arc::new(newest.clone())], ..begin }, LATER);
         assert_eq!(scan(&mut again, live, kmsg(4, "DROP ")), []);
         again.advance(Tick::from_secs(1_763_800_200));
         let news: Vec<_> = std::iter::from_fn(|| again.next_alert()).collect();

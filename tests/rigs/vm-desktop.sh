@@ -230,12 +230,15 @@ Y
     guest 'chmod 755 /usr/local/bin/pager; install -d -o adele -g adele /home/adele/.config /home/adele/.config/firebell; echo "popups-per-hour = 1000" >/home/adele/.config/firebell/notifier.toml
         systemctl daemon-reload; systemctl -q enable --now pager'
 }
-# told SOURCE: how often something was told again that had been told (what is new about an incident is not), and the numbers of its incidents.
+# told SOURCE: how often something was told again that had been told (what is new about an incident is not), the numbers of its incidents, and what it was.
+# An agent does not force to the disk how far it is, so the last popup of an incident may come once more after a cut.
 told() { guest 'cat /home/adele/told' | py -c '
 import json, sys
 d = [d for d in map(json.loads, sys.stdin) if d.get("source") == sys.argv[1]]
 texts = [(x["incident"], x["body"]) for x in d]
-print(len(texts) - len(set(texts)), *sorted({str(x["incident"]) for x in d}))' "$1"; }
+def before(n): return [m for m in range(n) if d[m]["incident"] == d[n]["incident"]]
+again = [d[n] for n in range(len(d)) if texts[n] in texts[:n] and texts[before(n)[-1]] != texts[n]]
+print(len(again), *sorted({str(x["incident"]) for x in d}), *again)' "$1"; }
 # What our services complain of since the boot. An alert is no complaint.
 errors() { guest 'journalctl -b -q -u firebell-collector -u pager -p err -o json' | grep -v '"FIREBELL_ID"' || true; }
 attack_of() { guest "ip netns exec out pkt.py --gap 0.02 p=tcp,f=S,s=$1,d=198.51.100.1,dp=${2:-2001-2040}" >/dev/null; until_guest "grep -qF $1 /home/adele/told" 600; }

@@ -278,14 +278,15 @@ impl Engine {
         self.incidents.last_numbers()
     }
 
-    /// Gives an incident another number, above `last_id` and any other: its own has been told for something else. The new one.
-    pub fn give_new_id(&mut self, id: u64, last_id: u64) -> u64 {
-        self.incidents.give_new_id(id, last_id)
+    /// Gives an incident the number that it was told under; no other one may have that. Findings that were taken keep theirs.
+    pub fn renumber(&mut self, id: u64, new: u64) {
+        self.incidents.renumber(id, new);
     }
 
-    /// An incident was told with this revision: the next one is higher.
-    pub fn revised(&mut self, id: u64, revision: u32) {
-        self.incidents.revised(id, revision);
+    /// Is the incident known, open or lately closed?
+    #[must_use]
+    pub fn knows(&self, id: u64) -> bool {
+        self.incidents.by_id(id).is_some()
     }
 
     /// The time that has come so far.

@@ -1,7 +1,7 @@
 //! What the engine says.
 
 pub use crate::detect::tool::Tool;
-use crate::{origin::Origin, signature::Confidence, tick::Tick};
+use crate::{address::Key, origin::Origin, signature::Confidence, tick::Tick};
 use std::net::IpAddr;
 
 /// One revision of one incident.
@@ -76,6 +76,48 @@ pub struct Finding {
     pub packet_at_open: u64,
     /// Distinct contacts of this source up to then.
     pub contacts_at_open: u32,
+}
+
+impl Finding {
+    /// The source, or the first of several.
+    #[must_use]
+    pub fn address(&self) -> Option<IpAddr> {
+        match self.source {
+            Source::Address(address) | Source::Network(address, _) => Some(address),
+            Source::Set | Source::Own => self.sources.first().copied(),
+        }
+    }
+
+    /// Is it about the same as `other`, whatever their numbers: are both revisions of one incident, if they lie close in time?
+    #[must_use]
+    pub fn is_about_the_same(&self, other: &Self) -> bool {
+        let is_one_of = |kinds: &[Kind]| kinds.contains(&self.kind) || kinds.contains(&other.kind);
+        let has_shared = |one: &[IpAddr], other: &[IpAddr]| one.iter().any(|address| other.contains(address));
+        if self.origin != other.origin {
+            return false;
+        }
+        // Of these there may be several about one source, or they are about no source; the others are what one source does, by whatever name.
+        if is_one_of(&[Kind::Flood, Kind::Backscatter, Kind::DecoyScan, Kind::DistributedScan, Kind::EgressScan, Kind::Visibility]) {
+            let is_shared = match self.kind {
+                Kind::Flood => has_shared(&self.targets, &other.targets) && self.ports == other.ports,
+                Kind::DistributedScan => has_shared(&self.targets, &other.targets),
+                Kind::DecoyScan => has_shared(&self.sources, &other.sources),
+                _ => self.source == other.source,
+            };
+            return self.kind == other.kind && is_shared;
+        }
+        match (self.source, other.source) {
+            (Source::Address(one), Source::Address(other)) => Key::new(one, self.origin) == Key::new(other, self.origin),
+            (one, other) => one == other,
+        }
+    }
+
+    /// Gives the incident `id` the number `new`, if it is about it.
+    pub fn renumber(&mut self, id: u64, new: u64) {
+        for number in [&mut self.id].into_iter().chain(&mut self.merged_into).filter(|number| **number == id) {
+            *number = new;
+        }
+    }
 }
 
 /// A rule that fitted, in words.

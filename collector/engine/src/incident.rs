@@ -19,6 +19,8 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::{net::IpAddr, time::Duration};
 
+mod told;
+
 /// Lists in a finding have at most so many entries, as on the bus.
 pub(crate) const MAX_ENTRIES: usize = 16;
 /// Port lists are bounded as strings on the bus are.
@@ -90,6 +92,8 @@ pub(crate) enum Subject {
     Own,
     /// The log itself.
     Log,
+    /// What many sources had in common before a restart that lost what it was, by the number of the incident.
+    Lost(u64),
 }
 
 /// One incident.
@@ -372,7 +376,9 @@ impl Incident {
     /// Takes over what a source did while it was not part of this incident; the packet at hand is its last.
     pub(crate) fn catch_up(&mut self, dossier: &Dossier, sighting: &Sighting<'_, '_>) {
         let before = u64::from(dossier.packets.saturating_sub(1));
-        self.packets = if self.members.len() == 1 { self.packets.max(before) } else { self.packets + before };
+        // Of the only one there is, it has the packets already, unless the source was forgotten meanwhile.
+        let is_counted = self.members.len() == 1 && dossier.first <= self.last;
+        self.packets = if is_counted { self.packets.max(before) } else { self.packets + before };
         self.contacts += u64::from(dossier.contacts.saturating_sub(sighting.new_contacts));
         for (count, more) in self.probes.iter_mut().zip(dossier.probes) {
             *count = count.saturating_add(more);

@@ -37,6 +37,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 const SLOW_CLOSE: Duration = Duration::from_secs(86_400);
 
 mod state;
+mod told;
 
 pub(crate) use state::State;
 
@@ -286,7 +287,7 @@ impl Incidents {
     /// What a group of sources does together: opens its incident or goes on with it. Incidents of single members become part of it.
     pub(crate) fn group(&mut self, group: &Group<'_>, sighting: &Sighting<'_, '_>) {
         let tick = sighting.tick;
-        let known = self.find(group.subject).or_else(|| self.group_of_members(group));
+        let known = self.find(group.subject).or_else(|| self.find_lost(group, sighting)).or_else(|| self.group_of_members(group));
         let (slot, phase) = match known {
             Some(slot) => (slot, self.all.get(slot as usize).filter(|incident| !incident.is_open).map(|_| Phase::Reopened)),
             None if group.verdict.severity < 2 && !self.may_open(tick) => return,
@@ -441,6 +442,7 @@ impl Incidents {
             Subject::Fold(origin) => hasher.mix(origin as u64, 17),
             Subject::Own => hasher.mix(0, 18),
             Subject::Log => hasher.mix(0, 19),
+            Subject::Lost(id) => hasher.mix(id, 20),
         }
     }
 
@@ -783,6 +785,10 @@ impl Incidents {
             }
             self.remove(slot);
         }
+        self.make_room_for_ports();
+    }
+
+    fn make_room_for_ports(&mut self) {
         // Port sets are dear: the incident that is quiet for longest gives its own up.
         while self.all.iter().map(Incident::port_sets).sum::<usize>() + 2 > MAX_PORT_SETS {
             let Some(incident) =

@@ -47,6 +47,16 @@ impl PortSet {
         })
     }
 
+    /// Takes in what [`PortSet::write`] wrote; what is no port is left out.
+    pub(crate) fn read(&mut self, text: &str) {
+        for piece in text.split(',') {
+            let (first, last) = piece.split_once('-').unwrap_or((piece, piece));
+            if let (Ok(first), Ok(last)) = (first.parse(), last.parse()) {
+                (first..=last).for_each(|port| self.insert(port));
+            }
+        }
+    }
+
     /// Writes `22-25,80` to `out`, which stays within `max` bytes. False: there were more.
     pub(crate) fn write(&self, out: &mut String, max: usize) -> bool {
         write_ranges(self.iter(), out, max)
@@ -92,6 +102,9 @@ mod tests {
         let mut out = String::new();
         assert!(set([80, 22, 23, 24, 25, 0, 65535, 80]).write(&mut out, 512));
         assert_eq!(out, "0,22-25,80,65535");
+        let mut read = PortSet::default();
+        read.read(&(out.clone() + ",x,70000,9-3,"));
+        assert!(read.iter().eq(set([80, 22, 23, 24, 25, 0, 65535]).iter()));
         assert_eq!(set([80, 80, 81]).len(), 2);
     }
 

@@ -4,7 +4,7 @@
 
 use firebell_engine::{
     engine::{Config, Engine, RestoreError},
-    finding::Finding,
+    finding::{Finding, Phase},
     origin::Origin,
     packet::{Packet, TcpFlags},
     signature::{Category, Condition, Confidence, Count, Distinct, Field, Match, Numbers, Per, Rule, RuleSet, Sids},
@@ -12,7 +12,7 @@ use firebell_engine::{
 };
 use firebell_traffic::{Random, START, exposed, icmp, stack_tcp, syn, tcp, udp, v4, v6};
 use proptest::prelude::*;
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 fn rule(id: &str, port: u32, count: Option<Count>) -> Rule {
     let conditions = vec![Condition::Number(Field::Dport, Numbers::new(vec![(port, port)], false).unwrap())];
@@ -111,6 +111,44 @@ proptest! {
         prop_assert_eq!(steady.status(), stopped.status());
         prop_assert_eq!(steady.sources(), stopped.sources());
         prop_assert!(steady.snapshot() == stopped.snapshot(), "what is not said yet differs");
+    }
+
+    #[test]
+    fn an_engine_that_lost_what_came_after_its_snapshot_goes_on_from_what_was_told(seed: u64, len in 2..2_000_usize, kept: prop::sample::Index) {
+        let history = history(seed, len);
+        let (mut steady, mut told) = (engine(), BTreeMap::new());
+        let mut lost = restored(&steady);
+        for (n, (tick, packet)) in history.iter().enumerate() {
+            steady.observe(packet, Origin::Kernel, *tick);
+            told.extend(findings(&mut steady).into_iter().map(|finding| (finding.id, finding)));
+            if n == kept.index(len) {
+                lost = restored(&steady);
+            }
+        }
+        let now = steady.now();
+        lost.number_after(steady.last_numbers().0, steady.last_numbers().1);
+        let taken: BTreeMap<_, _> = told.into_iter().filter(|(_, finding)| lost.take_up(finding, now)).collect();
+        lost.check_invariants().unwrap();
+        lost = restored(&lost);
+        let mut again = self::history(seed ^ 1, len);
+        again.iter_mut().for_each(|(tick, _)| *tick = now.after(tick.since(Tick::from_micros(START))));
+        let mut last = taken.clone();
+        for (tick, packet) in &again {
+            lost.observe(packet, Origin::Kernel, *tick);
+            for finding in findings(&mut lost) {
+                if let Some(before) = last.get(&finding.id) {
+                    prop_assert!(finding.revision == before.revision + 1 && finding.seq > before.seq, "{before:?} {finding:?}");
+                    prop_assert!(finding.packets >= before.packets && finding.severity >= before.severity, "{before:?} {finding:?}");
+                }
+                last.insert(finding.id, finding);
+            }
+        }
+        lost.check_invariants().unwrap();
+        lost.advance(lost.now().after(Duration::from_secs(200 * 86_400)));
+        last.extend(findings(&mut lost).into_iter().map(|finding| (finding.id, finding)));
+        let is_over = |finding: &Finding| matches!(finding.phase, Phase::Closed | Phase::Merged);
+        prop_assert!(taken.keys().all(|id| is_over(&last[id]) || lost.knows(*id)), "{:?}", last);
+        prop_assert_eq!(lost.status().incidents.open, 0);
     }
 
     #[test]

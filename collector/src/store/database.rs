@@ -38,8 +38,8 @@ const CHECK_UP_TO: u64 = 64 << 20;
 const PRUNE_AT_ONCE: usize = 500;
 /// Starts from one checkpoint are counted up to this.
 const MAX_STARTS: usize = 1000;
-/// Incidents that were told since a checkpoint are looked for up to this many.
-const MAX_TOLD: usize = 100_000;
+/// Incidents that were told since a checkpoint, or are open, are looked for among so many of the newest: twenty megabytes at most.
+const MAX_TOLD: usize = 10_000;
 /// How much further numbers begin after an end that was not orderly: alerts may have been told that could not be written.
 const LEAP: (u64, u64) = (1000, 1_000_000);
 
@@ -168,21 +168,6 @@ pub struct Checkpoint {
     pub is_slow: bool,
 }
 
-/// What was told of an incident.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
-    /// Its number.
-    pub id: u64,
-    /// The last revision.
-    pub revision: u32,
-    /// Who it is about.
-    pub source: String,
-    /// Packets so far.
-    pub packets: u64,
-    /// Its end was told.
-    pub is_closed: bool,
-}
-
 /// The last checkpoint as it was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Saved {
@@ -190,8 +175,8 @@ pub struct Saved {
     pub checkpoint: Checkpoint,
     /// How many starts began with it, this one included: those before have ended without another one.
     pub starts: u32,
-    /// Incidents of which something was told since: the lines that say so are read again.
-    pub told: Vec<Told>,
+    /// Incidents of which something was told since, as they were told last, and those that are open.
+    pub told: Vec<Arc<Alert>>,
     /// The highest number of an incident that was imported, which the state of the engine does not know of.
     pub imported_to: u64,
 }
@@ -372,17 +357,13 @@ impl Database {
             Ok((checkpoint, row.get(3)?))
         });
         let (checkpoint, starts) = row.optional()?.unwrap_or_default();
-        let mut select = self.connection.prepare("SELECT id, revision, source, details ->> 'packets', details ->> 'phase' = 'closed' FROM alerts WHERE seq > ?1 AND details ->> 'imported' IS NULL ORDER BY seq DESC LIMIT ?2")?;
-        let told = select.query_map([signed(checkpoint.last_seq), signed(MAX_TOLD)], |row| {
-            Ok(Told {
-                id: unsigned(row, 0)?,
-                revision: row.get(1)?,
-                source: row.get(2)?,
-                packets: unsigned(row, 3)?,
-                is_closed: row.get(4)?,
-            })
-        })?;
-        let told = if starts > 0 { told.collect::<Result<_, _>>()? } else { Vec::new() };
+        let sql = format!(
+            "SELECT * FROM (SELECT {COLUMNS} FROM alerts ORDER BY seq DESC LIMIT ?2) WHERE details ->> 'imported' IS NULL
+             AND (seq > ?1 OR details ->> 'phase' NOT IN ('closed', 'merged'))"
+        );
+        let mut select = self.connection.prepare(&sql)?;
+        let told = select.query_map([signed(checkpoint.last_seq), signed(MAX_TOLD)], |row| Ok(Arc::new(read(row)?)))?;
+        let told = told.collect::<Result<_, _>>()?;
         let imported = "SELECT ifnull(max(id), 0) FROM alerts WHERE details ->> 'imported'";
         let imported_to = self.connection.query_row(imported, [], |row| unsigned(row, 0))?;
         Ok(Saved { checkpoint: Checkpoint { positions, ..checkpoint }, starts, told, imported_to })

@@ -9,7 +9,7 @@ mod database;
 pub mod folder;
 mod moments;
 
-pub use database::{Aside, Checkpoint, Database, FILE, Import, Imported, Numbers, Saved, StoreError, Told};
+pub use database::{Aside, Checkpoint, Database, FILE, Import, Imported, Numbers, Saved, StoreError};
 pub use moments::{Lines, MAX_LINE, Moment, MomentRow};
 
 use crate::{

@@ -153,6 +153,27 @@ impl Detector {
         }
     }
 
+    /// Who says that of a source, or of several.
+    pub(crate) fn of(kind: Kind) -> Option<Self> {
+        Some(match kind {
+            Kind::Signature => Self::Signature,
+            Kind::PingSweep => Self::Discovery,
+            Kind::SlowScan => Self::SlowScan,
+            Kind::Backscatter => Self::Backscatter,
+            Kind::InsistentTries => Self::InsistentTries,
+            Kind::OsDetection => Self::OsDetection,
+            Kind::Flood => Self::Flood,
+            Kind::DistributedScan => Self::Distributed,
+            Kind::DecoyScan => Self::Decoys,
+            Kind::EgressScan => Self::Egress,
+            Kind::Visibility => Self::Visibility,
+            Kind::PortSweep => Self::Sweep,
+            Kind::FinScan | Kind::NullScan | Kind::XmasScan | Kind::MaimonScan => Self::IllegalFlags,
+            Kind::SynScan | Kind::ConnectScan | Kind::AckScan | Kind::UdpScan | Kind::ProtocolScan => Self::FastScan,
+            Kind::Test => return None,
+        })
+    }
+
     /// It is the reason only as long as there is no other.
     pub(crate) const fn is_last_resort(self) -> bool {
         matches!(self, Self::Listed | Self::Signature)

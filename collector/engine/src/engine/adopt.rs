@@ -1,7 +1,7 @@
-//! Other parameters for an engine that runs: it forgets nothing by them.
+//! What an engine that runs takes over: other parameters, by which it forgets nothing, and incidents that were told.
 
 use super::Engine;
-use crate::{class::Verdicts, config::Config, detect::Limits, lists::Mute};
+use crate::{class::Verdicts, config::Config, detect::Limits, finding::Finding, lists::Mute, tick::Tick};
 
 impl Engine {
     /// Goes by `config` from here on. Sources, counts, incidents and rules stay, and open incidents follow what is asked of them
@@ -27,5 +27,19 @@ impl Engine {
         self.egress.adopt(detect.egress);
         self.visibility.adopt(detect.visibility);
         self.incidents.adopt(config, limits, self.now);
+    }
+    /// Goes on at `now` with an incident from what was told of it last, in place of what is known of it here: that may be less or
+    /// nothing, where lines were lost that came after the snapshot. It is told again when there is more to say, or when it is over.
+    /// False: nothing goes on by it, since another incident is about the same or there is no room.
+    pub fn take_up(&mut self, told: &Finding, now: Tick) -> bool {
+        self.now = self.now.max(now);
+        let is_near = told.address().is_some_and(|address| self.home.is_near(address));
+        let is_taken = self.incidents.take_up(told, is_near, self.now);
+        for key in self.incidents.by_id(told.id).filter(|incident| incident.is_open).into_iter().flat_map(|incident| &incident.members) {
+            self.far.mark_incident(*key);
+            self.near.mark_incident(*key);
+        }
+        self.forget_what_is_over();
+        is_taken
     }
 }

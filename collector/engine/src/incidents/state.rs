@@ -61,21 +61,14 @@ impl Incidents {
         (self.next_id.saturating_sub(1), self.next_seq.saturating_sub(1))
     }
 
-    pub(crate) fn give_new_id(&mut self, id: u64, last_id: u64) -> u64 {
-        let new = self.next_id.max(last_id.saturating_add(1));
-        self.next_id = new.saturating_add(1);
+    /// The incident `id` has the number `new` from here on, which no other one has.
+    pub(crate) fn renumber(&mut self, id: u64, new: u64) {
+        self.next_id = self.next_id.max(new.saturating_add(1));
         if let Some(incident) = self.all.iter_mut().find(|incident| incident.id == id) {
             incident.id = new;
         }
-        for finding in self.findings.iter_mut().filter(|finding| finding.id == id) {
-            finding.id = new;
-        }
-        new
-    }
-
-    pub(crate) fn revised(&mut self, id: u64, revision: u32) {
-        if let Some(incident) = self.all.iter_mut().find(|incident| incident.id == id) {
-            incident.revision = incident.revision.max(revision);
+        for finding in &mut self.findings {
+            finding.renumber(id, new);
         }
     }
 

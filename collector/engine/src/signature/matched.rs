@@ -129,7 +129,7 @@ impl Matched {
         });
     }
 
-    fn add(&mut self, hit: Hit, packets: u64) {
+    pub(crate) fn add(&mut self, hit: Hit, packets: u64) {
         if let Some((_, count)) = self.0.iter_mut().find(|(known, _)| known.known == hit.known) {
             *count = count.saturating_add(packets);
         } else if self.0.len() < MAX_RULES {

@@ -163,6 +163,17 @@ impl Signatures {
         best.iter().filter_map(|(hit, count)| self.name(hit, *count)).collect()
     }
 
+    /// What an incident was known for, from what was told of it: rules that are still in force.
+    pub(crate) fn recall(&self, told: &[Signature]) -> Matched {
+        let mut matched = Matched::default();
+        for Signature { id, count, .. } in told {
+            if let Some((number, rule)) = (0..).zip(self.rules.rules()).find(|(_, rule)| rule.id == *id) {
+                matched.add(Hit { known: Known::Rule(number), severity: rule.severity, confidence: rule.confidence }, *count);
+            }
+        }
+        matched
+    }
+
     /// The techniques of the hits that are more than hints.
     pub(crate) fn attack(&self, matched: &Matched) -> impl Iterator<Item = &'static str> {
         let rules = matched.hits().iter().filter(|(hit, _)| hit.confidence > Confidence::Hint).filter_map(|(hit, _)| self.rule(hit.known));
