@@ -444,8 +444,8 @@ fn one_popup_of_many_agents(daemon: &'static str) -> Result<Scene> {
     scene.picture("heir-ended")?;
     let calls = scene.notifications.all()?;
     ensure!(id > 0 && calls.iter().skip(1).all(|popup| popup.replaces == id), "{daemon}: {calls:#?}");
-    // dunst says what becomes of a popup to nobody but who showed it last, so each agent shows it, as it is or as it has become by then.
-    let expected = if daemon == "dunst" { 4..=5 } else { 3..=3 };
+    // dunst and GNOME say what becomes of a popup to nobody but who showed it last, so each agent shows it, as it is or as it has become by then.
+    let expected = if daemon == "xfce4-notifyd" { 3..=3 } else { 4..=5 };
     ensure!(expected.contains(&calls.len()), "{daemon}: {calls:#?}");
     ensure!(closed.all()?.is_empty(), "{daemon} closed it: {:?}", closed.all());
     Ok(scene)
@@ -461,6 +461,15 @@ fn agents_that_are_killed_have_one_popup_on_dunst_and_its_button_works() -> Resu
         ensure!(page(&scene)?.contains("198.51.100.66"));
         Ok(())
     })
+}
+
+#[test]
+fn agents_that_are_killed_have_one_popup_on_gnome_shell() -> Result<()> {
+    if !Path::new("/usr/bin/gnome-shell").exists() {
+        writeln!(std::io::stderr(), "left out: killed on GNOME Shell: no /usr/bin/gnome-shell")?;
+        return Ok(());
+    }
+    with_rigs("killed on GNOME Shell", || one_popup_of_many_agents("gnome-shell").map(drop))
 }
 
 #[test]
@@ -489,6 +498,36 @@ fn what_was_closed_on_dunst_while_there_was_no_agent_stays_closed() -> Result<()
         ensure!(scene.notifications.all()?.len() == 1, "{:#?}", scene.notifications.all());
         scene.collector.tell(&later(&first, 3, Phase::Escalated, Severity::BROAD))?;
         ensure!(scene.call(2)?.replaces == 0);
+        Ok(())
+    })
+}
+
+#[test]
+fn what_was_closed_on_gnome_shell_while_there_was_no_agent_stays_closed() -> Result<()> {
+    if !Path::new("/usr/bin/gnome-shell").exists() {
+        writeln!(std::io::stderr(), "left out: closed while there is no agent, on GNOME Shell: no /usr/bin/gnome-shell")?;
+        return Ok(());
+    }
+    with_rigs("closed while there is no agent, on GNOME Shell", || {
+        let scene = Scene::up("gnome-shell")?;
+        let closed = scene.desktop.signals("NotificationClosed")?;
+        let first = scan(66, 1);
+        scene.collector.tell(&first)?;
+        scene.call(1)?;
+        let close = |desktop: &Desktop, _: &FakeCollector| {
+            let place = ["org.freedesktop.Notifications", "/org/freedesktop/Notifications", "org.freedesktop.Notifications"];
+            let left: serde_json::Value = serde_json::from_str(&kept(desktop)?)?;
+            let id = left.pointer("/screen/popups/0/popup").context("no popup")?.to_string();
+            let mut busctl = desktop.command(Path::new("busctl"))?;
+            run(busctl.args(["--user", "call"]).args(place).args(["CloseNotification", "u", &id])).map(drop)
+        };
+        let scene = killed(scene, "\"revision\":1,", close)?;
+        // It is shown once more, under a new number, and taken away at once.
+        scene.call(2)?;
+        let numbers = || closed.all().ok()?.iter().map(|signal| signal.pointer("/payload/data/0")?.as_u64()).collect::<Option<Vec<u64>>>();
+        until(SOON, || numbers()?.iter().any(|&number| number > 1).then_some(())).context("it stays on the screen")?;
+        scene.collector.tell(&later(&first, 2, Phase::Escalated, Severity::BROAD))?;
+        ensure!(scene.call(3)?.replaces == 0, "{:#?}", scene.notifications.all());
         Ok(())
     })
 }
