@@ -2,7 +2,7 @@
 //!
 //! Whoever takes them over cannot ask the server which of them are still there. Most are known: dunst remembers what was closed, and a
 //! server that gives another number for a popup when it is changed says that it was gone (GNOME); then it is taken away again. Of
-//! the rest nobody knows (KDE Plasma, Xfce): what was closed while there was no agent comes back with its next change, because one
+//! the rest nobody knows (Xfce; others were not tried): what was closed while there was no agent comes back with its next change, because one
 //! that says something that is not so any more, for ever, is worse. Where a server tells only the connection that showed a popup
 //! last what becomes of it, each is shown once more, in its own place: that makes it ours.
 
