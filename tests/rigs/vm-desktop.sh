@@ -231,13 +231,11 @@ Y
         systemctl daemon-reload; systemctl -q enable --now pager'
 }
 # told SOURCE: how often something was told again that had been told (what is new about an incident is not), the numbers of its incidents, and what it was.
-# An agent does not force to the disk how far it is, so the last popup of an incident may come once more after a cut.
 told() { guest 'cat /home/adele/told' | py -c '
 import json, sys
 d = [d for d in map(json.loads, sys.stdin) if d.get("source") == sys.argv[1]]
 texts = [(x["incident"], x["body"]) for x in d]
-def before(n): return [m for m in range(n) if d[m]["incident"] == d[n]["incident"]]
-again = [d[n] for n in range(len(d)) if texts[n] in texts[:n] and texts[before(n)[-1]] != texts[n]]
+again = [d[n] for n in range(len(d)) if texts[n] in texts[:n]]
 print(len(again), *sorted({str(x["incident"]) for x in d}), *again)' "$1"; }
 # What our services complain of since the boot. An alert is no complaint.
 errors() { guest 'journalctl -b -q -u firebell-collector -u pager -p err -o json' | grep -v '"FIREBELL_ID"' || true; }
